@@ -1,0 +1,49 @@
+"""Command line of the local AWS: ``python -m local --port 0 --state-dir DIR``. SIGTERM stops it and all functions."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+
+from local import environment, server
+
+
+def main() -> int:
+    arguments = _arguments()
+    state_dir = arguments.state_dir.resolve()
+    state_dir.mkdir(parents=True, exist_ok=True)
+    (state_dir / "ready.json").unlink(missing_ok=True)
+    try:
+        listener = server.bind(arguments.port)
+    except server.PortInUse as error:
+        print(
+            f"local AWS: {error}; stop what uses it (an earlier local AWS?) or choose another with --port (0 = any free one)",
+            file=sys.stderr,
+        )
+        return 2
+    endpoint = environment.prepare(listener.getsockname()[1], state_dir)
+
+    # Imported now only: MiniStack reads the environment while it is imported.
+    from local import corrections, door, processes
+
+    from ministack.app import app
+
+    corrections.apply(without=set(arguments.without))
+    processes.refuse_new_ones_when_stopping()
+    server.serve(door.Door(app), listener, endpoint, state_dir)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("--port", type=int, default=4566, help="port of 127.0.0.1; 0 takes any free one (default: 4566)")
+    parser.add_argument("--state-dir", type=pathlib.Path, required=True, help="where ready.json and temporary files go")
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="CORRECTION", help="leave a correction out, to see stock MiniStack (tests)"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

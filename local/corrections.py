@@ -1,0 +1,20 @@
+"""The corrections of MiniStack, each in a module of its own that says what AWS does and what stock MiniStack does.
+
+Each module has one function ``apply()``, called once after MiniStack is imported and before it serves.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+ALL: tuple[str, ...] = ()
+
+
+def apply(without: set[str]) -> None:
+    """Applies all corrections but those named, in order."""
+    unknown = without - set(ALL)
+    if unknown:
+        raise SystemExit(f"local AWS: no such correction: {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    for name in ALL:
+        if name not in without:
+            importlib.import_module(f"local.{name}").apply()

@@ -1,0 +1,51 @@
+"""The environment of the emulator and, through it, of the functions.
+
+``provided.*`` functions inherit the emulator's environment. On AWS a function sees what Lambda sets and what the
+template says, nothing else (AWS: "Defined runtime environment variables"), so almost nothing of the caller's
+environment is let through; above all no AWS profile, so that a function cannot reach a real account.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "LOG_LEVEL", "AUTH")
+_KEPT_PREFIXES = ("PYTHON", "_SFN_")
+
+
+def prepare(port: int, state_dir: pathlib.Path) -> str:
+    """Replaces ``os.environ`` by the launcher's own; to be called before MiniStack is imported. Returns the endpoint URL."""
+    endpoint = f"http://127.0.0.1:{port}"
+    temporary = state_dir / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    kept = {k: v for k, v in os.environ.items() if k in _KEPT or k.startswith(_KEPT_PREFIXES)}
+    os.environ.clear()
+    os.environ.update(kept)
+    os.environ.update(
+        {
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": REGION,
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "PERSIST_STATE": "0",
+            "TMPDIR": str(temporary),
+            # No container is ever started, removed or even looked for on the developer's machine.
+            "DOCKER_HOST": f"unix://{temporary}/no-docker.sock",
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+    )
+    os.environ.setdefault("LOG_LEVEL", "WARNING")
+    tempfile.tempdir = str(temporary)
+    return endpoint

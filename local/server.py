@@ -1,0 +1,101 @@
+"""The HTTP server of the local AWS: one loopback socket, ``ready.json`` once it answers, a quick way down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import urllib.request
+
+from local import processes
+
+HOST = "127.0.0.1"
+
+
+class PortInUse(Exception):
+    """The port is taken by another process."""
+
+
+def bind(port: int) -> socket.socket:
+    """A listening loopback socket. Bound before anything is imported, so that port 0 is known early and no port races."""
+    # The protocol is named, because asyncio sets TCP_NODELAY only where it is known to be TCP.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        raise PortInUse(f"port {port} of {HOST} cannot be used ({error.strerror})") from error
+    return listener
+
+
+def serve(app, listener: socket.socket, endpoint: str, state_dir: pathlib.Path) -> None:
+    """Serves until SIGTERM or SIGINT, then ends the process: no function process is left behind."""
+    _raise_open_files()
+    ready = state_dir / "ready.json"
+    asyncio.run(_serve(app, listener, endpoint, ready))
+
+
+async def _serve(app, listener: socket.socket, endpoint: str, ready: pathlib.Path) -> None:
+    from hypercorn.asyncio import serve as hypercorn_serve
+    from hypercorn.config import Config
+
+    from ministack.core import hypercorn_compat
+
+    hypercorn_compat.install()
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 0.2
+    config.shutdown_timeout = 1
+    config.loglevel = os.environ["LOG_LEVEL"]
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    announcing = asyncio.create_task(asyncio.to_thread(_announce, endpoint, ready))
+
+    async def stopped() -> None:
+        await stop.wait()
+        ready.unlink(missing_ok=True)
+        # First the processes, in a thread: calls that wait for one of them end now.
+        await asyncio.to_thread(processes.stop_all)
+
+    failed = False
+    try:
+        await hypercorn_serve(app, config, shutdown_trigger=stopped)
+        await announcing
+    except Exception as error:  # the process must end here in any case, and with its reason
+        failed = True
+        print(f"local AWS: {error!r}", flush=True)
+    finally:
+        ready.unlink(missing_ok=True)
+        processes.stop_all()
+        shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    # Worker threads may still wait for something that will never come: not our caller's problem.
+    os._exit(1 if failed else 0)
+
+
+def _announce(endpoint: str, ready: pathlib.Path) -> None:
+    """Writes ``ready.json`` after the first answer. The socket listens already, so the first request waits for it."""
+    with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=60) as answer:
+        answer.read()
+    written = ready.with_suffix(".tmp")
+    written.write_text(json.dumps({"endpointUrl": endpoint, "pid": os.getpid()}))
+    written.replace(ready)
+
+
+def _raise_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (ValueError, OSError):
+            pass
