@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-ALL: tuple[str, ...] = ()
+ALL: tuple[str, ...] = ("stream_mapping",)
 
 
 def apply(without: set[str]) -> None:

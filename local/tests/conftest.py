@@ -1,0 +1,24 @@
+"""One corrected launcher for the whole session; one stock launcher for the tests that show what is wrong without."""
+
+from __future__ import annotations
+
+import pytest
+
+from local import corrections
+from local.tests.aws import Launcher
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory):
+    yield from _running(tmp_path_factory.mktemp("corrected"))
+
+
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory):
+    yield from _running(tmp_path_factory.mktemp("stock"), *corrections.ALL)
+
+
+def _running(state_dir, *without):
+    launcher = Launcher(state_dir, *without)
+    yield launcher
+    assert launcher.stop() == 0
