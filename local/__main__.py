@@ -25,11 +25,12 @@ def main() -> int:
     endpoint = environment.prepare(listener.getsockname()[1], state_dir)
 
     # Imported now only: MiniStack reads the environment while it is imported.
-    from local import corrections, door, processes
+    from local import connections, corrections, door, processes
 
     from ministack.app import app
 
     corrections.apply(without=set(arguments.without))
+    connections.remember_all()
     processes.refuse_new_ones_when_stopping()
     server.serve(door.Door(app), listener, endpoint, state_dir)
     return 0

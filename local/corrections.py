@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-ALL: tuple[str, ...] = ("stream_mapping",)
+ALL: tuple[str, ...] = ("stream_mapping", "ttl")
 
 
 def apply(without: set[str]) -> None:

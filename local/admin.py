@@ -1,0 +1,74 @@
+"""The admin endpoints ``/_local/…``: JSON in and out, no authentication (the socket is a loopback one)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from local import processes, ttl
+from local.calls import Calls
+from local.faults import BadRule, Plan
+
+
+class Admin:
+    def __init__(self, plan: Plan, calls: Calls):
+        self._plan, self._calls = plan, calls
+        self._later: set[asyncio.Task] = set()
+
+    async def answer(self, method: str, path: str, body: bytes, send) -> None:
+        from local.door import respond
+
+        routes = {
+            "/_local/faults": {"GET": self._faults, "POST": self._add_faults, "DELETE": self._clear_faults},
+            "/_local/calls": {"GET": self._shown_calls, "DELETE": self._clear_calls},
+            "/_local/kill": {"POST": self._kill},
+            "/_local/ttl": {"POST": self._ttl},
+        }
+        try:
+            given = json.loads(body) if body else None
+            action = routes[path][method]
+            status, result = 200, await action(given)
+        except BadRule as error:
+            status, result = 400, {"error": str(error)}
+        except ValueError:
+            status, result = 400, {"error": "the body is not JSON"}
+        except KeyError:
+            allowed = sorted(routes.get(path, ()))
+            status = 405 if allowed else 404
+            result = {"error": f"{method} {path} is not known", "known": allowed or sorted(routes)}
+        await respond(send, status, {"content-type": "application/json"}, json.dumps(result).encode())
+
+    async def _faults(self, _given):
+        return self._plan.shown()
+
+    async def _add_faults(self, given):
+        self._plan.add(given)
+        return self._plan.shown()
+
+    async def _clear_faults(self, _given):
+        self._plan.clear()
+        return []
+
+    async def _shown_calls(self, _given):
+        return self._calls.shown()
+
+    async def _clear_calls(self, _given):
+        self._calls.clear()
+        return []
+
+    async def _kill(self, given):
+        if not isinstance(given, dict) or not isinstance(given.get("function"), str):
+            raise BadRule('the body is {"function": name, "afterMs": 0}')
+        if not given.get("afterMs"):
+            return {"killed": await asyncio.to_thread(processes.kill, given["function"])}
+        task = asyncio.create_task(self._kill_later(given["function"], given["afterMs"]))
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+        return {"scheduled": True}
+
+    async def _kill_later(self, function: str, milliseconds: int) -> None:
+        await asyncio.sleep(milliseconds / 1000)
+        await asyncio.to_thread(processes.kill, function)
+
+    async def _ttl(self, _given):
+        return {"removed": ttl.reap()}

@@ -1,0 +1,130 @@
+"""Which AWS call an HTTP request is: service, action, caller and the wire shape of its errors.
+
+The service is the one in the signature's credential scope (AWS: "Elements of an AWS API request signature"). The action is
+in the ``X-Amz-Target`` header (JSON protocols), in the form body (query protocol) or follows from method and path (REST),
+for which botocore's service models are asked. The caller is the SDK's application id, ``app/<name>`` in the user agent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+import uuid
+from dataclasses import dataclass
+from functools import lru_cache
+from xml.sax.saxutils import escape
+
+_SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/[^/]*/([^/]+)/aws4_request")
+_APP = re.compile(r"(?:^|\s)app/(\S+)")
+_RPC = re.compile(r"/service/[^/]+/operation/([^/]+)$")
+# Where the name in the signature is not the name of botocore's model.
+_MODELS = {"execute-api": None, "states": "stepfunctions", "monitoring": "cloudwatch", "email": "ses", "tagging": "resourcegroupstaggingapi"}
+
+
+@dataclass(frozen=True)
+class AwsCall:
+    """One call of an AWS API; ``account`` is the caller's 12-digit access key, if it is one."""
+
+    service: str
+    action: str
+    caller: str | None
+    account: str | None
+    protocol: str  # json, query, rest-json or rest-xml
+    content_type: str
+
+
+def identify(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> AwsCall | None:
+    """The AWS call in a request, None for anything else (an API's data plane, an admin endpoint)."""
+    parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+    scope = _SCOPE.search(headers.get("authorization", "")) or _SCOPE.search("Credential=" + parameters.get("X-Amz-Credential", ""))
+    if scope is None or scope[2] == "execute-api" or path.startswith("/_aws/execute-api/"):
+        return None
+    service, content_type = scope[2], headers.get("content-type", "")
+    target = headers.get("x-amz-target", "")
+    if target:
+        protocol, action = "json", target.rsplit(".", 1)[-1]
+    elif rpc := _RPC.search(path):
+        protocol, action = "rest-json", rpc[1]
+    elif "x-www-form-urlencoded" in content_type or "Action" in parameters:
+        form = urllib.parse.parse_qs(body.decode("utf-8", "replace"))
+        protocol, action = "query", form.get("Action", [parameters.get("Action", "")])[0]
+    else:
+        protocol = "rest-xml" if service in ("s3", "s3-outposts") else "rest-json"
+        action = parameters.get("x-id") or rest_action(service, method, path, parameters, headers)
+    app = _APP.search(headers.get("x-amz-user-agent", "")) or _APP.search(headers.get("user-agent", ""))
+    account = scope[1] if re.fullmatch(r"\d{12}", scope[1]) else None
+    return AwsCall(service, action, app and app[1], account, protocol, content_type)
+
+
+def rest_action(service: str, method: str, path: str, parameters: dict[str, str], headers: dict[str, str]) -> str:
+    """The operation of a REST service that method, path and query belong to; ``METHOD path`` when there is none."""
+    best, found = -1, f"{method} {path}"
+    for operation in _operations(_MODELS.get(service, service)):
+        if operation.method != method or not operation.path.fullmatch(path.rstrip("/") or "/"):
+            continue
+        if any(k not in parameters or (v and parameters[k] != v) for k, v in operation.query.items()):
+            continue
+        if operation.needs_header and operation.needs_header not in headers:
+            continue
+        if operation.weight > best:
+            best, found = operation.weight, operation.name
+    return found
+
+
+@dataclass(frozen=True)
+class _Operation:
+    name: str
+    method: str
+    path: re.Pattern
+    query: dict[str, str]
+    needs_header: str | None
+    weight: int
+
+
+@lru_cache
+def _operations(service: str | None) -> list[_Operation]:
+    import botocore.exceptions
+    import botocore.session
+
+    if service is None:
+        return []
+    try:
+        model = botocore.session.get_session().get_service_model(service)
+    except botocore.exceptions.DataNotFoundError:
+        return []
+    return [_operation(model.operation_model(name)) for name in model.operation_names]
+
+
+def _operation(model) -> _Operation:
+    uri, _, query = model.http.get("requestUri", "/").partition("?")
+    segments = [segment for segment in uri.split("/") if segment]
+    pattern = ""
+    for segment in segments:
+        pattern += "/" + re.sub(r"\\\{[^}]+?(\\\+)?\\\}", lambda m: ".+" if m[1] else "[^/]+", re.escape(segment))
+    required = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+    copies = model.name in ("CopyObject", "UploadPartCopy")
+    literal = sum("{" not in segment for segment in segments)
+    weight = 100 * len(required) + 10 * literal + len(segments) + (5 if copies else 0)
+    return _Operation(model.name, model.http["method"], re.compile(pattern or "/"), required, "x-amz-copy-source" if copies else None, weight)
+
+
+def error(call: AwsCall, status: int, code: str, message: str) -> tuple[dict[str, str], bytes]:
+    """Headers and body of an error as the service's protocol writes it, so that every SDK finds the code."""
+    request_id = str(uuid.uuid4())
+    if call.protocol == "json":
+        headers = {"content-type": call.content_type or "application/x-amz-json-1.0", "x-amzn-requestid": request_id}
+        return headers, json.dumps({"__type": code, "message": message}).encode()
+    if call.protocol == "rest-json":
+        headers = {"content-type": "application/json", "x-amzn-requestid": request_id, "x-amzn-errortype": code}
+        return headers, json.dumps({"message": message, "Message": message, "code": code}).encode()
+    fault = "Sender" if status < 500 else "Receiver"
+    plain = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    if call.protocol == "rest-xml":
+        document = f"<Error>{plain}<RequestId>{request_id}</RequestId></Error>"
+    elif call.service == "ec2":
+        document = f"<Response><Errors><Error>{plain}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+    else:
+        document = f"<ErrorResponse><Error><Type>{fault}</Type>{plain}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    headers = {"content-type": "text/xml", "x-amzn-requestid": request_id, "x-amz-request-id": request_id}
+    return headers, f'<?xml version="1.0" encoding="UTF-8"?>\n{document}'.encode()

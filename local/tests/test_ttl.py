@@ -1,0 +1,67 @@
+"""Smoke test of ``ttl``: an expired item leaves a REMOVE record of the service, nothing else is removed."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+
+from local.tests.aws import until
+from local.tests.test_stream_mapping import Mapping
+
+
+def test_expiry_leaves_a_record_of_the_service(aws):
+    name = _table(aws)
+    dynamodb, now = aws.client("dynamodb"), int(time.time())
+    six_years_ago = now - 6 * 366 * 24 * 3600
+    kinds = {"expired": {"N": str(now - 5)}, "later": {"N": str(now + 600)}, "text": {"S": str(now - 5)}, "ancient": {"N": str(six_years_ago)}}
+    for identifier, at in kinds.items():
+        dynamodb.put_item(TableName=name, Item={"id": {"S": identifier}, "expiresAt": at})
+    dynamodb.put_item(TableName=name, Item={"id": {"S": "by hand"}})
+    dynamodb.delete_item(TableName=name, Key={"id": {"S": "by hand"}})
+
+    assert aws.call("POST", "/_local/ttl").json["removed"] >= 1
+
+    left = {item["id"]["S"] for item in dynamodb.scan(TableName=name)["Items"]}
+    assert left == {"later", "text", "ancient"}
+    removals = {r["dynamodb"]["Keys"]["id"]["S"]: r.get("userIdentity") for r in _records(aws, name) if r["eventName"] == "REMOVE"}
+    service = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
+    assert removals == {"by hand": None, "expired": service}
+
+
+def _table(aws) -> str:
+    name = f"ttl-{uuid.uuid4().hex[:8]}"
+    dynamodb = aws.client("dynamodb")
+    dynamodb.create_table(
+        TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )
+    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expiresAt"})
+    return name
+
+
+def _records(aws, name):
+    streams = aws.client("dynamodbstreams")
+    arn = aws.client("dynamodb").describe_table(TableName=name)["Table"]["LatestStreamArn"]
+    [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    return until(lambda: streams.get_records(ShardIterator=iterator)["Records"])
+
+
+def test_a_function_gets_the_record_in_lambdas_shape(aws):
+    """Lambda's own spelling of the identity ("DynamoDB Streams and Time to Live")."""
+    mapping = Mapping(
+        aws,
+        """
+def decide(ids, sequence):
+    return {}
+""".replace("decide(ids, sequence):", "decide(ids, sequence):\n    ids += [json.dumps(r.get('userIdentity')) for r in seen if r['eventName'] == 'REMOVE']")
+        + "\nseen = []\n_handler = handler\ndef handler(event):\n    seen[:] = event['Records']\n    return _handler(event)\n",
+        items=0,
+    )
+    aws.client("dynamodb").update_time_to_live(TableName=mapping.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "at"})
+    aws.client("dynamodb").put_item(TableName=mapping.table, Item={"id": {"S": "x"}, "at": {"N": str(int(time.time()) - 5)}})
+    aws.call("POST", "/_local/ttl")
+    identity = json.dumps({"type": "Service", "principalId": "dynamodb.amazonaws.com"})
+    until(lambda: identity in " ".join(mapping.batches()))
