@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-ALL: tuple[str, ...] = ("stream_mapping", "ttl")
+ALL: tuple[str, ...] = ("stream_mapping", "ttl", "gateway_failures", "gateway_request", "runtime_api")
 
 
 def apply(without: set[str]) -> None:

@@ -1,0 +1,173 @@
+"""Correction: what API Gateway answers by itself when the function fails, and how it writes its own answers.
+
+What AWS does ("Gateway response types for API Gateway", "Set up Lambda proxy integrations in API Gateway"): a function that
+fails, times out or returns something that is not a proxy response gives 502, a throttled function 500, an integration that
+exceeds its time-out 504 INTEGRATION_TIMEOUT; each goes through its gateway response (else DEFAULT_5XX) with headers and
+template, and none shows the function's error text. ``$context`` variables of a template that have no value are empty. An
+authorizer's error is a 401 only if its text is exactly ``Unauthorized``.
+
+What stock MiniStack does: 502 with the function's error text and no gateway response, any object is taken as a response,
+no time-out, most ``$context`` variables stay in the body, ``unauthorized`` in any case gives 401.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+
+logger = logging.getLogger("local.gateway")
+
+DEFAULT_TIMEOUT_MILLISECONDS = 29_000
+_PROXY_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded", "cookies"}
+_VARIABLE = re.compile(r"\$\{?context((?:\.[A-Za-z]\w*)+)\}?")
+
+
+class IntegrationFailure(Exception):
+    """The integration gave no answer that can be passed on."""
+
+    def __init__(self, status: int, response_type: str = "DEFAULT_5XX", message: str = "Internal server error"):
+        super().__init__(message)
+        self.status, self.response_type, self.message = status, response_type, message
+
+
+def apply() -> None:
+    from ministack.services import apigateway_v1
+
+    _stop_at_failed_functions(apigateway_v1)
+    _stop_at_the_timeout(apigateway_v1)
+    _answer_failures_as_gateway(apigateway_v1)
+    _finish_gateway_responses(apigateway_v1)
+    _take_unauthorized_exactly(apigateway_v1)
+
+
+def _stop_at_failed_functions(gateway) -> None:
+    shape = gateway._lambda_proxy_response
+
+    def checked(result):
+        if result.get("throttle"):
+            raise IntegrationFailure(500)
+        if result.get("error") or not is_proxy_response(result.get("body")):
+            logger.info("no proxy response from the function: %s", result.get("body"))
+            raise IntegrationFailure(502)
+        return shape(result)
+
+    gateway._lambda_proxy_response = checked
+
+
+def is_proxy_response(answer) -> bool:
+    """Whether a function's result is a response of a Lambda proxy integration."""
+    if isinstance(answer, (str, bytes)):
+        try:
+            answer = json.loads(answer)
+        except ValueError:
+            return False
+    if not isinstance(answer, dict) or not answer.keys() <= _PROXY_KEYS:
+        return False
+    try:
+        status = int(answer["statusCode"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    headers, many = answer.get("headers") or {}, answer.get("multiValueHeaders") or {}
+    return (
+        100 <= status <= 599
+        and isinstance(answer.get("body"), (str, type(None)))
+        and isinstance(headers, dict)
+        and isinstance(many, dict)
+        and not any(isinstance(value, (dict, list)) for value in headers.values())
+        and all(isinstance(values, list) for values in many.values())
+    )
+
+
+def _stop_at_the_timeout(gateway) -> None:
+    invoke = gateway._invoke_lambda_proxy_v1
+
+    async def bounded(integration, *args, **kwargs):
+        milliseconds = int(integration.get("timeoutInMillis") or DEFAULT_TIMEOUT_MILLISECONDS)
+        invocation = asyncio.ensure_future(invoke(integration, *args, **kwargs))
+        done, _ = await asyncio.wait({invocation}, timeout=milliseconds / 1000)
+        if not done:
+            # The function goes on, as on AWS; nobody waits for its answer any more.
+            invocation.add_done_callback(lambda finished: finished.cancelled() or finished.exception())
+            raise IntegrationFailure(504, "INTEGRATION_TIMEOUT", "Endpoint request timed out")
+        return invocation.result()
+
+    gateway._invoke_lambda_proxy_v1 = bounded
+
+
+def _answer_failures_as_gateway(gateway) -> None:
+    execute = gateway._execute_in_scope
+
+    async def guarded(request, *args, **kwargs):
+        try:
+            return await execute(request, *args, **kwargs)
+        except IntegrationFailure as failure:
+            error = gateway._GatewayError(failure.response_type, failure.message, "InternalServerErrorException")
+            error.status = failure.status
+            return error
+        except Exception:
+            if request["stage"] is None:
+                raise
+            logger.exception("the emulated gateway failed")
+            return gateway._GatewayError("DEFAULT_5XX", "Internal server error")
+
+    gateway._execute_in_scope = guarded
+
+
+def _finish_gateway_responses(gateway) -> None:
+    render = gateway._gateway_error_response
+
+    def finished(error, request):
+        status, headers, body = render(error, request)
+        if hasattr(error, "status") and not _status_is_set(gateway, error.response_type, request):
+            status = error.status
+        return status, _last_of_each(headers), _VARIABLE.sub(lambda m: _variable(m[1][1:], request), body.decode()).encode()
+
+    gateway._gateway_error_response = finished
+
+
+def _status_is_set(gateway, response_type: str, request: dict) -> bool:
+    """Whether the deployed API itself sets the status of this response type."""
+    deployed = gateway._deployed_gateway_responses.get(request["api_id"], {}).get(request["stage"].get("deploymentId"))
+    if deployed is None:
+        deployed = gateway._gateway_responses.get(request["api_id"], {})
+    own = deployed.get(response_type) or {}
+    return bool(own.get("statusCode")) and own["statusCode"] != gateway._DEFAULT_GATEWAY_RESPONSE_STATUS_CODES.get(response_type)
+
+
+def _last_of_each(headers: dict) -> dict:
+    """Header names differ in case only: the configured one replaces the default."""
+    latest = {name.lower(): name for name in headers}
+    return {name: value for name, value in headers.items() if latest[name.lower()] == name}
+
+
+def _variable(name: str, request: dict) -> str:
+    headers = request["headers"]
+    known = {
+        "apiId": request["api_id"],
+        "domainName": headers.get("host", ""),
+        "extendedRequestId": request["request_id"],
+        "httpMethod": request.get("method", ""),
+        "identity.userAgent": headers.get("user-agent", ""),
+        "path": request.get("path", ""),
+        "protocol": "HTTP/1.1",
+        "requestTime": request.get("time", ""),
+    }
+    return known.get(name, "")
+
+
+def _take_unauthorized_exactly(gateway) -> None:
+    invoke = gateway._invoke_authorizer_lambda
+
+    async def exact(*args, **kwargs):
+        result = await invoke(*args, **kwargs)
+        if result and result.get("error"):
+            body = result.get("body")
+            text = body.get("errorMessage") if isinstance(body, dict) else body
+            if text != "Unauthorized":
+                logger.info("the authorizer failed: %s", body)
+                return {**result, "body": {"errorMessage": "authorizer failure"}}
+        return result
+
+    gateway._invoke_authorizer_lambda = exact

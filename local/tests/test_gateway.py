@@ -1,0 +1,143 @@
+"""Smoke tests of ``gateway_failures`` and ``gateway_request``, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+
+from local.tests.aws import create_function
+
+FUNCTION = """
+def handler(event):
+    proxy = (event.get("pathParameters") or {}).get("proxy", "")
+    if proxy == "raise":
+        raise RuntimeError("SECRET-ERROR-TEXT")
+    if proxy == "exit":
+        os._exit(3)
+    if proxy == "slow":
+        time.sleep(3)
+    if proxy.startswith("answer-"):
+        return ANSWERS[proxy]
+    return {"statusCode": 200, "body": json.dumps({"context": event["requestContext"], "headers": event["headers"]})}
+ANSWERS = {"answer-text": "SECRET-ERROR-TEXT", "answer-null": None, "answer-without-status": {"body": "x"},
+           "answer-with-more": {"statusCode": 200, "surplus": 1}, "answer-with-object": {"statusCode": 200, "body": {"a": 1}},
+           "answer-list-header": {"statusCode": 200, "headers": {"a": ["b"]}}}
+"""
+AUTHORIZER = """
+def handler(event):
+    token = event["authorizationToken"]
+    if token in ("Unauthorized", "unauthorized", "bug"):
+        raise ValueError(token)
+    effect = "Allow" if token == "good" else "Deny"
+    return {"principalId": "p", "policyDocument": {"Version": "2012-10-17", "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": "*"}]}}
+"""
+PROBLEM = '{"requestId":"$context.requestId","detail":$context.error.messageString,"instance":"$context.path","gone":"$context.nothing.here"}'
+
+
+class Api:
+    """A REST API with ANY /{proxy+} behind a TOKEN authorizer and gateway responses for everything."""
+
+    def __init__(self, aws):
+        self.aws = aws
+        name = f"api-{uuid.uuid4().hex[:8]}"
+        gateway = aws.client("apigateway")
+        create_function(aws, name, FUNCTION, Timeout=10)
+        create_function(aws, f"{name}-authorizer", AUTHORIZER)
+        self.id = api = gateway.create_rest_api(name=name)["id"]
+        root = gateway.get_resources(restApiId=api)["items"][0]["id"]
+        proxy = gateway.create_resource(restApiId=api, parentId=root, pathPart="{proxy+}")["id"]
+        arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:{}/invocations"
+        authorizer = gateway.create_authorizer(
+            restApiId=api, name="a", type="TOKEN", authorizerUri=arn.format(f"{name}-authorizer"), authorizerResultTtlInSeconds=0,
+            identitySource="method.request.header.Authorization",
+        )["id"]
+        gateway.put_method(restApiId=api, resourceId=proxy, httpMethod="ANY", authorizationType="CUSTOM", authorizerId=authorizer)
+        gateway.put_integration(
+            restApiId=api, resourceId=proxy, httpMethod="ANY", type="AWS_PROXY", integrationHttpMethod="POST",
+            uri=arn.format(name), timeoutInMillis=1000,
+        )
+        for kind in ("DEFAULT_4XX", "DEFAULT_5XX", "UNAUTHORIZED"):
+            more = {"gatewayresponse.header.WWW-Authenticate": "'Bearer'"} if kind == "UNAUTHORIZED" else {}
+            gateway.put_gateway_response(
+                restApiId=api, responseType=kind, responseTemplates={"application/json": PROBLEM},
+                responseParameters={
+                    "gatewayresponse.header.Access-Control-Allow-Origin": "'*'",
+                    "gatewayresponse.header.content-type": "'application/problem+json'", **more,
+                },
+            )
+        gateway.create_deployment(restApiId=api, stageName="dev")
+        gateway.update_stage(
+            restApiId=api, stageName="dev",
+            patchOperations=[
+                {"op": "replace", "path": "/~1%7Bproxy+%7D/PATCH/throttling/rateLimit".replace("%7B", "{").replace("%7D", "}"), "value": "0"},
+                {"op": "replace", "path": "/~1{proxy+}/PATCH/throttling/burstLimit", "value": "0"},
+            ],
+        )
+
+    def call(self, path, token="good", method="GET", **headers):
+        given = {"Authorization": token, **headers} if token else headers
+        return self.aws.call(method, f"/_aws/execute-api/{self.id}/dev/{path}", headers=given)
+
+
+@pytest.fixture(scope="module")
+def api(aws):
+    return Api(aws)
+
+
+def assert_problem(answer, status, path):
+    assert answer.status == status, answer.body
+    assert answer.headers.get_all("content-type") == ["application/problem+json"]
+    assert answer.headers["access-control-allow-origin"] == "*"
+    problem = answer.json
+    assert problem["requestId"] == answer.headers["x-amzn-requestid"]
+    assert problem["instance"].endswith("/dev/" + path)
+    assert problem["gone"] == ""
+    assert b"SECRET" not in answer.body
+    return problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["raise", "exit", "answer-text", "answer-null", "answer-without-status", "answer-with-more", "answer-with-object", "answer-list-header"],
+)
+def test_a_failing_function_is_a_502_of_the_gateway(api, path):
+    assert assert_problem(api.call(path), 502, path) == "Internal server error"
+
+
+def test_a_slow_function_is_a_504_of_the_gateway(api):
+    assert assert_problem(api.call("slow"), 504, "slow") == "Endpoint request timed out"
+
+
+def test_authorizer_outcomes(api):
+    for token in (None, "Unauthorized"):
+        answer = api.call("x", token)
+        assert assert_problem(answer, 401, "x") == "Unauthorized"
+        assert answer.headers["www-authenticate"] == "Bearer"
+    assert assert_problem(api.call("x", "denied"), 403, "x").startswith("User is not authorized")
+    for token in ("unauthorized", "bug"):
+        assert assert_problem(api.call("x", token), 500, "x") is None
+
+
+def test_throttling_is_a_429_of_the_gateway(api):
+    assert assert_problem(api.call("x", method="PATCH"), 429, "x") == "Too Many Requests"
+
+
+def test_the_function_sees_the_request_as_the_client_sent_it(api):
+    answer = api.call("a%20b/c", **{"X-Forwarded-For": "203.0.113.9"})
+    context, headers = answer.json["context"], answer.json["headers"]
+    assert context["path"] == f"/_aws/execute-api/{api.id}/dev/a%20b/c"
+    assert context["requestId"] == answer.headers["x-amzn-requestid"]
+    assert context["identity"]["sourceIp"] == "127.0.0.1"
+    assert headers["X-Forwarded-For"] == "203.0.113.9, 127.0.0.1"
+    assert context["domainName"] == headers["host"]
+
+
+def test_stock_leaks_the_error_text_and_loses_the_headers(stock):
+    api = Api(stock)
+    answer = api.call("raise")
+    assert b"SECRET-ERROR-TEXT" in answer.body
+    assert answer.headers["access-control-allow-origin"] is None
+    assert api.call("answer-null").status == 200
+    assert json.loads(api.call("x").body)["context"]["path"] == "/dev/x"
