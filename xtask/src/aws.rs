@@ -1,0 +1,215 @@
+//! `cargo xtask deploy` and `destroy`: the service on the user's AWS account.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::cdk::{Cdk, Settings, Target};
+use crate::install;
+use crate::lock::Lock;
+use crate::principals;
+use crate::progress::step;
+use crate::test::{cargo, succeed};
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// Where and as whom.
+#[derive(Args, Debug)]
+pub struct AccountArgs {
+    /// Profile of ~/.aws/config [default: what the AWS environment variables say]
+    #[arg(long)]
+    profile: Option<String>,
+    /// Region [default: the profile's]
+    #[arg(long)]
+    region: Option<String>,
+    /// Names the environment, the stack (tasks-STAGE) and the API's stage
+    #[arg(long, default_value = "dev", value_parser = stage)]
+    stage: String,
+}
+
+/// What `deploy` may be told.
+#[derive(Args, Debug)]
+pub struct DeployArgs {
+    #[command(flatten)]
+    account: AccountArgs,
+    /// Who may call: the file that `cargo xtask token` writes [default: .local/deploy/STAGE/principals.json]
+    #[arg(long, value_name = "FILE")]
+    principals: Option<PathBuf>,
+    /// Processor of the functions
+    #[arg(long, value_enum, default_value = "arm64")]
+    architecture: Architecture,
+    /// Origins whose pages may call the API, comma separated; required for every stage but dev
+    #[arg(long, value_name = "LIST")]
+    allowed_origins: Option<String>,
+    /// More settings of the CDK app, such as `--context deletionProtection=true` (see docs)
+    #[arg(long, value_name = "KEY=VALUE")]
+    context: Vec<String>,
+    /// First make what CDK needs in the account and region (once for each)
+    #[arg(long)]
+    bootstrap: bool,
+}
+
+/// What `destroy` may be told.
+#[derive(Args, Debug)]
+pub struct DestroyArgs {
+    #[command(flatten)]
+    account: AccountArgs,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Architecture {
+    #[value(name = "arm64")]
+    Arm64,
+    #[value(name = "x86_64")]
+    X86,
+}
+
+impl Architecture {
+    fn context(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86 => "x86_64",
+        }
+    }
+
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Arm64 => "--arm64",
+            Self::X86 => "--x86-64",
+        }
+    }
+
+    fn rust_target(self) -> &'static str {
+        match self {
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+            Self::X86 => "x86_64-unknown-linux-gnu",
+        }
+    }
+}
+
+/// Builds for Lambda and deploys.
+pub fn deploy(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
+    let account = &args.account;
+    // What is wrong is said before minutes of compiling.
+    let principals = args.principals.clone().unwrap_or_else(|| default_principals(workspace, &account.stage));
+    if principals::read(&principals)?.is_empty() {
+        bail!(
+            "{} names nobody who may call the service.\n  Make a token first: cargo xtask token --id NAME --owner NAME --principals {}",
+            principals.display(),
+            principals.display()
+        );
+    }
+    if account.stage != "dev" && args.allowed_origins.is_none() {
+        bail!("--allowed-origins is required for stage {}: `*` is for dev only", account.stage);
+    }
+    tools::node()?;
+    tools::rust_target(args.architecture.rust_target())?;
+    install::cdk(workspace)?;
+    install::cargo_lambda(workspace)?;
+    let target = target_folder(workspace);
+    step("Functions, release", || release(workspace, args.architecture, &target))?;
+    let folder = deploy_folder(workspace, &account.stage);
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let _lock = Lock::wait(&folder.join("lock"), "another deployment of this stage")?;
+    let settings = Settings {
+        stage: account.stage.clone(),
+        architecture: args.architecture.context().to_owned(),
+        assets: target.join("lambda"),
+        principals: principals.canonicalize().context("the principals file cannot be read")?,
+        more: args
+            .allowed_origins
+            .iter()
+            .map(|list| format!("allowedOrigins={list}"))
+            .chain(args.context.clone())
+            .collect(),
+    };
+    let cdk = cdk(workspace, account, folder);
+    step("CDK template", || cdk.synthesise(&settings))?;
+    if args.bootstrap {
+        step("CDK bootstrap", || cdk.bootstrap())?;
+    }
+    let outputs = step(&format!("Deployment of {}", settings.stack()), || cdk.deploy(&settings)).context(
+        "the deployment failed.\n  Are the account, the region and the profile right (`--profile`, `--region`)? Was the account prepared \
+         for CDK in this region (`--bootstrap`)?",
+    )?;
+    println!("\nThe service is deployed.\n");
+    for (name, value) in &outputs {
+        println!("  {name:<20} {value}");
+    }
+    println!("\nCall it with a token from `cargo xtask token`: Authorization: Bearer TOKEN");
+    Ok(())
+}
+
+/// Deletes the stack of a stage.
+pub fn destroy(workspace: &Workspace, args: &DestroyArgs) -> Result<()> {
+    let stage = &args.account.stage;
+    let folder = deploy_folder(workspace, stage);
+    if !folder.join("cdk.out/manifest.json").is_file() {
+        bail!(
+            "stage {stage} was not deployed from this clone.\n  Run this where it was deployed, or: aws cloudformation delete-stack \
+             --stack-name tasks-{stage}"
+        );
+    }
+    tools::node()?;
+    install::cdk(workspace)?;
+    let _lock = Lock::wait(&folder.join("lock"), "a deployment of this stage")?;
+    cdk(workspace, &args.account, folder).destroy(&format!("tasks-{stage}"))
+}
+
+/// The principals of a stage, unless the user keeps them elsewhere.
+pub fn default_principals(workspace: &Workspace, stage: &str) -> PathBuf {
+    deploy_folder(workspace, stage).join("principals.json")
+}
+
+/// The name of a stage is part of names and URLs.
+pub fn stage(text: &str) -> Result<String, String> {
+    let fits = (1..=20).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("1–20 lower-case letters, digits and hyphens, a letter first".to_owned())
+    }
+}
+
+fn release(workspace: &Workspace, architecture: Architecture, target: &std::path::Path) -> Result<()> {
+    let venv = workspace.lambda_venv().join("bin");
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(venv).chain(env::split_paths(&path));
+    let mut command = cargo(workspace, &["lambda", "build", "--release", architecture.flag()]);
+    // CARGO_TARGET_DIR, never --target-dir: cargo-lambda looks for the binaries in the former.
+    command.args(["--package", "functions", "--bins"]).env("CARGO_TARGET_DIR", target);
+    command.env("PATH", env::join_paths(folders).context("the PATH cannot be extended")?);
+    succeed(&mut command, "cargo lambda build")
+}
+
+fn target_folder(workspace: &Workspace) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace.root().join("target"), |folder| workspace.root().join(folder))
+}
+
+fn deploy_folder(workspace: &Workspace, stage: &str) -> PathBuf {
+    workspace.scratch().join("deploy").join(stage)
+}
+
+fn cdk<'a>(workspace: &'a Workspace, account: &AccountArgs, folder: PathBuf) -> Cdk<'a> {
+    let target = Target::Aws { profile: account.profile.clone(), region: account.region.clone() };
+    Cdk { workspace, target, folder }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stage;
+
+    #[test]
+    fn stages_are_names() {
+        assert!(stage("dev").is_ok());
+        assert!(stage("prod-eu2").is_ok());
+        for bad in ["", "Dev", "2dev", "a_b", "a/b", "a-very-long-name-of-a-stage"] {
+            assert!(stage(bad).is_err(), "{bad}");
+        }
+    }
+}

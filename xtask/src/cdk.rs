@@ -1,0 +1,204 @@
+//! The CDK command line: bootstrap, synthesise, deploy, destroy. The same for the local AWS and the real one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::environment::{self, ACCOUNT, REGION};
+use crate::process;
+use crate::workspace::{Workspace, python_of};
+
+/// With this policy `CloudFormation` may make what the template says; CDK's own default, said aloud.
+const EXECUTION_POLICY: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+
+/// Where a command goes.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// The local AWS at this endpoint.
+    Local { endpoint: String },
+    /// An account of the user's.
+    Aws { profile: Option<String>, region: Option<String> },
+}
+
+/// What is deployed: the app's context values (see `cdk/app.py`).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub stage: String,
+    pub architecture: String,
+    pub assets: PathBuf,
+    pub principals: PathBuf,
+    /// Further values, `key=value`.
+    pub more: Vec<String>,
+}
+
+impl Settings {
+    /// The name of the service's stack.
+    pub fn stack(&self) -> String {
+        format!("tasks-{}", self.stage)
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let values = [
+            ("stage", self.stage.clone()),
+            ("architecture", self.architecture.clone()),
+            ("assets", self.assets.display().to_string()),
+            ("principals", self.principals.display().to_string()),
+        ];
+        let values = values
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .chain(self.more.iter().cloned());
+        values.flat_map(|value| ["--context".to_owned(), value]).collect()
+    }
+}
+
+/// Runs the CDK command line with one folder for what it makes.
+#[derive(Debug)]
+pub struct Cdk<'a> {
+    pub workspace: &'a Workspace,
+    pub target: Target,
+    /// Holds `cdk.out` and the logs.
+    pub folder: PathBuf,
+}
+
+impl Cdk<'_> {
+    /// Makes the bucket and the roles that deployments use, on the local AWS.
+    pub fn bootstrap_local(&self) -> Result<()> {
+        let mut command = self.command();
+        command.args(["bootstrap", &format!("aws://{ACCOUNT}/{REGION}")]);
+        // Away from cdk.json: bootstrapping needs no app, and synthesising one takes seconds.
+        command.current_dir(self.workspace.scratch());
+        self.bootstrap_with(command)
+    }
+
+    /// The same in the user's account and region, which CDK finds out; after [`Self::synthesise`].
+    pub fn bootstrap(&self) -> Result<()> {
+        let mut command = self.command();
+        command.arg("bootstrap").arg("--app").arg(self.assembly());
+        self.bootstrap_with(command)
+    }
+
+    fn bootstrap_with(&self, mut command: Command) -> Result<()> {
+        command.args(["--cloudformation-execution-policies", EXECUTION_POLICY]);
+        self.run(&mut command, "cdk bootstrap")
+    }
+
+    /// Writes the template and the list of assets to `cdk.out`.
+    pub fn synthesise(&self, settings: &Settings) -> Result<()> {
+        let mut command = self.command();
+        command
+            .args(["synth", "--quiet", "--app", &self.app(), "--output"])
+            .arg(self.assembly())
+            .args(settings.arguments());
+        self.run(&mut command, "cdk synth")
+    }
+
+    /// Deploys what [`Self::synthesise`] wrote; the stack's outputs.
+    pub fn deploy(&self, settings: &Settings) -> Result<BTreeMap<String, String>> {
+        let outputs = self.folder.join("cdk-outputs.json");
+        fs::remove_file(&outputs).ok();
+        let mut command = self.command();
+        command.arg("deploy").arg(settings.stack()).arg("--app").arg(self.assembly());
+        command.args(["--require-approval", "never", "--progress", "events", "--outputs-file"]).arg(&outputs);
+        self.run(&mut command, "cdk deploy")?;
+        outputs_of(&outputs, &settings.stack())
+    }
+
+    /// Deletes the stack; CDK's dialogue with `CloudFormation` is shown.
+    pub fn destroy(&self, stack: &str) -> Result<()> {
+        let mut command = self.command();
+        command.args(["destroy", "--force", stack, "--app"]).arg(self.assembly());
+        if process::run(&mut command)? {
+            return Ok(());
+        }
+        bail!("the stack {stack} could not be deleted: see CDK's messages above")
+    }
+
+    fn assembly(&self) -> PathBuf {
+        self.folder.join("cdk.out")
+    }
+
+    fn app(&self) -> String {
+        format!("\"{}\" app.py", python_of(&self.workspace.cdk_venv()).display())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.workspace.cdk().join("node_modules/.bin/cdk"));
+        command.current_dir(self.workspace.cdk());
+        match &self.target {
+            Target::Local { endpoint } => environment::local_aws(&mut command, endpoint),
+            Target::Aws { region, .. } => {
+                if let Some(region) = region {
+                    command.env("AWS_REGION", region).env("AWS_DEFAULT_REGION", region);
+                }
+            }
+        }
+        // No telemetry, no notices, no look for newer versions: a developer's command says only what it does.
+        command
+            .env("CDK_DISABLE_CLI_TELEMETRY", "true")
+            .env("CDK_DISABLE_VERSION_CHECK", "true")
+            .env("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "true")
+            .env("JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION", "true")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .args(["--no-notices", "--no-version-reporting", "--no-color", "--ci"]);
+        if let Target::Aws { profile: Some(profile), .. } = &self.target {
+            command.args(["--profile", profile]);
+        }
+        command
+    }
+
+    fn run(&self, command: &mut Command, what: &str) -> Result<()> {
+        // Each has a log of its own: some run side by side.
+        let log = self.folder.join(format!("{}.log", what.replace(' ', "-")));
+        fs::remove_file(&log).ok();
+        process::run_logged(command, &log, what)
+    }
+}
+
+fn outputs_of(file: &Path, stack: &str) -> Result<BTreeMap<String, String>> {
+    let content = fs::read(file).with_context(|| format!("cdk deploy wrote no {}", file.display()))?;
+    let mut stacks: BTreeMap<String, BTreeMap<String, String>> = serde_json::from_slice(&content)
+        .with_context(|| format!("{} is not what cdk deploy writes", file.display()))?;
+    stacks.remove(stack).with_context(|| format!("the stack {stack} has no outputs"))
+}
+
+/// The context value for this machine's processor.
+pub fn host_architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::{Settings, outputs_of};
+    use crate::testing::folder;
+
+    #[test]
+    fn settings_become_the_apps_context() {
+        let settings = Settings {
+            stage: "dev".to_owned(),
+            architecture: "x86_64".to_owned(),
+            assets: PathBuf::from("/a b"),
+            principals: PathBuf::from("/p.json"),
+            more: vec!["auditFreeText=true".to_owned()],
+        };
+        assert_eq!(settings.stack(), "tasks-dev");
+        let arguments = settings.arguments();
+        assert_eq!(arguments[..2], ["--context", "stage=dev"]);
+        assert!(arguments.contains(&"assets=/a b".to_owned()));
+        assert_eq!(arguments[8..], ["--context", "auditFreeText=true"]);
+    }
+
+    #[test]
+    fn the_stacks_own_outputs_are_taken() {
+        let file = folder("outputs").join("cdk-outputs.json");
+        fs::write(&file, r#"{"other":{"A":"1"},"tasks-dev":{"TableName":"t"}}"#).expect("a file");
+        assert_eq!(outputs_of(&file, "tasks-dev").expect("outputs")["TableName"], "t");
+        assert!(outputs_of(&file, "tasks-x").is_err());
+    }
+}

@@ -1,0 +1,88 @@
+//! `cargo xtask fmt` and `lint`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::lock::Lock;
+use crate::process;
+use crate::progress::step;
+use crate::test::{self, cargo, succeed};
+use crate::workspace::Workspace;
+
+const CARGO_DENY: &str = "0.20.2";
+
+/// What `lint` may be told.
+#[derive(Args, Debug)]
+pub struct LintArgs {
+    /// Also look for known vulnerabilities: downloads the advisory database from GitHub
+    #[arg(long)]
+    advisories: bool,
+}
+
+/// Formats all Rust sources.
+pub fn fmt(workspace: &Workspace) -> Result<()> {
+    succeed(&mut cargo(workspace, &["fmt", "--all"]), "cargo fmt")
+}
+
+/// Every static check: format, clippy, the template (cfn-lint, cdk-nag), licences and sources of the dependencies.
+pub fn lint(workspace: &Workspace, args: &LintArgs) -> Result<()> {
+    format(workspace)?;
+    clippy(workspace)?;
+    test::cdk(workspace)?;
+    let deny = cargo_deny(workspace)?;
+    let mut command = cargo(workspace, &["deny", "--workspace", "check", "bans", "licenses", "sources"]);
+    if args.advisories {
+        command.arg("advisories");
+    }
+    command.env("PATH", path_with(&deny)?);
+    succeed(&mut command, "cargo deny")
+}
+
+/// Whether the Rust sources are formatted.
+pub fn format(workspace: &Workspace) -> Result<()> {
+    succeed(&mut cargo(workspace, &["fmt", "--all", "--check"]), "cargo fmt --check")
+        .context("run `cargo xtask fmt` and look at what it changes")
+}
+
+/// Clippy with every warning an error.
+pub fn clippy(workspace: &Workspace) -> Result<()> {
+    succeed(
+        &mut cargo(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        "clippy",
+    )
+}
+
+/// The folder that holds cargo-deny, installed at its pinned version when it is not there. Cargo puts a program in place only
+/// when it is complete, so its presence is the stamp.
+fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    let root = workspace.tools().join(format!("cargo-deny-{CARGO_DENY}"));
+    let program = root.join("bin/cargo-deny");
+    if program.is_file() {
+        return Ok(root.join("bin"));
+    }
+    let _lock = Lock::wait(&workspace.scratch().join("install.lock"), "an installation")?;
+    step(&format!("cargo-deny {CARGO_DENY}, compiled once (some minutes)"), || {
+        fs::create_dir_all(&root).with_context(|| format!("{} cannot be made", root.display()))?;
+        let mut command = cargo(workspace, &["install", "--locked", "--version", CARGO_DENY, "--root"]);
+        command.arg(&root).arg("cargo-deny");
+        // A folder of its own: the developer's target folder would keep its hundreds of crates for good.
+        command.arg("--target-dir").arg(root.join("build"));
+        let result = process::run_logged(
+            &mut command,
+            &workspace.scratch().join("install.log"),
+            "cargo install cargo-deny",
+        );
+        fs::remove_dir_all(root.join("build")).ok();
+        result.context("cargo-deny cannot be installed.\n  It comes from crates.io: check the network and run this command again.")
+    })?;
+    Ok(root.join("bin"))
+}
+
+fn path_with(folder: &std::path::Path) -> Result<std::ffi::OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).context("the PATH cannot be extended")
+}

@@ -1,0 +1,71 @@
+//! `cargo xtask token`: a token for a caller of the deployed service.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::aws;
+use crate::principals::{self, Principal, SCOPES, random_token, write_private};
+use crate::workspace::Workspace;
+
+/// What `token` is told.
+#[derive(Args, Debug)]
+pub struct TokenArgs {
+    /// Who calls: stands in the audit log. The same id may have several tokens, so that they rotate without downtime
+    #[arg(long, value_parser = name)]
+    id: String,
+    /// Whose tasks: every task belongs to one owner
+    #[arg(long, value_parser = name)]
+    owner: String,
+    /// What is allowed
+    #[arg(long, value_delimiter = ',', default_values = SCOPES, value_parser = SCOPES)]
+    scopes: Vec<String>,
+    /// The stage whose default principals file is meant
+    #[arg(long, default_value = "dev", value_parser = aws::stage)]
+    stage: String,
+    /// The principals file [default: .local/deploy/STAGE/principals.json]
+    #[arg(long, value_name = "FILE")]
+    principals: Option<PathBuf>,
+}
+
+/// Prints a fresh token and adds its hash to the principals file.
+pub fn token(workspace: &Workspace, args: &TokenArgs) -> Result<()> {
+    let path = args.principals.clone().unwrap_or_else(|| aws::default_principals(workspace, &args.stage));
+    let mut principals = principals::read(&path)?;
+    let token = random_token()?;
+    let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
+    principals.push(Principal::new(&args.id, &args.owner, &scopes, &token));
+    write_private(&path, &principals)?;
+    println!("{token}");
+    let tokens = principals.iter().filter(|principal| principal.id == args.id).count();
+    eprintln!("\nKeep it: it is shown only now. Its hash was added to {}.", path.display());
+    eprintln!("It is valid from the next `cargo xtask deploy` on.");
+    if tokens > 1 {
+        eprintln!(
+            "{} has {tokens} tokens now; remove the old entries from the file when nobody uses them any more.",
+            args.id
+        );
+    }
+    Ok(())
+}
+
+/// An id or owner is part of keys and log records.
+fn name(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@'));
+    if fits { Ok(text.to_owned()) } else { Err("1–64 letters, digits, `-`, `_`, `.` and `@`".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn names_are_plain() {
+        assert!(name("ci@team-a.example").is_ok());
+        for bad in ["", "a b", "a#b", "ü"] {
+            assert!(name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Where things are: the repository and its ignored scratch folder `.local/`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The repository this command was started in.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// Cargo says where xtask's manifest is; a bare binary looks upward from the current folder.
+    pub fn find() -> Result<Self> {
+        let start = match env::var_os("CARGO_MANIFEST_DIR") {
+            Some(manifest) => PathBuf::from(manifest),
+            None => env::current_dir().context("the current folder cannot be read")?,
+        };
+        let root = start
+            .ancestors()
+            .find(|folder| folder.join("xtask/Cargo.toml").is_file())
+            .context("this is not inside the repository: run `cargo xtask` from a folder of the clone")?;
+        // As the system sees it: running processes are recognised by their paths.
+        Ok(Self { root: root.canonicalize().context("the repository cannot be read")? })
+    }
+
+    /// The top of the repository.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Everything xtask makes goes below this folder; git ignores it.
+    pub fn scratch(&self) -> PathBuf {
+        self.root.join(".local")
+    }
+
+    /// The Python environment of the local AWS.
+    pub fn local_venv(&self) -> PathBuf {
+        self.scratch().join("local-venv")
+    }
+
+    /// The Python environment of the CDK app.
+    pub fn cdk_venv(&self) -> PathBuf {
+        self.scratch().join("cdk-venv")
+    }
+
+    /// The Python environment that holds cargo-lambda.
+    pub fn lambda_venv(&self) -> PathBuf {
+        self.scratch().join("lambda-venv")
+    }
+
+    /// Installed programs, each pinned: cargo-deny.
+    pub fn tools(&self) -> PathBuf {
+        self.scratch().join("tools")
+    }
+
+    /// The CDK app.
+    pub fn cdk(&self) -> PathBuf {
+        self.root.join("cdk")
+    }
+
+    /// The cargo that runs us, or the one on the path.
+    pub fn cargo() -> PathBuf {
+        env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+    }
+}
+
+/// The interpreter of a Python environment.
+pub fn python_of(venv: &Path) -> PathBuf {
+    venv.join("bin/python")
+}
