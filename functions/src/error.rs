@@ -1,0 +1,56 @@
+//! What can go wrong, without HTTP ([`crate::problem`] gives each its status).
+
+use std::error::Error as StdError;
+
+use serde::Serialize;
+
+use crate::task::Status;
+
+/// One thing wrong with what the client sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// A JSON Pointer (RFC 6901) into the body (`/title`; empty: the body itself), `?name` for a query
+    /// parameter, or a header's name.
+    pub pointer: String,
+    /// A stable word for programs: `required`, `unknown`, `duplicate`, `read-only`, `type`, `value`, `syntax`.
+    pub code: &'static str,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+impl FieldError {
+    #[must_use]
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.into() }
+    }
+}
+
+/// The crate's one error type. The boxed sources are for the log; they cannot reach a client.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the request is invalid in {} places", .0.len())]
+    Invalid(Vec<FieldError>),
+    #[error("the cursor is malformed or belongs to another query")]
+    InvalidCursor,
+    #[error("no such task")]
+    NotFound,
+    #[error("the task is at version {current}")]
+    Stale { current: u64 },
+    #[error("a task cannot move from {from:?} to {to:?}")]
+    InvalidTransition { from: Status, to: Status },
+    #[error("the idempotency key was used with another body")]
+    IdempotencyMismatch,
+    #[error("the principal lacks the scope")]
+    Forbidden,
+    /// The table throttles, times out or cannot be reached: worth a retry.
+    #[error("the table is unavailable")]
+    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    #[error("internal error")]
+    Internal(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl Error {
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Internal(cause.into())
+    }
+}

@@ -1,0 +1,281 @@
+//! A batch of the table's stream → the audit log, and the record to continue from.
+//!
+//! A batch is acknowledged only as far as `CloudWatch Logs` accepted it: standard output is never
+//! acknowledged, so it is not where audit records go.
+
+use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use aws_sdk_cloudwatchlogs::{
+    Client,
+    error::SdkError,
+    operation::put_log_events::{PutLogEventsError, PutLogEventsOutput},
+    types::InputLogEvent,
+};
+use serde::Deserialize;
+use serde_json::{json, value::RawValue};
+
+use crate::{
+    audit::{FreeText, StreamRecord},
+    store::chain,
+    task::Timestamp,
+};
+
+/// "`PutLogEvents`": a call takes 1 MiB, counting 26 bytes for each event beside its text, ...
+const CALL_BYTES: usize = 1_048_576;
+const EVENT_OVERHEAD: usize = 26;
+/// ... 10,000 events ...
+const CALL_EVENTS: usize = 10_000;
+/// ... that span less than 24 hours.
+const CALL_SPAN_MILLIS: i64 = 24 * 60 * 60 * 1_000 - 1;
+/// Older than 14 days or more than 2 hours ahead is rejected; the stream keeps 24 hours.
+const OLDEST_MILLIS: i64 = 36 * 60 * 60 * 1_000;
+const AHEAD_MILLIS: i64 = 60 * 60 * 1_000;
+
+/// The event of a stream mapping, its records undecoded: one that is broken must not take the others with it.
+#[derive(Debug, Deserialize)]
+pub struct Batch {
+    #[serde(rename = "Records")]
+    pub records: Vec<Box<RawValue>>,
+}
+
+/// Where a batch could not be taken further.
+#[derive(Debug)]
+struct Stopped {
+    /// `None` when the record does not even show its sequence number.
+    sequence_number: Option<String>,
+    cause: String,
+}
+
+/// What becomes of one record.
+enum Outcome {
+    Audited { line: String, millis: i64 },
+    Ignored,
+    Poison { reason: String },
+}
+
+/// A log group and this instance's stream in it.
+#[derive(Debug, Clone)]
+pub struct LogSink {
+    client: Client,
+    group: String,
+    stream: String,
+}
+
+/// Takes batches to the audit log, and what cannot be decoded to quarantine.
+#[derive(Debug)]
+pub struct Auditor {
+    pub audit: LogSink,
+    pub quarantine: LogSink,
+    pub free_text: FreeText,
+}
+
+impl Auditor {
+    /// Works in the stream's order and stops at the first record that fails: Lambda acknowledges what came
+    /// before the reported one and delivers the rest again ("Reporting batch item failures").
+    ///
+    /// An error fails the whole batch; Lambda then splits it, and what keeps failing ends in the on-failure bucket.
+    pub async fn handle(&self, batch: &Batch) -> Result<DynamoDbEventResponse, String> {
+        let mut response = DynamoDbEventResponse::default();
+        let Err(stopped) = self.write(batch, Timestamp::now()).await else {
+            tracing::info!(records = batch.records.len(), "batch");
+            return Ok(response);
+        };
+        let (sequence_number, cause) = (&stopped.sequence_number, &stopped.cause);
+        tracing::error!(records = batch.records.len(), sequence_number, cause, "batch stopped");
+        let mut failure = DynamoDbBatchItemFailure::default();
+        failure.item_identifier = Some(stopped.sequence_number.ok_or(stopped.cause)?);
+        response.batch_item_failures.push(failure);
+        Ok(response)
+    }
+
+    async fn write(&self, batch: &Batch, now: Timestamp) -> Result<(), Stopped> {
+        let mut call = Call::default();
+        for raw in &batch.records {
+            match self.outcome(raw, now) {
+                Outcome::Ignored => {}
+                Outcome::Audited { line, millis } => {
+                    if !call.takes(&line, millis) {
+                        self.audit.put(std::mem::take(&mut call)).await?;
+                    }
+                    call.push(line, millis, sequence_number(raw));
+                }
+                Outcome::Poison { reason } => {
+                    self.audit.put(std::mem::take(&mut call)).await?;
+                    self.quarantine(raw, &reason, now).await?;
+                }
+            }
+        }
+        self.audit.put(call).await
+    }
+
+    fn outcome(&self, raw: &RawValue, now: Timestamp) -> Outcome {
+        let audited = serde_json::from_str::<StreamRecord>(raw.get())
+            .map_err(|err| format!("not a stream record: {err}"))
+            .and_then(|record| record.audit(self.free_text, now).map_err(|err| err.to_string()));
+        match audited {
+            Err(reason) => Outcome::Poison { reason },
+            Ok(None) => Outcome::Ignored,
+            Ok(Some(record)) => {
+                let recent = now.unix_millis() - OLDEST_MILLIS..now.unix_millis() + AHEAD_MILLIS;
+                let streamed =
+                    record.time.streamed.map(Timestamp::unix_millis).filter(|at| recent.contains(at));
+                let millis = streamed.unwrap_or_else(|| now.unix_millis());
+                match serde_json::to_string(&record) {
+                    Ok(line) => Outcome::Audited { line, millis },
+                    Err(err) => {
+                        Outcome::Poison { reason: format!("the audit record cannot be written: {err}") }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The whole payload goes along, so that nothing is lost. The log names the record, never what it holds.
+    async fn quarantine(&self, raw: &RawValue, reason: &str, now: Timestamp) -> Result<(), Stopped> {
+        let sequence_number = sequence_number(raw);
+        tracing::error!(sequence_number, reason, "record quarantined");
+        let line = json!({
+            "schema": "task.quarantine/1",
+            "reason": reason,
+            "sequenceNumber": sequence_number,
+            "quarantined": now,
+            "payload": raw,
+        });
+        let mut call = Call::default();
+        call.push(line.to_string(), now.unix_millis(), sequence_number);
+        self.quarantine.put(call).await
+    }
+}
+
+/// Even of a record that is broken elsewhere.
+fn sequence_number(raw: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Outer {
+        dynamodb: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        #[serde(rename = "SequenceNumber")]
+        sequence_number: String,
+    }
+    serde_json::from_str::<Outer>(raw.get()).ok().map(|outer| outer.dynamodb.sequence_number)
+}
+
+/// The events of one `PutLogEvents` call, within its limits.
+#[derive(Debug, Default)]
+struct Call {
+    events: Vec<InputLogEvent>,
+    bytes: usize,
+    first_millis: i64,
+    last_millis: i64,
+    first_sequence_number: Option<String>,
+}
+
+impl Call {
+    fn takes(&self, line: &str, millis: i64) -> bool {
+        self.events.is_empty()
+            || (self.events.len() < CALL_EVENTS
+                && self.bytes + line.len() + EVENT_OVERHEAD <= CALL_BYTES
+                && millis.max(self.last_millis) - self.first_millis <= CALL_SPAN_MILLIS)
+    }
+
+    /// Events must come in the order of their times, and the stream's order is the one that counts: a time
+    /// before the event ahead of it is moved up to that.
+    fn push(&mut self, line: String, millis: i64, sequence_number: Option<String>) {
+        if self.events.is_empty() {
+            (self.first_millis, self.last_millis) = (millis, millis);
+            self.first_sequence_number = sequence_number;
+        }
+        self.last_millis = self.last_millis.max(millis);
+        self.bytes += line.len() + EVENT_OVERHEAD;
+        self.events.push(
+            InputLogEvent::builder().message(line).timestamp(self.last_millis).build().expect("both set"),
+        );
+    }
+}
+
+impl LogSink {
+    #[must_use]
+    pub fn new(client: Client, group: String, stream: String) -> Self {
+        Self { client, group, stream }
+    }
+
+    /// On failure stops at the call's first record: some of it may have been accepted and will come again, and
+    /// readers drop an `eventId` they have seen.
+    async fn put(&self, call: Call) -> Result<(), Stopped> {
+        if call.events.is_empty() {
+            return Ok(());
+        }
+        let stopped = |cause| Stopped { sequence_number: call.first_sequence_number.clone(), cause };
+        let accepted = match self.put_events(&call.events).await {
+            Err(SdkError::ServiceError(err))
+                if matches!(err.err(), PutLogEventsError::ResourceNotFoundException(_)) =>
+            {
+                self.create_stream().await.map_err(stopped)?;
+                self.put_events(&call.events).await
+            }
+            other => other,
+        };
+        match accepted.map_err(|err| stopped(chain(&err)))?.rejected_log_events_info {
+            None => Ok(()),
+            Some(rejected) => Err(stopped(format!("events rejected: {rejected:?}"))),
+        }
+    }
+
+    async fn put_events(
+        &self,
+        events: &[InputLogEvent],
+    ) -> Result<
+        PutLogEventsOutput,
+        SdkError<PutLogEventsError, aws_sdk_cloudwatchlogs::config::http::HttpResponse>,
+    > {
+        let put = self.client.put_log_events().log_group_name(&self.group).log_stream_name(&self.stream);
+        put.set_log_events(Some(events.to_vec())).send().await
+    }
+
+    async fn create_stream(&self) -> Result<(), String> {
+        let create =
+            self.client.create_log_stream().log_group_name(&self.group).log_stream_name(&self.stream);
+        match create.send().await {
+            Err(SdkError::ServiceError(err)) if err.err().is_resource_already_exists_exception() => Ok(()),
+            other => other.map(drop).map_err(|err| chain(&err)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_keeps_to_every_limit() {
+        let mut call = Call::default();
+        assert!(call.takes(&"x".repeat(2 * CALL_BYTES), 0), "an event alone is for the service to judge");
+        call.push("x".repeat(CALL_BYTES - 2 * EVENT_OVERHEAD - 1), 0, None);
+        assert!(call.takes("x", CALL_SPAN_MILLIS));
+        assert!(!call.takes("xx", 0), "one byte too many");
+        assert!(!call.takes("x", CALL_SPAN_MILLIS + 1), "24 hours");
+        call.push("x".to_owned(), 0, None);
+        let mut many = Call::default();
+        (0..CALL_EVENTS).for_each(|_| many.push(String::new(), 0, None));
+        assert!(!many.takes("", 0), "one event too many");
+    }
+
+    #[test]
+    fn times_never_go_back_and_the_first_record_is_remembered() {
+        let mut call = Call::default();
+        for (millis, number) in [(5, "1"), (3, "2"), (7, "3")] {
+            call.push(String::new(), millis, Some(number.to_owned()));
+        }
+        let times: Vec<_> = call.events.iter().map(InputLogEvent::timestamp).collect();
+        assert_eq!(times, [5, 5, 7]);
+        assert_eq!(call.first_sequence_number.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_broken_record_still_shows_its_sequence_number() {
+        let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
+        let broken = r#"{"eventID":7,"dynamodb":{"SequenceNumber":"123","Keys":9}}"#;
+        assert_eq!(sequence_number(&raw(broken)).as_deref(), Some("123"));
+        assert_eq!(sequence_number(&raw("[]")), None);
+    }
+}

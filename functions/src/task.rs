@@ -1,0 +1,347 @@
+//! A task: its id, the rules of its fields and its status moves.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
+use uuid::Uuid;
+
+/// Longest title, in Unicode scalar values after trimming.
+pub const TITLE_MAX: usize = 200;
+/// Longest description, in Unicode scalar values.
+pub const DESCRIPTION_MAX: usize = 4_000;
+
+/// A moment in UTC, in whole milliseconds; written as RFC 3339 `2026-01-31T12:00:00.000Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(OffsetDateTime);
+
+impl Timestamp {
+    #[must_use]
+    pub fn now() -> Self {
+        Self::truncated(OffsetDateTime::now_utc())
+    }
+
+    /// RFC 3339 with any offset; `None` for anything else, and for a year that UTC cannot write in four digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let parsed = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
+        (0..=9999).contains(&parsed.year()).then(|| Self::truncated(parsed))
+    }
+
+    /// `None` outside the years 0 to 9999.
+    #[must_use]
+    pub fn from_unix_millis(millis: i64) -> Option<Self> {
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()?;
+        (0..=9999).contains(&moment.year()).then_some(Self(moment))
+    }
+
+    #[must_use]
+    pub fn unix_millis(self) -> i64 {
+        self.0.unix_timestamp() * 1_000 + i64::from(self.0.millisecond())
+    }
+
+    #[must_use]
+    pub fn unix_seconds(self) -> i64 {
+        self.0.unix_timestamp()
+    }
+
+    fn truncated(moment: OffsetDateTime) -> Self {
+        Self(moment.replace_millisecond(moment.millisecond()).unwrap_or(moment))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format =
+            format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        f.write_str(&self.0.format(format).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A `UUIDv7` (RFC 9562): sorts by creation time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TaskId(Uuid);
+
+impl TaskId {
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a default that differs on every call would surprise")]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// Only the form the service itself writes: lower case, hyphenated, version 7.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Self(Uuid::try_parse(text).ok()?);
+        (id.0.get_version_num() == 7 && id.to_string() == text).then_some(id)
+    }
+
+    /// The 16 bytes of an id, as [`Self::as_bytes`] gives them.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        let id = Uuid::from_bytes(bytes);
+        (id.get_version_num() == 7).then_some(Self(id))
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// The creation time that the id carries.
+    #[must_use]
+    pub fn created_at(self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Timestamp::from_unix_millis(i64::try_from(seconds).ok()? * 1_000 + i64::from(nanos / 1_000_000))
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl Serialize for TaskId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// An enum whose values are written in capitals on the wire and in the table.
+macro_rules! wire_enum {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+        pub enum $name { $(#[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text)
+            }
+        }
+    };
+}
+
+wire_enum! {
+    /// Where a task stands; moves are ruled by [`Status::can_become`].
+    Status { Pending = "PENDING", InProgress = "IN_PROGRESS", Completed = "COMPLETED", Cancelled = "CANCELLED" }
+}
+
+wire_enum! {
+    /// How urgent a task is.
+    Priority { Low = "LOW", Normal = "NORMAL", High = "HIGH" }
+}
+
+impl Status {
+    /// Staying is always allowed; any status may move to any other, except out of `CANCELLED`, which is final.
+    #[must_use]
+    pub fn can_become(self, next: Self) -> bool {
+        match (self, next) {
+            (
+                Self::Pending | Self::InProgress | Self::Completed,
+                Self::Pending | Self::InProgress | Self::Completed | Self::Cancelled,
+            )
+            | (Self::Cancelled, Self::Cancelled) => true,
+            (Self::Cancelled, Self::Pending | Self::InProgress | Self::Completed) => false,
+        }
+    }
+}
+
+/// 1 to [`TITLE_MAX`] characters, trimmed, without control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Title(String);
+
+impl Title {
+    /// The error says which rule is broken, in words for the client.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let title = text.trim();
+        match title.chars().count() {
+            0 => Err("must not be empty"),
+            1..=TITLE_MAX if title.chars().any(char::is_control) => Err("must not hold control characters"),
+            1..=TITLE_MAX => Ok(Self(title.to_owned())),
+            _ => Err("must be at most 200 characters"),
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// 0 to [`DESCRIPTION_MAX`] characters.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Description(String);
+
+impl Description {
+    /// The error says which rule is broken, in words for the client.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.chars().count() > DESCRIPTION_MAX {
+            return Err("must be at most 4000 characters");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a client gives to create a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Draft {
+    pub title: Title,
+    pub description: Description,
+    pub status: Status,
+    pub priority: Priority,
+    pub due_at: Option<Timestamp>,
+}
+
+/// What a client gives to change a task: `None` keeps a field. `due_at: Some(None)` clears it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Change {
+    pub title: Option<Title>,
+    pub description: Option<Description>,
+    pub status: Option<Status>,
+    pub priority: Option<Priority>,
+    pub due_at: Option<Option<Timestamp>>,
+}
+
+impl Change {
+    /// Whether applying the change would alter anything of `task`.
+    #[must_use]
+    pub fn differs_from(&self, task: &Task) -> bool {
+        self.title.as_ref().is_some_and(|title| *title != task.title)
+            || self.description.as_ref().is_some_and(|description| *description != task.description)
+            || self.status.is_some_and(|status| status != task.status)
+            || self.priority.is_some_and(|priority| priority != task.priority)
+            || self.due_at.is_some_and(|due_at| due_at != task.due_at)
+    }
+}
+
+/// A live task as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    pub id: TaskId,
+    pub title: Title,
+    pub description: Description,
+    pub status: Status,
+    pub priority: Priority,
+    pub due_at: Option<Timestamp>,
+    pub version: u64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub created_by: String,
+    pub updated_by: String,
+}
+
+impl Task {
+    /// Version 1 of a task. `at` is the creation time that `id` carries.
+    #[must_use]
+    pub fn created(id: TaskId, draft: Draft, by: &str, at: Timestamp) -> Self {
+        let Draft { title, description, status, priority, due_at } = draft;
+        Self {
+            id,
+            title,
+            description,
+            status,
+            priority,
+            due_at,
+            version: 1,
+            created_at: at,
+            updated_at: at,
+            created_by: by.to_owned(),
+            updated_by: by.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn cancelled_is_final_and_every_other_move_is_free() {
+        for from in Status::ALL {
+            for to in Status::ALL {
+                let free = *from != Status::Cancelled || to == from;
+                assert_eq!(from.can_become(*to), free, "{from:?} -> {to:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn titles_are_trimmed_and_counted_in_characters() {
+        assert_eq!(Title::parse("  é  ").unwrap().as_str(), "é");
+        assert!(Title::parse(&"é".repeat(TITLE_MAX)).is_ok());
+        assert!(Title::parse(&"é".repeat(TITLE_MAX + 1)).is_err());
+        assert!(Title::parse(" \n ").is_err());
+        assert!(Title::parse("a\u{7}b").is_err());
+    }
+
+    #[test]
+    fn descriptions_may_be_empty_and_hold_lines() {
+        assert!(Description::parse("").is_ok());
+        assert!(Description::parse(&"\n".repeat(DESCRIPTION_MAX)).is_ok());
+        assert!(Description::parse(&"x".repeat(DESCRIPTION_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn timestamps_become_utc_milliseconds() {
+        let parsed = Timestamp::parse("2026-03-01T00:30:00.1239+02:00").unwrap();
+        assert_eq!(parsed.to_string(), "2026-02-28T22:30:00.123Z");
+        assert!(Timestamp::parse("2026-03-01").is_none());
+        assert!(Timestamp::parse("9999-12-31T23:59:59-01:00").is_none());
+        assert!(Timestamp::parse("0000-01-01T00:00:00+01:00").is_none());
+    }
+
+    #[test]
+    fn only_the_services_own_form_of_an_id_is_an_id() {
+        let id = TaskId::new();
+        assert_eq!(TaskId::parse(&id.to_string()), Some(id));
+        assert_eq!(TaskId::parse(&id.to_string().to_uppercase()), None);
+        assert_eq!(TaskId::parse("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), None, "not version 7");
+        assert_eq!(TaskId::parse(""), None);
+    }
+
+    #[test]
+    fn an_id_carries_its_creation_time() {
+        let before = Timestamp::now();
+        let at = TaskId::new().created_at().unwrap();
+        assert!(before <= at && at <= Timestamp::now());
+    }
+
+    proptest! {
+        #[test]
+        fn any_timestamp_survives_its_text(millis in -62_000_000_000_000_i64..250_000_000_000_000) {
+            let at = Timestamp::from_unix_millis(millis).unwrap();
+            prop_assert_eq!(at.unix_millis(), millis);
+            prop_assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
+        }
+
+        #[test]
+        fn no_text_panics(text in ".*") {
+            let _ = (Timestamp::parse(&text), TaskId::parse(&text), Title::parse(&text), Status::parse(&text));
+        }
+    }
+}
