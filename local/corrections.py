@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-ALL: tuple[str, ...] = ("stream_mapping", "ttl", "gateway_failures", "gateway_request", "runtime_api")
+ALL: tuple[str, ...] = ("stream_mapping", "ttl", "gateway_failures", "gateway_request", "runtime_api", "function_logs", "log_events", "template_properties")
 
 
 def apply(without: set[str]) -> None:

@@ -1,0 +1,79 @@
+"""Smoke test of ``template_properties``: what the template says about table and stage is true of them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from local.tests.aws import until
+
+TABLE = {
+    "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+}
+KEPT = {
+    "TimeToLiveSpecification": {"AttributeName": "expiresAt", "Enabled": True},
+    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+}
+API = {
+    "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "a"}},
+    "Root": {
+        "Type": "AWS::ApiGateway::Method",
+        "Properties": {
+            "RestApiId": {"Ref": "Api"}, "ResourceId": {"Fn::GetAtt": ["Api", "RootResourceId"]}, "HttpMethod": "GET",
+            "AuthorizationType": "NONE", "Integration": {"Type": "MOCK"},
+        },
+    },
+    "Deployment": {"Type": "AWS::ApiGateway::Deployment", "DependsOn": "Root", "Properties": {"RestApiId": {"Ref": "Api"}}},
+    "Stage": {
+        "Type": "AWS::ApiGateway::Stage",
+        "Properties": {
+            "RestApiId": {"Ref": "Api"}, "DeploymentId": {"Ref": "Deployment"}, "StageName": "dev",
+            "AccessLogSetting": {"DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:/access", "Format": "$context.requestId"},
+        },
+    },
+}
+
+
+class Stack:
+    def __init__(self, aws, table_properties):
+        self.aws, self.cloudformation, self.name = aws, aws.client("cloudformation"), f"props-{uuid.uuid4().hex[:8]}"
+        self.cloudformation.create_stack(StackName=self.name, TemplateBody=self.template(table_properties))
+        self.await_status("CREATE_COMPLETE")
+
+    def template(self, table_properties) -> str:
+        table = {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": self.name, **TABLE, **table_properties}}
+        return json.dumps({"Resources": {"Table": table, **API}, "Outputs": {"Api": {"Value": {"Ref": "Api"}}}})
+
+    def await_status(self, status):
+        until(lambda: self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"] == status)
+
+    def time_to_live(self):
+        return self.aws.client("dynamodb").describe_time_to_live(TableName=self.name)["TimeToLiveDescription"]
+
+    def recovery(self):
+        backups = self.aws.client("dynamodb").describe_continuous_backups(TableName=self.name)["ContinuousBackupsDescription"]
+        return backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+
+    def stage(self):
+        [output] = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["Outputs"]
+        return self.aws.client("apigateway").get_stage(restApiId=output["OutputValue"], stageName="dev")
+
+
+def test_properties_are_set_and_taken_away_again(aws):
+    stack = Stack(aws, KEPT)
+    assert stack.time_to_live() == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
+    assert stack.recovery() == "ENABLED"
+    settings = stack.stage()["accessLogSettings"]
+    assert settings == {"destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:/access", "format": "$context.requestId"}
+    stack.cloudformation.update_stack(StackName=stack.name, TemplateBody=stack.template({}))
+    stack.await_status("UPDATE_COMPLETE")
+    assert stack.time_to_live()["TimeToLiveStatus"] == "DISABLED"
+    assert stack.recovery() == "DISABLED"
+
+
+def test_stock_drops_them(stock):
+    stack = Stack(stock, KEPT)
+    assert stack.time_to_live()["TimeToLiveStatus"] == "DISABLED"
+    assert stack.recovery() == "DISABLED"
+    assert not stack.stage().get("accessLogSettings")
