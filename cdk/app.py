@@ -1,0 +1,28 @@
+"""The CDK app: settings from context, one service stack, checked by cdk-nag on every synthesis."""
+
+import sys
+from pathlib import Path
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from task_service.principals import PrincipalsError
+from task_service.service_stack import ServiceStack
+from task_service.settings import Settings, SettingsError
+
+
+def main() -> int:
+    app = App()
+    try:
+        settings = Settings.from_context(app.node, app_dir=Path(__file__).resolve().parent)
+        ServiceStack(app, f"tasks-{settings.stage}", settings=settings)
+    except (SettingsError, PrincipalsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

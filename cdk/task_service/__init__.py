@@ -1,0 +1,1 @@
+"""The task service as CloudFormation: settings in, one stack out."""

@@ -1,0 +1,143 @@
+"""What somebody must look at. Every alarm stays quiet without data: an idle service is a healthy one."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+_MINUTE = Duration.minutes(1)
+_FIVE_MINUTES = Duration.minutes(5)
+
+
+class Alarms(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: str,
+        api: apigateway.RestApi,
+        functions: Sequence[tuple[str, lambda_.Function]],
+        audit_function: lambda_.Function,
+        audit_mapping: lambda_.EventSourceMapping,
+        audit_log: logs.LogGroup,
+        quarantine: logs.LogGroup,
+        topic_arn: str | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._stage = stage
+        self._topic = sns.Topic.from_topic_arn(self, "Topic", topic_arn) if topic_arn else None
+        self._watch_audit(audit_function=audit_function, mapping_id=audit_mapping.event_source_mapping_id)
+        self._watch_records(audit_log=audit_log, quarantine=quarantine)
+        self._watch_service(api=api, functions=functions)
+
+    def _watch_audit(self, *, audit_function: lambda_.Function, mapping_id: str) -> None:
+        self._alarm(
+            "audit-iterator-age",
+            "Changes wait for the audit log: the consumer is blocked or too slow, and the stream forgets after 24 h",
+            audit_function.metric("IteratorAge", statistic="Maximum", period=_MINUTE),
+            threshold=60_000,
+            periods=3,
+        )
+        # "Event source mapping metrics": a batch reaches the bucket (Delivered), or is lost because the bucket did not
+        # take it (Dropped, and DestinationDeliveryFailures by function).
+        for name, metric, meaning in (
+            ("audit-discarded", "OnFailureDestinationDeliveredEventCount", "lie in the failure bucket, unaudited"),
+            ("audit-dropped", "DroppedEventCount", "were dropped: neither audited nor in the failure bucket"),
+        ):
+            self._alarm(
+                name,
+                f"Changes {meaning}",
+                cloudwatch.Metric(
+                    namespace="AWS/Lambda",
+                    metric_name=metric,
+                    dimensions_map={"EventSourceMappingUUID": mapping_id},
+                    statistic="Sum",
+                    period=_MINUTE,
+                ),
+            )
+        self._alarm(
+            "audit-destination-failures",
+            "A discarded batch could not be written to the failure bucket",
+            audit_function.metric("DestinationDeliveryFailures", statistic="Sum", period=_MINUTE),
+        )
+
+    def _watch_records(self, *, audit_log: logs.LogGroup, quarantine: logs.LogGroup) -> None:
+        self._alarm(
+            "quarantine",
+            "A change could not be decoded; it lies in the quarantine log group with its payload",
+            cloudwatch.Metric(
+                namespace="AWS/Logs",
+                metric_name="IncomingLogEvents",
+                dimensions_map={"LogGroupName": quarantine.log_group_name},
+                statistic="Sum",
+                period=_MINUTE,
+            ),
+        )
+        unknown_actor = logs.MetricFilter(
+            self,
+            "UnknownActorFilter",
+            log_group=audit_log,
+            filter_pattern=logs.FilterPattern.literal('{ $.actor.id = "unknown" }'),
+            metric_namespace=f"Tasks/{self._stage}",
+            metric_name="UnknownActor",
+            metric_value="1",
+            default_value=0,
+        )
+        self._alarm(
+            "unknown-actor",
+            "The table was changed past the API: the audit log cannot say by whom",
+            unknown_actor.metric(statistic="Sum", period=_MINUTE),
+        )
+
+    def _watch_service(
+        self, *, api: apigateway.RestApi, functions: Sequence[tuple[str, lambda_.Function]]
+    ) -> None:
+        self._alarm(
+            "api-5xx",
+            "Callers get server errors",
+            # Not api.metric_server_error: it lacks the stage, and another stage's errors are another alarm's.
+            cloudwatch.Metric(
+                namespace="AWS/ApiGateway",
+                metric_name="5XXError",
+                dimensions_map={"ApiName": f"tasks-{self._stage}", "Stage": api.deployment_stage.stage_name},
+                statistic="Sum",
+                period=_FIVE_MINUTES,
+            ),
+            threshold=5,
+        )
+        for name, function in functions:
+            self._alarm(
+                f"{name}-errors",
+                f"The function {name} crashes or times out",
+                function.metric_errors(statistic="Sum", period=_FIVE_MINUTES),
+            )
+
+    def _alarm(
+        self,
+        name: str,
+        description: str,
+        metric: cloudwatch.Metric,
+        *,
+        threshold: int = 1,
+        periods: int = 1,
+    ) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            alarm_name=f"tasks-{self._stage}-{name}",
+            alarm_description=description,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=periods,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        if self._topic is not None:
+            alarm.add_alarm_action(actions.SnsAction(self._topic))

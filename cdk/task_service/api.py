@@ -1,0 +1,180 @@
+"""The REST API: one stage, every path to one function, a TOKEN authorizer in front."""
+
+import json
+from collections.abc import Sequence
+
+from aws_cdk import Duration, Fn, RemovalPolicy
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from task_service import nag
+from task_service.gateway_responses import add_gateway_responses
+from task_service.logs import log_group
+from task_service.preflight import add_preflight
+
+# What an operator needs to find a call again. Never a header a client chose except the user agent, never the query:
+# API Gateway does not escape values, and the Authorization header must not reach a log.
+ACCESS_LOG_FIELDS = {
+    "requestId": "$context.requestId",
+    "extendedRequestId": "$context.extendedRequestId",
+    "integrationRequestId": "$context.integration.requestId",
+    "xrayTraceId": "$context.xrayTraceId",
+    "time": "$context.requestTimeEpoch",
+    "principalId": "$context.authorizer.principalId",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "resource": "$context.resourcePath",
+    "status": "$context.status",
+    "errorType": "$context.error.responseType",
+    "authorizerError": "$context.authorizer.error",
+    "latencyMs": "$context.responseLatency",
+    "authorizerLatencyMs": "$context.authorizer.latency",
+    "integrationLatencyMs": "$context.integration.latency",
+    "responseBytes": "$context.responseLength",
+    "ip": "$context.identity.sourceIp",
+    "userAgent": "$context.identity.userAgent",
+}
+
+# A revoked token works at most this long; within it a caller's next calls save the authorizer's invocation.
+_TOKEN_CACHE = Duration.seconds(60)
+
+
+class TaskApi(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: str,
+        task_api: lambda_.Function,
+        authorizer: lambda_.Function,
+        allowed_origins: Sequence[str],
+        throttle_rate: int,
+        throttle_burst: int,
+        log_retention_days: int,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.access_logs = log_group(
+            self, "AccessLogs", name=f"/tasks/{stage}/access", retention_days=log_retention_days
+        )
+        self.api = apigateway.RestApi(
+            self,
+            "Api",
+            rest_api_name=f"tasks-{stage}",
+            description=f"Tasks, stage {stage}",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            deploy_options=self._stage_options(stage, throttle_rate=throttle_rate, throttle_burst=throttle_burst),
+            # The role with which API Gateway writes to CloudWatch is a setting of the whole account and region, not
+            # of this API: the last stack that sets it wins. Both are retained, because deleting them with this stack
+            # would silence the logs of every other API (other stages of this service included).
+            cloud_watch_role=True,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
+        )
+        # RestApi makes an output of its own, with a trailing slash and a hashed name.
+        self.api.node.try_remove_child("Endpoint")
+        self._keep_execution_logs_short(stage, log_retention_days)
+        self._add_routes(task_api=task_api, authorizer=authorizer, allowed_origins=allowed_origins)
+        add_gateway_responses(self.api, allowed_origins=allowed_origins)
+        self._accept_findings()
+        # Without a trailing slash: "$URL/tasks" must not become "//tasks", which is another path.
+        self.url = Fn.join("", ["https://", self._domain(), "/", self.api.deployment_stage.stage_name])
+
+    def _stage_options(self, stage: str, *, throttle_rate: int, throttle_burst: int) -> apigateway.StageOptions:
+        return apigateway.StageOptions(
+            stage_name=stage,
+            # Requests per second and bucket size over all callers: a bound on the bill, below the account's 10,000.
+            throttling_rate_limit=throttle_rate,
+            throttling_burst_limit=throttle_burst,
+            access_log_destination=apigateway.LogGroupLogDestination(self.access_logs),
+            access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG_FIELDS)),
+            # Errors only, and no data trace: the trace would log headers and bodies.
+            logging_level=apigateway.MethodLoggingLevel.ERROR,
+            data_trace_enabled=False,
+            metrics_enabled=True,
+            tracing_enabled=True,
+        )
+
+    def _keep_execution_logs_short(self, stage: str, retention_days: int) -> None:
+        """API Gateway would make this group itself, kept for ever and left behind by the stack."""
+        group = log_group(
+            self,
+            "ExecutionLogs",
+            name=Fn.join("", ["API-Gateway-Execution-Logs_", self.api.rest_api_id, "/", stage]),
+            retention_days=retention_days,
+        )
+        self.api.deployment_stage.node.add_dependency(group)
+
+    def _add_routes(
+        self, *, task_api: lambda_.Function, authorizer: lambda_.Function, allowed_origins: Sequence[str]
+    ) -> None:
+        token_authorizer = apigateway.TokenAuthorizer(
+            self,
+            "Authorizer",
+            authorizer_name="token",
+            handler=authorizer,
+            # Absent or empty, API Gateway answers 401 without calling the function. The result is cached by token,
+            # not by path: the policy it returns has to cover every method the token may use.
+            identity_source=apigateway.IdentitySource.header("Authorization"),
+            results_cache_ttl=_TOKEN_CACHE,
+        )
+        # The console's test button would get a permission of its own per method.
+        to_function = apigateway.LambdaIntegration(task_api, proxy=True, allow_test_invoke=False)
+        root = self.api.root
+        proxy = root.add_resource("{proxy+}")
+        self.health = root.add_resource("health")
+        for resource in (root, proxy):
+            # ANY, so that 404 and 405 are the service's answers and not the gateway's misleading 403.
+            method = resource.add_method("ANY", to_function, authorizer=token_authorizer)
+            nag.accept(
+                method,
+                "AwsSolutions-COG4",
+                reason="Callers are programs with tokens of their own, checked by the TOKEN authorizer; there is no "
+                "user pool",
+            )
+        self._health_method = self.health.add_method(
+            "ANY", to_function, authorization_type=apigateway.AuthorizationType.NONE
+        )
+        self._preflights = [
+            add_preflight(resource, allowed_origins=allowed_origins) for resource in (root, proxy, self.health)
+        ]
+
+    def _domain(self) -> str:
+        return Fn.join(
+            "",
+            [
+                self.api.rest_api_id,
+                ".execute-api.",
+                self.api.env.region,
+                ".",
+                self.api.stack.url_suffix,
+            ],
+        )
+
+    def _accept_findings(self) -> None:
+        nag.accept(
+            self.api,
+            "AwsSolutions-APIG2",
+            reason="The function checks every request and reports all offending fields at once (api.md); a gateway "
+            "model would answer the first error, in another shape",
+        )
+        nag.accept(
+            self.api,
+            "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+            "AmazonAPIGatewayPushToCloudWatchLogs]",
+            reason="The account-wide role serves every API of the account, whose log groups this stack cannot know; "
+            "AWS made this policy for it",
+        )
+        nag.accept(
+            self.api.deployment_stage,
+            "AwsSolutions-APIG3",
+            reason="A web ACL costs a fixed fee per stage; throttling bounds the load and every route but /health and "
+            "preflight needs a token. An operator can associate an ACL with the stage without a change here",
+        )
+        for method in (self._health_method, *self._preflights):
+            why = "/health answers without data and without a database call" if method is self._health_method else (
+                "A browser sends a preflight without the Authorization header; the answer is fixed"
+            )
+            nag.accept(method, "AwsSolutions-APIG4", reason=why)
+            nag.accept(method, "AwsSolutions-COG4", reason=why)

@@ -1,0 +1,83 @@
+"""A compiled Rust function with its log group and a role that can do what it is told here, and nothing else."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from task_service import nag
+from task_service.logs import log_group
+
+_ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+
+
+class RustFunction(Construct):
+    """`binary` is both the folder with the `bootstrap` in `assets` and the last part of the function's name."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: str,
+        binary: str,
+        description: str,
+        assets: Path,
+        architecture: str,
+        log_group_name: str,
+        log_retention_days: int,
+        statements: Sequence[iam.PolicyStatement],
+        environment: Mapping[str, str],
+        timeout: Duration,
+        memory_mib: int,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.log_group = log_group(self, "Logs", name=log_group_name, retention_days=log_retention_days)
+        self.role = _role(self, log_group_arn=self.log_group.log_group_arn, statements=statements)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=f"tasks-{stage}-{binary}",
+            description=description,
+            runtime=lambda_.Runtime.PROVIDED_AL2023,
+            architecture=_ARCHITECTURES[architecture],
+            handler="bootstrap",
+            code=lambda_.Code.from_asset(str(assets / binary)),
+            # CDK adds permissions behind one's back (X-Ray, event sources, destinations): the role here is final.
+            role=self.role.without_policy_updates(),
+            environment={"RUST_LOG": "info", **environment},
+            timeout=timeout,
+            memory_size=memory_mib,
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=self.log_group,
+            # The functions print JSON themselves; Lambda's JSON format would wrap it once more.
+            logging_format=lambda_.LoggingFormat.TEXT,
+        )
+
+
+def _role(
+    scope: Construct, *, log_group_arn: str, statements: Sequence[iam.PolicyStatement]
+) -> iam.Role:
+    # Not AWSLambdaBasicExecutionRole: it may create and write every log group of the account.
+    own_logs = iam.PolicyStatement(
+        actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group_arn]
+    )
+    tracing = iam.PolicyStatement(
+        actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
+    )
+    role = iam.Role(
+        scope,
+        "Role",
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        inline_policies={"Function": iam.PolicyDocument(statements=[own_logs, tracing, *statements])},
+    )
+    nag.accept(
+        role,
+        "AwsSolutions-IAM5[Resource::*]",
+        reason="xray:PutTraceSegments and xray:PutTelemetryRecords (and dynamodb:ListStreams where a stream is read) "
+        "take no resource in IAM; every other statement names its resource, and a test lists them all",
+    )
+    return role

@@ -1,0 +1,184 @@
+"""The answers API Gateway gives by itself, in the shape of the service's own problems (RFC 9457, `problem.rs`).
+
+The templates are not VTL: API Gateway only replaces variables, without escaping. So the only variables used are its own
+request id and its own error message (`$context.error.messageString` comes with its quotes); nothing of the request's
+text, its path included, goes into a body.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aws_cdk import aws_apigateway as apigateway
+
+_GATEWAY_MESSAGE = "$context.error.messageString"
+_REQUEST_ID = "$context.requestId"
+
+# Names a browser's script may read; `*` would not cover Authorization-related ones on older browsers.
+_EXPOSED = "X-Request-Id,Retry-After,WWW-Authenticate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayProblem:
+    """`status` None leaves API Gateway's own status, which one fixed body cannot know, out of the body."""
+
+    response_type: str
+    status: int | None
+    kind: str
+    title: str
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> str:
+        problem: dict[str, object] = {"type": f"/problems/{self.kind}", "title": self.title}
+        if self.status is not None:
+            problem["status"] = self.status
+        problem |= {
+            "detail": self.detail,
+            "instance": f"/requests/{_REQUEST_ID}",
+            "requestId": _REQUEST_ID,
+        }
+        return json.dumps(problem, separators=(",", ":")).replace(f'"{_GATEWAY_MESSAGE}"', _GATEWAY_MESSAGE)
+
+
+def _internal(response_type: str, status: int | None = 500) -> GatewayProblem:
+    return GatewayProblem(
+        response_type=response_type,
+        status=status,
+        kind="internal",
+        title="Internal error",
+        detail="Something went wrong; quote the request id.",
+    )
+
+
+def _forbidden(response_type: str) -> GatewayProblem:
+    return GatewayProblem(
+        response_type=response_type,
+        status=403,
+        kind="forbidden",
+        title="Forbidden",
+        detail="The token does not have the scope for this call.",
+    )
+
+
+def _not_found(response_type: str) -> GatewayProblem:
+    return GatewayProblem(
+        response_type=response_type,
+        status=404,
+        kind="not-found",
+        title="Not found",
+        detail="There is nothing at this path.",
+    )
+
+
+def _too_many(response_type: str, *, retry_after_seconds: int) -> GatewayProblem:
+    return GatewayProblem(
+        response_type=response_type,
+        status=429,
+        kind="too-many-requests",
+        title="Too many requests",
+        detail="The API is called faster than it allows; slow down and try again.",
+        headers={"Retry-After": str(retry_after_seconds)},
+    )
+
+
+def _invalid(response_type: str, status: int | None = 400) -> GatewayProblem:
+    return GatewayProblem(
+        response_type=response_type,
+        status=status,
+        kind="invalid-request",
+        title="Invalid request",
+        detail=_GATEWAY_MESSAGE,
+    )
+
+
+# "Gateway response types for API Gateway" has the whole list with API Gateway's own statuses.
+PROBLEMS = (
+    GatewayProblem(
+        response_type="UNAUTHORIZED",
+        status=401,
+        kind="unauthorized",
+        title="Unauthorized",
+        detail="The Authorization header is missing, or its token is not valid.",
+        headers={"WWW-Authenticate": "Bearer"},
+    ),
+    _forbidden("ACCESS_DENIED"),
+    # Despite its name: "no such method or resource". No route here uses IAM signatures or API keys, so a caller who
+    # gets it lacks no token. (403 is API Gateway's own choice, and misleading.)
+    _not_found("MISSING_AUTHENTICATION_TOKEN"),
+    _not_found("RESOURCE_NOT_FOUND"),
+    _too_many("THROTTLED", retry_after_seconds=1),
+    _too_many("QUOTA_EXCEEDED", retry_after_seconds=3600),
+    GatewayProblem(
+        response_type="REQUEST_TOO_LARGE",
+        status=413,
+        kind="payload-too-large",
+        title="Payload too large",
+        detail="The body is larger than the API accepts.",
+    ),
+    GatewayProblem(
+        response_type="UNSUPPORTED_MEDIA_TYPE",
+        status=415,
+        kind="unsupported-media-type",
+        title="Unsupported media type",
+        detail="The body must be JSON.",
+    ),
+    _invalid("BAD_REQUEST_PARAMETERS"),
+    _invalid("BAD_REQUEST_BODY"),
+    # 504: the function may still be at work, so nobody can say whether the call took effect.
+    GatewayProblem(
+        response_type="INTEGRATION_TIMEOUT",
+        status=504,
+        kind="timeout",
+        title="Gateway timeout",
+        detail="The service did not answer in time and the call may or may not have taken effect; "
+        "repeat a create with the same Idempotency-Key, read a task before changing it again.",
+        headers={"Retry-After": "1"},
+    ),
+    # API Gateway says 504 here as well, but it means that the function could not be called: unavailable, try again.
+    GatewayProblem(
+        response_type="INTEGRATION_FAILURE",
+        status=503,
+        kind="unavailable",
+        title="Service unavailable",
+        detail="The service cannot be reached; try again shortly.",
+        headers={"Retry-After": "1"},
+    ),
+    _internal("AUTHORIZER_FAILURE"),
+    _internal("AUTHORIZER_CONFIGURATION_ERROR"),
+    _internal("API_CONFIGURATION_ERROR"),
+    # The fallbacks keep whatever status API Gateway chose (403 of a firewall, 502 of a crashed function): a status set
+    # here would replace the status of every type without one of its own.
+    _invalid("DEFAULT_4XX", status=None),
+    _internal("DEFAULT_5XX", status=None),
+)
+
+
+def add_gateway_responses(api: apigateway.RestApi, *, allowed_origins: Sequence[str]) -> None:
+    # A gateway response can hold one fixed origin. With several, `*` lets any page read these bodies, which carry no
+    # data of anyone; credentials are never allowed.
+    origin = allowed_origins[0] if len(allowed_origins) == 1 else "*"
+    for problem in PROBLEMS:
+        headers = {
+            # The key of the template below has to be application/json, the only one API Gateway picks whatever the
+            # request accepts; this header then says what the body is.
+            "Content-Type": _fixed("application/problem+json"),
+            "Access-Control-Allow-Origin": _fixed(origin),
+            "Access-Control-Expose-Headers": _fixed(_EXPOSED),
+            "Cache-Control": _fixed("no-store"),
+            "X-Content-Type-Options": _fixed("nosniff"),
+            "X-Request-Id": "context.requestId",
+            **{name: _fixed(value) for name, value in problem.headers.items()},
+        }
+        api.add_gateway_response(
+            f"Gateway-{problem.response_type}",
+            type=apigateway.ResponseType.of(problem.response_type),
+            status_code=None if problem.status is None else str(problem.status),
+            response_headers=headers,
+            templates={"application/json": problem.body()},
+        )
+
+
+def _fixed(value: str) -> str:
+    """A static value in a parameter mapping stands in single quotes."""
+    return f"'{value}'"

@@ -1,0 +1,19 @@
+"""Log groups made by the stack, so that each has a retention and goes with it."""
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+
+def log_group(
+    scope: Construct,
+    construct_id: str,
+    *,
+    name: str,
+    retention_days: int,
+    removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
+) -> logs.LogGroup:
+    group = logs.LogGroup(scope, construct_id, log_group_name=name, removal_policy=removal_policy)
+    # The L2 takes an enum for what CloudFormation and our settings write as a number of days.
+    group.node.default_child.add_property_override("RetentionInDays", retention_days)
+    return group

@@ -1,0 +1,152 @@
+"""Who may call: the principals file, checked before anything is deployed.
+
+The authorizer gets the file as one environment variable. It holds the SHA-256 of each token, never a token; an error
+here therefore never repeats a value, only where it stands.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+SCOPES = ("tasks:read", "tasks:write")
+
+# "AWS Lambda quotas": all environment variables of a function together, names included.
+ENVIRONMENT_LIMIT_BYTES = 4096
+
+_FIELDS = ("id", "owner", "scopes", "tokenSha256")
+_NAME = re.compile(r"[A-Za-z0-9._@:-]{1,128}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_EMPTY_TOKEN = hashlib.sha256(b"").hexdigest()
+
+
+class PrincipalsError(ValueError):
+    """The principals file cannot be used; the text says which entry and field, and what to do."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    id: str
+    owner: str
+    scopes: tuple[str, ...]
+    token_sha256: str
+
+    def to_json(self) -> dict[str, object]:
+        return {"id": self.id, "owner": self.owner, "scopes": list(self.scopes), "tokenSha256": self.token_sha256}
+
+
+def load(path: Path) -> list[Principal]:
+    """The principals in `path`, a JSON array of `{"id","owner","scopes","tokenSha256"}`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PrincipalsError(f"the principals file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PrincipalsError(f"the principals file {path} is not UTF-8") from error
+    try:
+        entries = json.loads(text, object_pairs_hook=_object_without_duplicates)
+    except json.JSONDecodeError as error:
+        raise PrincipalsError(f"{path} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
+    except _DuplicateKeyError as error:
+        raise PrincipalsError(f"{path}: an entry has the field `{error}` twice") from error
+    if not isinstance(entries, list) or not entries:
+        raise PrincipalsError(f"{path} must be a JSON array with at least one principal, else nobody can call the API")
+    principals = [_principal(entry, f"{path}: entry {index}") for index, entry in enumerate(entries)]
+    _check_together(principals, path)
+    return principals
+
+
+def to_environment(principals: list[Principal]) -> str:
+    """The authorizer's `PRINCIPALS` variable: compact, because all variables share 4 KiB."""
+    return json.dumps([principal.to_json() for principal in principals], separators=(",", ":"))
+
+
+def check_environment_size(environment: dict[str, str]) -> None:
+    """Fails here, with advice, rather than at the end of a deployment."""
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
+    if size > ENVIRONMENT_LIMIT_BYTES:
+        raise PrincipalsError(
+            f"the authorizer's environment would hold {size} bytes, Lambda allows {ENVIRONMENT_LIMIT_BYTES}: "
+            "remove principals whose tokens are no longer used, or shorten ids and owners"
+        )
+
+
+class _DuplicateKeyError(Exception):
+    pass
+
+
+def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON objects with a repeated key are a mistake; json.loads alone would keep the last one silently."""
+    result: dict[str, object] = {}
+    for key, value in pairs:
+        if key in result:
+            raise _DuplicateKeyError(key)
+        result[key] = value
+    return result
+
+
+def _principal(entry: object, where: str) -> Principal:
+    if not isinstance(entry, dict):
+        raise PrincipalsError(f"{where} must be an object with {', '.join(_FIELDS)}")
+    if "token" in entry:
+        raise PrincipalsError(f"{where} has the field `token`: store only its SHA-256, as `tokenSha256`")
+    missing = [field for field in _FIELDS if field not in entry]
+    if missing:
+        raise PrincipalsError(f"{where} lacks `{missing[0]}`")
+    unknown = [field for field in entry if field not in _FIELDS]
+    if unknown:
+        raise PrincipalsError(f"{where} has the unknown field `{unknown[0]}`")
+    return Principal(
+        id=_name(entry["id"], f"{where}, field `id`"),
+        owner=_name(entry["owner"], f"{where}, field `owner`"),
+        scopes=_scopes(entry["scopes"], f"{where}, field `scopes`"),
+        token_sha256=_sha256(entry["tokenSha256"], f"{where}, field `tokenSha256`"),
+    )
+
+
+def _name(value: object, where: str) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise PrincipalsError(f"{where} must be 1 to 128 characters out of A-Z a-z 0-9 . _ @ : -")
+    return value
+
+
+def _scopes(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise PrincipalsError(f"{where} must be a non-empty array out of {', '.join(SCOPES)}")
+    for scope in value:
+        if scope not in SCOPES:
+            raise PrincipalsError(f"{where} has the unknown scope {scope!r}; known are {', '.join(SCOPES)}")
+    if len(set(value)) != len(value):
+        raise PrincipalsError(f"{where} names a scope twice")
+    return tuple(value)
+
+
+def _sha256(value: object, where: str) -> str:
+    digest = value.lower() if isinstance(value, str) else ""
+    if not _SHA256.fullmatch(digest):
+        raise PrincipalsError(
+            f"{where} must be 64 hex digits, the SHA-256 of the token; what stands there looks like something else. "
+            "If it is the token itself, consider the token disclosed and make a new one"
+        )
+    if digest == _EMPTY_TOKEN:
+        raise PrincipalsError(f"{where} is the SHA-256 of an empty token")
+    return digest
+
+
+def _check_together(principals: list[Principal], path: Path) -> None:
+    by_hash: dict[str, int] = {}
+    by_id: dict[str, int] = {}
+    for index, principal in enumerate(principals):
+        if principal.token_sha256 in by_hash:
+            first = by_hash[principal.token_sha256]
+            raise PrincipalsError(f"{path}: entries {first} and {index} have the same `tokenSha256`")
+        by_hash[principal.token_sha256] = index
+        # The same principal twice with two tokens is how a token is rotated without downtime; a second principal
+        # under the same id would make the audit log's actor ambiguous.
+        first = by_id.setdefault(principal.id, index)
+        if (principals[first].owner, set(principals[first].scopes)) != (principal.owner, set(principal.scopes)):
+            raise PrincipalsError(
+                f"{path}: entries {first} and {index} have the same `id` but another `owner` or other `scopes`; "
+                "two entries may share an id only to rotate one principal's token"
+            )

@@ -1,0 +1,140 @@
+"""The service stack: it only wires. Names carry the stage, so stages live side by side in one account and region."""
+
+from aws_cdk import CfnOutput, Duration, Stack, Tags
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from task_service import principals
+from task_service.alarms import Alarms
+from task_service.api import TaskApi
+from task_service.audit import Audit
+from task_service.functions import RustFunction
+from task_service.settings import Settings
+from task_service.table import TaskTable
+
+
+class ServiceStack(Stack):
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+        tags = {"service": "tasks", "stage": settings.stage}
+        super().__init__(
+            scope,
+            construct_id,
+            stack_name=f"tasks-{settings.stage}",
+            description=f"Task service, stage {settings.stage}: API, table and audit log",
+            tags=tags,
+        )
+        # The stack's own tags are set above; resources get them in the template too, where a review sees them.
+        for name, value in tags.items():
+            Tags.of(self).add(name, value)
+
+        table = TaskTable(self, "Tasks", deletion_protection=settings.deletion_protection)
+        task_api = _task_api(self, settings=settings, table=table)
+        authorizer = _authorizer(self, settings=settings)
+        audit = Audit(
+            self,
+            "Audit",
+            stage=settings.stage,
+            table=table.table,
+            assets=settings.assets,
+            architecture=settings.architecture,
+            audit_retention_days=settings.audit_retention_days,
+            retain_audit_log=settings.retain_audit_log,
+            free_text=settings.audit_free_text,
+            retry_attempts=settings.audit_retry_attempts,
+            log_retention_days=settings.log_retention_days,
+        )
+        api = TaskApi(
+            self,
+            "Api",
+            stage=settings.stage,
+            task_api=task_api.function,
+            authorizer=authorizer.function,
+            allowed_origins=settings.allowed_origins,
+            throttle_rate=settings.throttle_rate,
+            throttle_burst=settings.throttle_burst,
+            log_retention_days=settings.log_retention_days,
+        )
+        Alarms(
+            self,
+            "Alarms",
+            stage=settings.stage,
+            api=api.api,
+            functions=[
+                ("task-api", task_api.function),
+                ("authorizer", authorizer.function),
+                ("audit", audit.function),
+            ],
+            audit_function=audit.function,
+            audit_mapping=audit.mapping,
+            audit_log=audit.log_group,
+            quarantine=audit.quarantine,
+            topic_arn=settings.alarm_topic_arn,
+        )
+        outputs = {
+            "ApiUrl": api.url,
+            # Where the URL's host is another one (the local AWS), it is built from this and the stage.
+            "ApiId": api.api.rest_api_id,
+            "TableName": table.table.table_name,
+            "AuditLogGroup": audit.log_group.log_group_name,
+            "QuarantineLogGroup": audit.quarantine.log_group_name,
+            "FailureBucket": audit.failures.bucket_name,
+            "TaskApiFunction": task_api.function.function_name,
+            "AuthorizerFunction": authorizer.function.function_name,
+            "AuditFunction": audit.function.function_name,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
+
+
+def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> RustFunction:
+    return RustFunction(
+        scope,
+        "TaskApi",
+        stage=settings.stage,
+        binary="task-api",
+        description="Creates, reads, changes and deletes tasks",
+        assets=settings.assets,
+        architecture=settings.architecture,
+        log_group_name=f"/tasks/{settings.stage}/task-api",
+        log_retention_days=settings.log_retention_days,
+        statements=[
+            iam.PolicyStatement(
+                actions=[
+                    "dynamodb:DeleteItem",
+                    "dynamodb:GetItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:Query",
+                    "dynamodb:UpdateItem",
+                ],
+                resources=[table.table.table_arn],
+            ),
+            iam.PolicyStatement(actions=["dynamodb:Query"], resources=[table.index_arn]),
+        ],
+        environment={
+            "TABLE_NAME": table.table.table_name,
+            "ALLOWED_ORIGINS": ",".join(settings.allowed_origins),
+        },
+        timeout=Duration.seconds(10),
+        # More than its few MiB of working set: CPU comes with memory, and a cold start is TLS and JSON.
+        memory_mib=256,
+    )
+
+
+def _authorizer(scope: Construct, *, settings: Settings) -> RustFunction:
+    environment = {"PRINCIPALS": principals.to_environment(settings.principals)}
+    principals.check_environment_size({"RUST_LOG": "info", **environment})
+    return RustFunction(
+        scope,
+        "Authorizer",
+        stage=settings.stage,
+        binary="authorizer",
+        description="Token to principal and policy",
+        assets=settings.assets,
+        architecture=settings.architecture,
+        log_group_name=f"/tasks/{settings.stage}/authorizer",
+        log_retention_days=settings.log_retention_days,
+        statements=[],
+        environment=environment,
+        timeout=Duration.seconds(5),
+        memory_mib=128,
+    )

@@ -1,0 +1,165 @@
+"""The app's settings: CDK context in, typed and checked values out. Every error says what to pass instead."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from constructs import Node
+
+from task_service import principals
+from task_service.principals import Principal
+
+BINARIES = ("task-api", "authorizer", "audit")
+ARCHITECTURES = ("arm64", "x86_64")
+
+# PutRetentionPolicy takes only these numbers of days.
+RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+
+_STAGE = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
+_TOPIC_ARN = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+")
+
+
+class SettingsError(ValueError):
+    """A context value is missing or wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    stage: str
+    architecture: str
+    assets: Path
+    principals: list[Principal]
+    allowed_origins: list[str]
+    deletion_protection: bool
+    retain_audit_log: bool
+    audit_free_text: bool
+    audit_retention_days: int
+    log_retention_days: int
+    audit_retry_attempts: int
+    throttle_rate: int
+    throttle_burst: int
+    alarm_topic_arn: str | None
+
+    @classmethod
+    def from_context(cls, node: Node, *, app_dir: Path) -> "Settings":
+        """Reads `cdk -c name=value`. Relative paths count from `app_dir`, where `cdk` runs the app."""
+        context = _Context(node)
+        stage = context.text("stage", default="dev")
+        if not _STAGE.fullmatch(stage):
+            raise SettingsError(
+                f"stage={stage!r} cannot be used: 1 to 20 characters a-z 0-9 -, beginning with a letter and not "
+                "ending with -, because it becomes part of the names of the stack, the functions and the API's path"
+            )
+        disposable = stage == "dev"
+        return cls(
+            stage=stage,
+            architecture=context.choice("architecture", ARCHITECTURES),
+            assets=_assets(app_dir / context.text("assets", default="../target/lambda")),
+            principals=_principals(context, app_dir),
+            allowed_origins=_origins(context, stage=stage, any_by_default=disposable),
+            deletion_protection=context.boolean("deletionProtection", default=not disposable),
+            retain_audit_log=context.boolean("retainAuditLog", default=True),
+            audit_free_text=context.boolean("auditFreeText", default=False),
+            audit_retention_days=context.days("auditRetentionDays", default=365),
+            log_retention_days=context.days("logRetentionDays", default=30),
+            audit_retry_attempts=context.integer("auditRetryAttempts", default=100, least=1, most=10_000),
+            throttle_rate=context.integer("throttleRate", default=500, least=1, most=10_000),
+            throttle_burst=context.integer("throttleBurst", default=1000, least=1, most=10_000),
+            alarm_topic_arn=_topic(context),
+        )
+
+
+class _Context:
+    """Context values are strings from the command line, and JSON values from cdk.json."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def optional_text(self, name: str) -> str | None:
+        value = self._node.try_get_context(name)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            raise SettingsError(f"{name} must be a non-empty text")
+        return value.strip()
+
+    def text(self, name: str, *, default: str) -> str:
+        return self.optional_text(name) or default
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default=allowed[0])
+        if value not in allowed:
+            raise SettingsError(f"{name}={value!r} is unknown: pass {' or '.join(allowed)}")
+        return value
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        value = self._node.try_get_context(name)
+        if value is None or isinstance(value, bool):
+            return default if value is None else value
+        if value not in ("true", "false"):
+            raise SettingsError(f"{name}={value!r} must be true or false")
+        return value == "true"
+
+    def integer(self, name: str, *, default: int, least: int, most: int) -> int:
+        value = self._node.try_get_context(name)
+        if value is None:
+            return default
+        # The digits alone: int() would also take True, 1.5 and "1_000".
+        digits = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        if not re.fullmatch(r"[0-9]{1,9}", digits) or not least <= int(digits) <= most:
+            raise SettingsError(f"{name}={value!r} must be a whole number from {least} to {most}")
+        return int(digits)
+
+    def days(self, name: str, *, default: int) -> int:
+        value = self.integer(name, default=default, least=1, most=RETENTION_DAYS[-1])
+        if value not in RETENTION_DAYS:
+            raise SettingsError(f"{name}={value}: CloudWatch Logs keeps for {', '.join(map(str, RETENTION_DAYS))} days")
+        return value
+
+
+def _assets(folder: Path) -> Path:
+    absent = [binary for binary in BINARIES if not (folder / binary / "bootstrap").is_file()]
+    if absent:
+        raise SettingsError(
+            f"{folder.resolve()} lacks {', '.join(f'{binary}/bootstrap' for binary in absent)}: "
+            "build the functions with `cargo lambda build --release --arm64` (add nothing for x86_64), "
+            "or let `cargo xtask deploy` do it, or pass another folder with -c assets=…"
+        )
+    return folder.resolve()
+
+
+def _principals(context: _Context, app_dir: Path) -> list[Principal]:
+    path = context.optional_text("principals")
+    if path is None:
+        raise SettingsError(
+            "nobody could call this API: pass -c principals=FILE, a JSON array of "
+            '{"id":"alice","owner":"team-a","scopes":["tasks:read","tasks:write"],"tokenSha256":"<64 hex>"} '
+            "(the SHA-256 of a token: printf %s \"$TOKEN\" | sha256sum)"
+        )
+    return principals.load(app_dir / path)
+
+
+def _origins(context: _Context, *, stage: str, any_by_default: bool) -> list[str]:
+    value = context.optional_text("allowedOrigins")
+    if value is None and not any_by_default:
+        raise SettingsError(
+            f"stage {stage!r} needs -c allowedOrigins=https://app.example.com[,https://…], the browser origins that "
+            "may call it (only stage dev allows every origin by default)"
+        )
+    origins = [origin.strip() for origin in (value or "*").split(",")]
+    if origins == ["*"]:
+        return origins
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"allowedOrigins has {origin!r}: an origin is scheme://host[:port] without a path, or `*` alone"
+            )
+    return list(dict.fromkeys(origins))
+
+
+def _topic(context: _Context) -> str | None:
+    arn = context.optional_text("alarmTopicArn")
+    if arn is not None and not _TOPIC_ARN.fullmatch(arn):
+        raise SettingsError(f"alarmTopicArn={arn!r} is not the ARN of an SNS topic")
+    return arn
