@@ -7,7 +7,19 @@ from __future__ import annotations
 
 import importlib
 
-ALL: tuple[str, ...] = ("stream_mapping", "ttl", "gateway_failures", "gateway_request", "runtime_api", "function_logs", "log_events", "template_properties")
+# In this order: access_log and gateway_mock read what gateway_request notes.
+ALL: tuple[str, ...] = (
+    "stream_mapping",
+    "ttl",
+    "template_properties",
+    "gateway_failures",
+    "gateway_request",
+    "gateway_mock",
+    "access_log",
+    "runtime_api",
+    "function_logs",
+    "log_events",
+)
 
 
 def apply(without: set[str]) -> None:

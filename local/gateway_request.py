@@ -18,6 +18,11 @@ _client_path: contextvars.ContextVar[str] = contextvars.ContextVar("client_path"
 _request: contextvars.ContextVar[dict | None] = contextvars.ContextVar("request", default=None)
 
 
+def current() -> dict | None:
+    """The request being served: MiniStack's own record of it, and what the corrections add."""
+    return _request.get()
+
+
 def apply() -> None:
     from ministack import app
     from ministack.services import apigateway_v1

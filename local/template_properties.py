@@ -32,8 +32,8 @@ def apply() -> None:
 
 
 def _created(create, complete):
-    def created(logical_id, props, stack_name, **kwargs):
-        physical_id, attributes = create(logical_id, props, stack_name, **kwargs)
+    def created(logical_id, props, *more):
+        physical_id, attributes = create(logical_id, props, *more)
         complete(physical_id, props)
         return physical_id, attributes
 
@@ -41,22 +41,10 @@ def _created(create, complete):
 
 
 def _updated(update, complete):
-    # MiniStack looks at the parameters' names to find out what to pass: both signatures that it has are kept.
-    import inspect
-
-    if "logical_id" in inspect.signature(update).parameters:
-
-        def updated(physical_id, old_props, new_props, stack_name, logical_id=None):
-            new_id, attributes = update(physical_id, old_props, new_props, stack_name, logical_id=logical_id)
-            complete(new_id, new_props)
-            return new_id, attributes
-
-    else:
-
-        def updated(physical_id, old_props, new_props, stack_name):
-            new_id, attributes = update(physical_id, old_props, new_props, stack_name)
-            complete(new_id, new_props)
-            return new_id, attributes
+    def updated(physical_id, old_props, new_props, *more):
+        new_id, attributes = update(physical_id, old_props, new_props, *more)
+        complete(new_id, new_props)
+        return new_id, attributes
 
     return updated
 

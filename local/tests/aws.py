@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -21,12 +22,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 class Launcher:
     """One local AWS in its own process."""
 
-    def __init__(self, state_dir: pathlib.Path, *without: str):
+    def __init__(self, state_dir: pathlib.Path, *without: str, **environment: str):
         self.state_dir = state_dir
         arguments = [part for name in without for part in ("--without", name)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local", "--port", "0", "--state-dir", str(state_dir), *arguments],
             cwd=ROOT,
+            env={**os.environ, **environment},
             stdout=(state_dir / "log").open("w"),
             stderr=subprocess.STDOUT,
         )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from local import corrections
 from local.tests.aws import Launcher
+
+# The clients of the tests must not look at the profile of whoever runs them.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
 
 
 @pytest.fixture(scope="session")

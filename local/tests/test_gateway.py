@@ -1,4 +1,4 @@
-"""Smoke tests of ``gateway_failures`` and ``gateway_request``, over HTTP."""
+"""Smoke tests of ``gateway_failures``, ``gateway_request``, ``gateway_mock`` and ``access_log``, over HTTP."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from local.tests.aws import create_function
+from local.tests.aws import create_function, until
 
 FUNCTION = """
 def handler(event):
@@ -34,6 +34,11 @@ def handler(event):
     return {"principalId": "p", "policyDocument": {"Version": "2012-10-17", "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": "*"}]}}
 """
 PROBLEM = '{"requestId":"$context.requestId","detail":$context.error.messageString,"instance":"$context.path","gone":"$context.nothing.here"}'
+
+ACCESS = "$context.requestId $context.status $context.authorizer.principalId $context.error.responseType $context.nothing"
+PREFLIGHT = """#set($origin = $input.params().header.get("Origin"))
+#if($origin == "")#set($origin = $input.params().header.get("origin"))#end
+#if($origin == "https://second" || $origin == "https://third")#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end"""
 
 
 class Api:
@@ -67,13 +72,37 @@ class Api:
                     "gatewayresponse.header.content-type": "'application/problem+json'", **more,
                 },
             )
+        self._add_preflight(gateway, api, proxy)
         gateway.create_deployment(restApiId=api, stageName="dev")
+        self.access = f"/access/{name}"
+        aws.client("logs").create_log_group(logGroupName=self.access)
         gateway.update_stage(
             restApiId=api, stageName="dev",
             patchOperations=[
-                {"op": "replace", "path": "/~1%7Bproxy+%7D/PATCH/throttling/rateLimit".replace("%7B", "{").replace("%7D", "}"), "value": "0"},
+                {"op": "replace", "path": "/accessLogSettings/destinationArn", "value": f"arn:aws:logs:us-east-1:000000000000:log-group:{self.access}"},
+                {"op": "replace", "path": "/accessLogSettings/format", "value": ACCESS},
+                {"op": "replace", "path": "/~1{proxy+}/PATCH/throttling/rateLimit", "value": "0"},
                 {"op": "replace", "path": "/~1{proxy+}/PATCH/throttling/burstLimit", "value": "0"},
             ],
+        )
+
+    def _add_preflight(self, gateway, api, resource):
+        gateway.put_method(restApiId=api, resourceId=resource, httpMethod="OPTIONS", authorizationType="NONE")
+        gateway.put_integration(
+            restApiId=api, resourceId=resource, httpMethod="OPTIONS", type="MOCK",
+            requestTemplates={"application/json": '{"statusCode": 204}'},
+        )
+        names = ("Access-Control-Allow-Origin", "X-Request-Id")
+        gateway.put_method_response(
+            restApiId=api, resourceId=resource, httpMethod="OPTIONS", statusCode="204",
+            responseParameters={f"method.response.header.{name}": True for name in names},
+        )
+        gateway.put_integration_response(
+            restApiId=api, resourceId=resource, httpMethod="OPTIONS", statusCode="204", responseTemplates={"application/json": PREFLIGHT},
+            responseParameters={
+                "method.response.header.Access-Control-Allow-Origin": "'https://first'",
+                "method.response.header.X-Request-Id": "context.requestId",
+            },
         )
 
     def call(self, path, token="good", method="GET", **headers):
@@ -134,10 +163,31 @@ def test_the_function_sees_the_request_as_the_client_sent_it(api):
     assert context["domainName"] == headers["host"]
 
 
+def test_a_preflight_answers_what_its_mapping_says(api):
+    for origin, allowed in (("https://first", "https://first"), ("https://third", "https://third"), ("https://evil", "https://first")):
+        answer = api.call("x", token=None, method="OPTIONS", Origin=origin)
+        assert (answer.status, answer.body, answer.headers["access-control-allow-origin"]) == (204, b"", allowed)
+        assert answer.headers["x-request-id"] == answer.headers["x-amzn-requestid"]
+
+
+def test_every_request_leaves_an_access_log_line(api):
+    served, refused = api.call("x"), api.call("x", "denied")
+    logs = api.aws.client("logs")
+
+    def lines():
+        return [event["message"] for event in logs.filter_log_events(logGroupName=api.access)["events"]]
+
+    until(lambda: any(refused.headers["x-amzn-requestid"] in line for line in lines()))
+    assert f"{served.headers['x-amzn-requestid']} 200 p - -" in lines()
+    assert f"{refused.headers['x-amzn-requestid']} 403 - ACCESS_DENIED -" in lines()
+
+
 def test_stock_leaks_the_error_text_and_loses_the_headers(stock):
     api = Api(stock)
     answer = api.call("raise")
     assert b"SECRET-ERROR-TEXT" in answer.body
     assert answer.headers["access-control-allow-origin"] is None
     assert api.call("answer-null").status == 200
+    assert api.call("x", token=None, method="OPTIONS").headers["x-request-id"] == "context.requestId"
+    assert stock.client("logs").describe_log_streams(logGroupName=api.access)["logStreams"] == []
     assert json.loads(api.call("x").body)["context"]["path"] == "/dev/x"
