@@ -14,7 +14,7 @@ pub const SCHEMA: &str = "task.audit/1";
 /// The fields whose changes are recorded, in the order they are listed. All others stay out of the log.
 const AUDITED_FIELDS: [&str; 5] = ["title", "description", "status", "priority", "dueAt"];
 
-/// An attribute value as `DynamoDB` JSON. Numbers stay text: `DynamoDB` has 38 digits, a float 15.
+/// An attribute value as DynamoDB JSON. Numbers stay text: DynamoDB has 38 digits, a float 15.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Attribute {
     S(String),
@@ -37,7 +37,7 @@ pub enum Attribute {
 /// An item as the stream shows it. Serialised it is canonical: names and sets sorted, no white space.
 pub type Image = BTreeMap<String, Attribute>;
 
-/// A record of the table's stream, as Lambda delivers it ("Using Lambda with Amazon `DynamoDB`").
+/// A record of the table's stream, as Lambda delivers it ("Using Lambda with Amazon DynamoDB").
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StreamRecord {
     #[serde(rename = "eventID")]
@@ -136,7 +136,7 @@ pub struct TaskRef {
     pub version_after: Option<u64>,
 }
 
-/// A value is text, `null`, `{"length", "sha256"}` for free text, or `DynamoDB` JSON for a type the API does not write.
+/// A value is text, `null`, `{"length", "sha256"}` for free text, or DynamoDB JSON for a type the API does not write.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FieldChange {
     pub field: &'static str,

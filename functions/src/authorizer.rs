@@ -61,18 +61,14 @@ impl Authorizer {
     /// Takes `<token>` and `Bearer <token>`. The log line says who or that nobody, never what was sent.
     pub fn authorize(&self, request: &ApiGatewayCustomAuthorizerRequest) -> Result<Policy, Unauthorized> {
         let token = request.authorization_token.as_deref().and_then(bare_token);
-        let principal = token.and_then(|token| self.principal(token)).ok_or(Unauthorized);
-        let stage = request.method_arn.as_deref().and_then(stage_arn).ok_or(Unauthorized);
-        match (principal, stage) {
-            (Ok(principal), Ok(stage)) => {
-                tracing::info!(principal = principal.id, "authorized");
-                Ok(policy(&principal, stage))
-            }
-            _ => {
-                tracing::info!("refused");
-                Err(Unauthorized)
-            }
-        }
+        let principal = token.and_then(|token| self.principal(token));
+        let stage = request.method_arn.as_deref().and_then(stage_arn);
+        let (Some(principal), Some(stage)) = (principal, stage) else {
+            tracing::info!("refused");
+            return Err(Unauthorized);
+        };
+        tracing::info!(principal = principal.id, "authorized");
+        Ok(policy(&principal, stage))
     }
 
     /// Compares with every entry in constant time: neither a hash's bytes nor its place in the list shows.

@@ -176,6 +176,7 @@ impl Fields {
     }
 
     /// `Some(None)` for an explicit `null`.
+    #[expect(clippy::option_option, reason = "absent, null and a time are three things")]
     fn due_at(&mut self) -> Option<Option<Timestamp>> {
         match self.take("dueAt")? {
             Value::Null => Some(None),
@@ -397,7 +398,7 @@ impl IfMatch {
             EntityTags::Any => Ok(Self::Any),
             // The strong comparison: a weak tag never matches.
             EntityTags::Listed(tags) if tags.len() <= IF_MATCH_MAX => Ok(Self::Versions(
-                tags.iter().filter(|tag| !tag.weak).filter_map(|tag| tag.version()).collect(),
+                tags.iter().filter(|tag| !tag.weak).filter_map(EntityTag::version).collect(),
             )),
             EntityTags::Listed(_) => Err(invalid(&format!("If-Match may list at most {IF_MATCH_MAX} tags"))),
         }

@@ -159,7 +159,7 @@ impl Store {
     }
 
     /// One Query of at most `query.limit` items, eventually consistent. A page may be shorter than the limit
-    /// though more follows: it leaves out tombstones, and `DynamoDB` stops at 1 MB.
+    /// though more follows: it leaves out tombstones, and DynamoDB stops at 1 MB.
     pub async fn list(&self, owner: &str, query: &ListQuery) -> Result<Page, Error> {
         let (sort_key, prefix) = match query.status {
             None => ("SK", TASK_PREFIX.to_owned()),
@@ -356,7 +356,7 @@ fn readable(item: Item) -> Option<Task> {
         .ok()
 }
 
-/// Throttling, time-outs and server faults are worth a retry ("Error handling with `DynamoDB`").
+/// Throttling, time-outs and server faults are worth a retry ("Error handling with DynamoDB").
 fn unavailable_or_internal<E>(error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

@@ -1,6 +1,6 @@
 //! A batch of the table's stream → the audit log, and the record to continue from.
 //!
-//! A batch is acknowledged only as far as `CloudWatch Logs` accepted it: standard output is never
+//! A batch is acknowledged only as far as CloudWatch Logs accepted it: standard output is never
 //! acknowledged, so it is not where audit records go.
 
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
@@ -19,7 +19,7 @@ use crate::{
     task::Timestamp,
 };
 
-/// "`PutLogEvents`": a call takes 1 MiB, counting 26 bytes for each event beside its text, ...
+/// "PutLogEvents": a call takes 1 MiB, counting 26 bytes for each event beside its text, ...
 const CALL_BYTES: usize = 1_048_576;
 const EVENT_OVERHEAD: usize = 26;
 /// ... 10,000 events ...

@@ -64,7 +64,7 @@ impl Serialize for Timestamp {
     }
 }
 
-/// A `UUIDv7` (RFC 9562): sorts by creation time.
+/// A UUIDv7 (RFC 9562): sorts by creation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskId(Uuid);
 

@@ -66,9 +66,9 @@ impl Item {
             description: self.parsed("description", |text| Description::parse(text).ok())?,
             status: self.parsed("status", Status::parse)?,
             priority: self.parsed("priority", Priority::parse)?,
-            due_at: match self.0.contains_key("dueAt") {
-                true => Some(self.parsed("dueAt", Timestamp::parse)?),
-                false => None,
+            due_at: match self.0.get("dueAt") {
+                Some(_) => Some(self.parsed("dueAt", Timestamp::parse)?),
+                None => None,
             },
             version: self.version()?,
             created_at: self.parsed("createdAt", Timestamp::parse)?,
