@@ -15,8 +15,8 @@ for name in [name for name in os.environ if name.startswith("AWS_")]:
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory):
-    yield from _running(tmp_path_factory.mktemp("corrected"))
+def aws(tmp_path_factory, pytestconfig):
+    yield from _running(tmp_path_factory.mktemp("corrected"), *pytestconfig.getoption("--without"))
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +28,7 @@ def _running(state_dir, *without):
     launcher = Launcher(state_dir, *without)
     yield launcher
     assert launcher.stop() == 0
+
+
+def pytest_addoption(parser):
+    parser.addoption("--without", action="append", default=[], help="leave a correction out: its smoke test must fail then")
