@@ -11,7 +11,7 @@ use crate::install;
 use crate::lock::Lock;
 use crate::principals;
 use crate::progress::step;
-use crate::test::{cargo, succeed};
+use crate::test::succeed;
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -179,7 +179,7 @@ fn release(workspace: &Workspace, architecture: Architecture, target: &std::path
     let venv = workspace.lambda_venv().join("bin");
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(venv).chain(env::split_paths(&path));
-    let mut command = cargo(workspace, &["lambda", "build", "--release", architecture.flag()]);
+    let mut command = workspace.cargo(&["lambda", "build", "--release", architecture.flag()]);
     // CARGO_TARGET_DIR, never --target-dir: cargo-lambda looks for the binaries in the former.
     command.args(["--package", "functions", "--bins"]).env("CARGO_TARGET_DIR", target);
     command.env("PATH", env::join_paths(folders).context("the PATH cannot be extended")?);

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -22,21 +22,15 @@ pub struct Binary {
 /// Builds with cargo, which shows its own progress, and asks it where the functions' binaries are: the target folder, the
 /// profile and the platform are the developer's business.
 pub fn build(workspace: &Workspace, selection: &[&str]) -> Result<Vec<Binary>> {
-    let mut cargo = Command::new(Workspace::cargo());
-    cargo
-        .arg("build")
-        .args(selection)
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(workspace.root())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
+    let mut cargo = workspace.cargo(&["build", "--message-format=json-render-diagnostics"]);
+    cargo.args(selection).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = process::start(&mut cargo)?;
     let mut output = child.stdout.take().context("cargo's messages cannot be read")?;
     // Read beside the wait: a full pipe would block cargo, and a blocking read would miss Ctrl-C.
     let reader = std::thread::spawn(move || std::io::read_to_string(&mut output));
     let status = process::wait(&mut child, None)?;
     if !status.success() {
-        bail!("the functions do not compile: see the compiler's messages above");
+        bail!("cargo could not build the functions: see its messages above");
     }
     let messages = reader
         .join()

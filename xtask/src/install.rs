@@ -89,8 +89,7 @@ fn venv(workspace: &Workspace, folder: &Path, pins: &Pins, what: &str) -> Result
         pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"])
             .args(pins.arguments());
         run_logged(&mut pip, &log, "pip install").context(
-            "packages cannot be installed.\n  They come from PyPI: check the network (proxy, VPN) and run this command again; \
-             it goes on where it stopped.",
+            "packages cannot be installed.\n  They come from PyPI: check the network (proxy, VPN) and run this command again.",
         )?;
         mark_fresh(&stamp, &hash)
     })

@@ -57,6 +57,14 @@ impl Launcher {
         ours.iter().any(|found| found.pid == running.pid && found.launcher).then_some(running)
     }
 
+    /// Fails when the port asked for is taken by somebody else than the one that runs.
+    pub fn check_port(&self, port: Option<u16>) -> Result<()> {
+        match port {
+            Some(port) if self.find().and_then(|running| running.port()) != Some(port) => check_free(port),
+            _ => Ok(()),
+        }
+    }
+
     /// Starts it in a process group of its own and waits until it answers. It goes on when we end.
     pub fn start(&self, workspace: &Workspace, port: Option<u16>) -> Result<Running> {
         if let Some(port) = port {

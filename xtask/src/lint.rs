@@ -9,7 +9,7 @@ use clap::Args;
 use crate::lock::Lock;
 use crate::process;
 use crate::progress::step;
-use crate::test::{self, cargo, succeed};
+use crate::test::{self, succeed};
 use crate::workspace::Workspace;
 
 const CARGO_DENY: &str = "0.20.2";
@@ -24,7 +24,7 @@ pub struct LintArgs {
 
 /// Formats all Rust sources.
 pub fn fmt(workspace: &Workspace) -> Result<()> {
-    succeed(&mut cargo(workspace, &["fmt", "--all"]), "cargo fmt")
+    succeed(&mut workspace.cargo(&["fmt", "--all"]), "cargo fmt")
 }
 
 /// Every static check: format, clippy, the template (cfn-lint, cdk-nag), licences and sources of the dependencies.
@@ -33,7 +33,7 @@ pub fn lint(workspace: &Workspace, args: &LintArgs) -> Result<()> {
     clippy(workspace)?;
     test::cdk(workspace)?;
     let deny = cargo_deny(workspace)?;
-    let mut command = cargo(workspace, &["deny", "--workspace", "check", "bans", "licenses", "sources"]);
+    let mut command = workspace.cargo(&["deny", "--workspace", "check", "bans", "licenses", "sources"]);
     if args.advisories {
         command.arg("advisories");
     }
@@ -43,14 +43,14 @@ pub fn lint(workspace: &Workspace, args: &LintArgs) -> Result<()> {
 
 /// Whether the Rust sources are formatted.
 pub fn format(workspace: &Workspace) -> Result<()> {
-    succeed(&mut cargo(workspace, &["fmt", "--all", "--check"]), "cargo fmt --check")
+    succeed(&mut workspace.cargo(&["fmt", "--all", "--check"]), "cargo fmt --check")
         .context("run `cargo xtask fmt` and look at what it changes")
 }
 
 /// Clippy with every warning an error.
 pub fn clippy(workspace: &Workspace) -> Result<()> {
     succeed(
-        &mut cargo(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        &mut workspace.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         "clippy",
     )
 }
@@ -66,7 +66,7 @@ fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
     let _lock = Lock::wait(&workspace.scratch().join("install.lock"), "an installation")?;
     step(&format!("cargo-deny {CARGO_DENY}, compiled once (some minutes)"), || {
         fs::create_dir_all(&root).with_context(|| format!("{} cannot be made", root.display()))?;
-        let mut command = cargo(workspace, &["install", "--locked", "--version", CARGO_DENY, "--root"]);
+        let mut command = workspace.cargo(&["install", "--locked", "--version", CARGO_DENY, "--root"]);
         command.arg(&root).arg("cargo-deny");
         // A folder of its own: the developer's target folder would keep its hundreds of crates for good.
         command.arg("--target-dir").arg(root.join("build"));

@@ -9,10 +9,10 @@
 //! functions they run against share one compilation. (`clippy` checks without generating code and cannot share; `up` builds the
 //! functions alone, so that a first `up` compiles no test dependency.)
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
@@ -125,19 +125,22 @@ fn pytest(workspace: &Workspace, venv: &Path, folder: &str) -> Result<()> {
 
 fn unit(workspace: &Workspace) -> Result<()> {
     let tests = test_targets(workspace)?;
-    let mut command = cargo(workspace, &["test", "--workspace", "--lib", "--bins"]);
+    let mut command = workspace.cargo(&["test", "--workspace", "--lib", "--bins"]);
     for target in tests.iter().filter(|target| target.package != "e2e") {
         command.args(["--test", &target.name]);
     }
     succeed(&mut command, "cargo test")?;
-    succeed(&mut cargo(workspace, &["test", "--workspace", "--doc"]), "cargo test --doc")
+    succeed(&mut workspace.cargo(&["test", "--workspace", "--doc"]), "cargo test --doc")
 }
 
 fn e2e(workspace: &Workspace) -> Result<()> {
     let tests = test_targets(workspace)?;
-    let mut command = cargo(workspace, &["test", "--workspace"]);
+    let mut command = workspace.cargo(&["test", "--workspace"]);
     for target in tests.iter().filter(|target| target.package == "e2e") {
         command.args(["--test", &target.name]);
+    }
+    if command.get_args().all(|argument| argument != "--test") {
+        bail!("the package e2e has no integration test: cargo would run all others instead");
     }
     tools::node()?;
     install::local_venv(workspace)?;
@@ -173,18 +176,6 @@ impl Drop for Stopped<'_> {
     }
 }
 
-/// A cargo command in the workspace, as the developer's environment says (`CARGO_TARGET_DIR` included).
-pub fn cargo(workspace: &Workspace, arguments: &[&str]) -> Command {
-    let mut command = Command::new(Workspace::cargo());
-    command.args(arguments).current_dir(workspace.root());
-    // `cargo run` told us about xtask; the commands we start are about other packages.
-    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG_")) {
-        command.env_remove(name);
-    }
-    command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH");
-    command
-}
-
 /// Runs a check that shows its own findings.
 pub fn succeed(command: &mut Command, what: &str) -> Result<()> {
     if process::run(command)? {
@@ -218,7 +209,7 @@ struct Target {
 
 /// The integration tests of all packages.
 fn test_targets(workspace: &Workspace) -> Result<Vec<TestTarget>> {
-    let mut command = cargo(workspace, &["metadata", "--no-deps", "--format-version", "1"]);
+    let mut command = workspace.cargo(&["metadata", "--no-deps", "--format-version", "1"]);
     let answer = process::answer(&mut command).context("`cargo metadata` fails: is a Cargo.toml damaged?")?;
     parse_targets(&answer)
 }

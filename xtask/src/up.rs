@@ -29,6 +29,8 @@ pub fn up(workspace: &Workspace, args: &UpArgs) -> Result<()> {
     let stack = Stack::new(workspace, workspace.scratch());
     let outputs = {
         let _lock = Lock::wait(&workspace.scratch().join("up.lock"), "another `cargo xtask up` or `down`")?;
+        // What is wrong is said before the long steps, and before anything that runs is touched.
+        stack.launcher().check_port(args.port)?;
         tools::node()?;
         install::local_venv(workspace)?;
         install::cdk(workspace)?;
@@ -62,7 +64,7 @@ pub fn down(workspace: &Workspace) -> Result<()> {
 fn say(work: Work, outputs: &Outputs, stack: &Stack<'_>) {
     let state = match work {
         Work::Nothing => "is up already, and nothing has changed",
-        Work::Deploy => "is up with today's changes; its tasks are kept",
+        Work::Deploy => "is up with today's changes; what the table held is kept",
         Work::Start => "is up, with an empty table",
     };
     println!("\nThe service {state}.\n");

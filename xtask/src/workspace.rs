@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -61,9 +62,19 @@ impl Workspace {
         self.root.join("cdk")
     }
 
-    /// The cargo that runs us, or the one on the path.
-    pub fn cargo() -> PathBuf {
-        env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+    /// A cargo command in the workspace, as the developer's environment says (`CARGO_TARGET_DIR` included).
+    pub fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(arguments).current_dir(&self.root);
+        // `cargo run` told us about xtask. Passed on, it would make build scripts that look at these variables (ring's) run
+        // again, and everything above them compile again, whenever `cargo xtask` and a bare `cargo` take turns.
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
+        }
+        command
     }
 }
 
