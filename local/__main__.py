@@ -12,16 +12,13 @@ from local import environment, server
 def main() -> int:
     arguments = _arguments()
     state_dir = arguments.state_dir.resolve()
-    state_dir.mkdir(parents=True, exist_ok=True)
-    (state_dir / "ready.json").unlink(missing_ok=True)
     try:
+        lock = environment.claim(state_dir)  # noqa: F841 (held as long as the process lives)
         listener = server.bind(arguments.port)
+    except environment.StateInUse as error:
+        return _refuse(f"{error}; stop it first or choose another --state-dir")
     except server.PortInUse as error:
-        print(
-            f"local AWS: {error}; stop what uses it (an earlier local AWS?) or choose another with --port (0 = any free one)",
-            file=sys.stderr,
-        )
-        return 2
+        return _refuse(f"{error}; stop what uses it (an earlier local AWS?) or choose another with --port (0 = any free one)")
     endpoint = environment.prepare(listener.getsockname()[1], state_dir)
 
     # Imported now only: MiniStack reads the environment while it is imported.
@@ -34,6 +31,11 @@ def main() -> int:
     processes.refuse_new_ones_when_stopping()
     server.serve(door.Door(app), listener, endpoint, state_dir)
     return 0
+
+
+def _refuse(reason: str) -> int:
+    print(f"local AWS: {reason}", file=sys.stderr)
+    return 2
 
 
 def _arguments() -> argparse.Namespace:

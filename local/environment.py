@@ -7,8 +7,10 @@ environment is let through; above all no AWS profile, so that a function cannot 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
+import shutil
 import tempfile
 
 ACCOUNT = "000000000000"
@@ -16,6 +18,23 @@ REGION = "us-east-1"
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "LOG_LEVEL", "AUTH")
 _KEPT_PREFIXES = ("PYTHON", "_SFN_")
+
+
+class StateInUse(Exception):
+    """Another local AWS runs on the same state directory."""
+
+
+def claim(state_dir: pathlib.Path):
+    """Takes the state directory for this process and clears what a killed one left. Keep what is returned: it is the lock."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    lock = (state_dir / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise StateInUse(f"another local AWS runs on {state_dir}") from error
+    (state_dir / "ready.json").unlink(missing_ok=True)
+    shutil.rmtree(state_dir / "tmp", ignore_errors=True)
+    return lock
 
 
 def prepare(port: int, state_dir: pathlib.Path) -> str:

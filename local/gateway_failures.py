@@ -86,10 +86,10 @@ def _stop_at_the_timeout(gateway) -> None:
     async def bounded(integration, *args, **kwargs):
         milliseconds = int(integration.get("timeoutInMillis") or DEFAULT_TIMEOUT_MILLISECONDS)
         invocation = asyncio.ensure_future(invoke(integration, *args, **kwargs))
+        # Also where nobody waits for it any more (time-out, client gone) its failure counts as seen.
+        invocation.add_done_callback(lambda finished: finished.cancelled() or finished.exception())
         done, _ = await asyncio.wait({invocation}, timeout=milliseconds / 1000)
-        if not done:
-            # The function goes on, as on AWS; nobody waits for its answer any more.
-            invocation.add_done_callback(lambda finished: finished.cancelled() or finished.exception())
+        if not done:  # the function goes on, as on AWS
             raise IntegrationFailure(504, "INTEGRATION_TIMEOUT", "Endpoint request timed out")
         return invocation.result()
 

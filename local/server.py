@@ -15,6 +15,7 @@ import urllib.request
 from local import processes
 
 HOST = "127.0.0.1"
+PARTING_SECONDS = 0.5  # for the answers under way when it is told to stop
 
 
 class PortInUse(Exception):
@@ -53,7 +54,6 @@ async def _serve(app, listener: socket.socket, endpoint: str, ready: pathlib.Pat
     config.bind = [f"fd://{listener.detach()}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 0.2
-    config.shutdown_timeout = 1
     config.loglevel = os.environ["LOG_LEVEL"]
 
     stop = asyncio.Event()
@@ -61,26 +61,24 @@ async def _serve(app, listener: socket.socket, endpoint: str, ready: pathlib.Pat
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     announcing = asyncio.create_task(asyncio.to_thread(_announce, endpoint, ready))
+    stopping = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=stop.wait))
+    await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
 
-    async def stopped() -> None:
-        await stop.wait()
-        ready.unlink(missing_ok=True)
-        # First the processes, in a thread: calls that wait for one of them end now.
-        await asyncio.to_thread(processes.stop_all)
-
-    failed = False
-    try:
-        await hypercorn_serve(app, config, shutdown_trigger=stopped)
-        await announcing
-    except Exception as error:  # the process must end here in any case, and with its reason
-        failed = True
-        print(f"local AWS: {error!r}", flush=True)
-    finally:
-        ready.unlink(missing_ok=True)
-        processes.stop_all()
-        shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    ready.unlink(missing_ok=True)
+    # In a thread, so that calls that waited for one of the processes can still be answered.
+    await asyncio.to_thread(processes.stop_all)
+    await asyncio.wait({serving}, timeout=PARTING_SECONDS)
+    failure = serving.exception() if serving.done() and not serving.cancelled() else None
+    if failure is not None:
+        print(f"local AWS: {failure!r}", flush=True)
+    # Again: one may have been on its way into life when the first round went by.
+    processes.stop_all()
+    announcing.cancel()
+    ready.unlink(missing_ok=True)
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     # Worker threads may still wait for something that will never come: not our caller's problem.
-    os._exit(1 if failed else 0)
+    os._exit(1 if failure is not None else 0)
 
 
 def _announce(endpoint: str, ready: pathlib.Path) -> None:

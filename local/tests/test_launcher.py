@@ -48,6 +48,17 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path):
     assert str(port) in line and "--port" in line
 
 
+def test_a_state_directory_in_use_is_said_in_one_line(aws):
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "--port", "0", "--state-dir", str(aws.state_dir)],
+        cwd=ROOT, capture_output=True, text=True, timeout=30,
+    )
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert str(aws.state_dir) in line
+    assert aws.call("GET", "/_ministack/health").status == 200
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="needs /proc")
 def test_it_listens_on_loopback_only(aws):
     sockets = {os.readlink(f"/proc/{aws.process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{aws.process.pid}/fd")}
