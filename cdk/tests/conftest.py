@@ -1,0 +1,119 @@
+"""Each configuration is synthesised once per run: starting the CDK costs seconds, reading a template nothing."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+# jsii prints a banner about Node's end of life per process; it would bury a failure's text.
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20,22")
+
+from aws_cdk import App
+from aws_cdk.assertions import Template
+
+from task_service.service_stack import ServiceStack
+from task_service.settings import BINARIES, Settings
+
+APP_DIR = Path(__file__).resolve().parent.parent
+
+PRINCIPAL = {
+    "id": "alice",
+    "owner": "team-a",
+    "scopes": ["tasks:read", "tasks:write"],
+    "tokenSha256": hashlib.sha256(b"a token").hexdigest(),
+}
+
+
+@dataclass(frozen=True)
+class Synthesised:
+    app: App
+    stack: ServiceStack
+    template: Template
+    path: Path
+
+    @property
+    def resources(self) -> dict[str, dict]:
+        return self.template.to_json()["Resources"]
+
+    def of_type(self, resource_type: str) -> dict[str, dict]:
+        return {name: found for name, found in self.resources.items() if found["Type"] == resource_type}
+
+    def only(self, resource_type: str, **properties: object) -> dict:
+        """The one resource of this type with these properties."""
+        found = [
+            resource
+            for resource in self.of_type(resource_type).values()
+            if all(resource["Properties"].get(name) == value for name, value in properties.items())
+        ]
+        assert len(found) == 1, f"{len(found)} resources {resource_type} with {properties}"
+        return found[0]
+
+
+class Project:
+    """A folder with built functions and a principals file, as `cargo xtask` leaves them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.assets = folder / "lambda"
+        for binary in BINARIES:
+            (self.assets / binary).mkdir(parents=True)
+            (self.assets / binary / "bootstrap").write_text("#!/bin/sh\nexit 1\n")
+        self.principals = folder / "principals.json"
+        self.principals.write_text(json.dumps([PRINCIPAL]))
+
+    def context(self, **overrides: object) -> dict[str, object]:
+        return {"assets": str(self.assets), "principals": str(self.principals), **overrides}
+
+    def settings(self, **overrides: object) -> Settings:
+        return Settings.from_context(App(context=self.context(**overrides)).node, app_dir=APP_DIR)
+
+    def build(self, outdir: Path, **overrides: object) -> tuple[App, ServiceStack]:
+        """The app as `cdk` runs it: with the feature flags of cdk.json."""
+        flags = json.loads((APP_DIR / "cdk.json").read_text())["context"]
+        app = App(context={**flags, **self.context(**overrides)}, outdir=str(outdir), analytics_reporting=False)
+        settings = Settings.from_context(app.node, app_dir=APP_DIR)
+        return app, ServiceStack(app, f"tasks-{settings.stage}", settings=settings)
+
+    def synthesise(self, outdir: Path, **overrides: object) -> Synthesised:
+        app, stack = self.build(outdir, **overrides)
+        template = Template.from_stack(stack)
+        path = outdir / f"{stack.stack_name}.json"
+        path.write_text(json.dumps(template.to_json(), indent=1))
+        return Synthesised(app=app, stack=stack, template=template, path=path)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def dev(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """Everything by default."""
+    return project.synthesise(tmp_path_factory.mktemp("dev"))
+
+
+@pytest.fixture(scope="session")
+def prod(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """Everything another than by default."""
+    return project.synthesise(
+        tmp_path_factory.mktemp("prod"),
+        stage="prod",
+        architecture="x86_64",
+        allowedOrigins="https://a.example,https://b.example:8443",
+        auditFreeText="true",
+        retainAuditLog="false",
+        auditRetentionDays="731",
+        logRetentionDays="7",
+        auditRetryAttempts="5",
+        throttleRate="20",
+        throttleBurst="40",
+        alarmTopicArn="arn:aws:sns:us-east-1:000000000000:alarms",
+    )
+
+
+@pytest.fixture(scope="session", params=["dev", "prod"])
+def each(request: pytest.FixtureRequest) -> Synthesised:
+    return request.getfixturevalue(request.param)

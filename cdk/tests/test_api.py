@@ -1,0 +1,210 @@
+"""Routes, authorizer, stage and preflight of the REST API."""
+
+import json
+
+import pytest
+from conftest import Synthesised
+
+from task_service.api import ACCESS_LOG_FIELDS
+
+
+def test_every_path_reaches_the_service_and_needs_a_token_except_health(each: Synthesised) -> None:
+    (authorizer,) = each.of_type("AWS::ApiGateway::Authorizer")
+    routes = {
+        (_path(each, method), method["HttpMethod"]): (method["AuthorizationType"], method.get("AuthorizerId"))
+        for method in _methods(each)
+    }
+    token, nothing = ("CUSTOM", {"Ref": authorizer}), ("NONE", None)
+    assert routes == {
+        ("/", "ANY"): token,
+        ("/{proxy+}", "ANY"): token,
+        ("/health", "ANY"): nothing,
+        ("/", "OPTIONS"): nothing,
+        ("/{proxy+}", "OPTIONS"): nothing,
+        ("/health", "OPTIONS"): nothing,
+    }
+    for method in _methods(each):
+        expected = "MOCK" if method["HttpMethod"] == "OPTIONS" else "AWS_PROXY"
+        assert method["Integration"]["Type"] == expected
+
+
+def test_the_authorizer_sees_the_token_and_its_answer_is_kept_a_minute(each: Synthesised) -> None:
+    authorizer = each.only("AWS::ApiGateway::Authorizer")["Properties"]
+    assert authorizer["Type"] == "TOKEN"
+    assert authorizer["IdentitySource"] == "method.request.header.Authorization"
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 60
+
+
+def test_the_stage_carries_the_stages_name_traces_and_logs(dev: Synthesised, prod: Synthesised) -> None:
+    for synthesised, stage, rate, burst in ((dev, "dev", 500, 1000), (prod, "prod", 20, 40)):
+        properties = synthesised.only("AWS::ApiGateway::Stage")["Properties"]
+        assert properties["StageName"] == stage
+        assert properties["TracingEnabled"] is True
+        (settings,) = properties["MethodSettings"]
+        assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+        assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (rate, burst)
+        assert settings["MetricsEnabled"] is True
+        # The data trace would write headers, tokens included, and bodies to the execution log.
+        assert settings["DataTraceEnabled"] is False
+        assert settings["LoggingLevel"] == "ERROR"
+
+
+def test_the_access_log_is_json_names_the_call_and_the_caller_and_no_header_of_theirs(dev: Synthesised) -> None:
+    setting = dev.only("AWS::ApiGateway::Stage")["Properties"]["AccessLogSetting"]
+    line = json.loads(setting["Format"])
+    assert line == ACCESS_LOG_FIELDS
+    for name in (
+        "$context.requestId",
+        "$context.extendedRequestId",
+        "$context.integration.requestId",
+        "$context.authorizer.principalId",
+        "$context.httpMethod",
+        "$context.path",
+        "$context.status",
+        "$context.responseLatency",
+        "$context.identity.sourceIp",
+        "$context.identity.userAgent",
+    ):
+        assert name in line.values()
+    assert all(value.startswith("$context.") for value in line.values())
+    assert "header" not in setting["Format"].lower()
+    assert "apikey" not in setting["Format"].lower()
+    (group,) = [
+        name
+        for name, found in dev.of_type("AWS::Logs::LogGroup").items()
+        if found["Properties"]["LogGroupName"] == "/tasks/dev/access"
+    ]
+    assert group in json.dumps(setting["DestinationArn"])
+
+
+def test_the_execution_log_is_the_stacks_own_before_the_stage_writes_to_it(each: Synthesised) -> None:
+    (api,) = each.of_type("AWS::ApiGateway::RestApi")
+    stage = each.only("AWS::ApiGateway::Stage")
+    name = {"Fn::Join": ["", ["API-Gateway-Execution-Logs_", {"Ref": api}, f"/{stage['Properties']['StageName']}"]]}
+    (group,) = [
+        logical_id
+        for logical_id, found in each.of_type("AWS::Logs::LogGroup").items()
+        if found["Properties"]["LogGroupName"] == name
+    ]
+    assert group in stage["DependsOn"]
+    assert each.resources[group]["DeletionPolicy"] == "Delete"
+    assert each.resources[group]["Properties"]["RetentionInDays"] in (30, 7)
+
+
+def test_the_accounts_gateway_role_outlives_this_stack(each: Synthesised) -> None:
+    account = each.only("AWS::ApiGateway::Account")
+    assert account["DeletionPolicy"] == "Retain"
+    role = account["Properties"]["CloudWatchRoleArn"]["Fn::GetAtt"][0]
+    assert each.resources[role]["DeletionPolicy"] == "Retain"
+
+
+def test_a_preflight_allows_what_the_contract_uses(each: Synthesised) -> None:
+    preflights = [method for method in _methods(each) if method["HttpMethod"] == "OPTIONS"]
+    assert preflights
+    for method in preflights:
+        (answer,) = method["Integration"]["IntegrationResponses"]
+        headers = _mapped(answer["ResponseParameters"], "method.response.header.")
+        assert answer["StatusCode"] == "204"
+        assert set(_fixed(headers["Access-Control-Allow-Headers"]).split(",")) == {
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-Match",
+            "If-None-Match",
+        }
+        assert set(_fixed(headers["Access-Control-Allow-Methods"]).split(",")) >= {
+            "GET",
+            "HEAD",
+            "POST",
+            "PUT",
+            "PATCH",
+            "DELETE",
+        }
+        assert int(_fixed(headers["Access-Control-Max-Age"])) > 0
+        assert headers["X-Request-Id"] == "context.requestId"
+        assert "Access-Control-Allow-Credentials" not in headers
+        # A mapped header that the method response does not declare is refused by API Gateway.
+        (declared,) = method["MethodResponses"]
+        assert declared["StatusCode"] == "204"
+        assert declared["ResponseParameters"].keys() == answer["ResponseParameters"].keys()
+        request = method["Integration"]["RequestTemplates"]["application/json"]
+        assert json.loads(request) == {"statusCode": 204}
+
+
+def test_a_preflight_answers_any_origin_in_dev(dev: Synthesised) -> None:
+    answer = _preflight(dev)
+    assert answer["ResponseParameters"]["method.response.header.Access-Control-Allow-Origin"] == "'*'"
+    assert "ResponseTemplates" not in answer
+
+
+def test_a_preflight_repeats_an_allowed_origin_where_they_are_listed(prod: Synthesised) -> None:
+    answer = _preflight(prod)
+    headers = answer["ResponseParameters"]
+    assert headers["method.response.header.Access-Control-Allow-Origin"] == "'https://a.example'"
+    assert headers["method.response.header.Vary"] == "'Origin'"
+    template = answer["ResponseTemplates"]["application/json"]
+    assert '$origin == "https://b.example:8443"' in template
+    assert "$context.responseOverride.header.Access-Control-Allow-Origin = $origin" in template
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "ApiUrl",
+        "ApiId",
+        "TableName",
+        "AuditLogGroup",
+        "QuarantineLogGroup",
+        "FailureBucket",
+        "TaskApiFunction",
+        "AuthorizerFunction",
+        "AuditFunction",
+    ],
+)
+def test_the_stack_tells_what_scripts_need(each: Synthesised, output: str) -> None:
+    assert output in each.template.to_json()["Outputs"]
+
+
+def test_the_url_is_the_stages_and_ends_without_a_slash(each: Synthesised) -> None:
+    outputs = each.template.to_json()["Outputs"]
+    (stage,) = each.of_type("AWS::ApiGateway::Stage")
+    parts = outputs["ApiUrl"]["Value"]["Fn::Join"][1]
+    assert parts[0] == "https://"
+    assert parts[-1] == {"Ref": stage}
+    assert set(outputs) == set(outputs) - {name for name in outputs if "Endpoint" in name}
+
+
+def test_everything_that_can_be_tagged_is(each: Synthesised) -> None:
+    stage = each.stack.stack_name.removeprefix("tasks-")
+    for kind in ("AWS::DynamoDB::Table", "AWS::Lambda::Function", "AWS::S3::Bucket", "AWS::Logs::LogGroup"):
+        for resource in each.of_type(kind).values():
+            tags = {tag["Key"]: tag["Value"] for tag in resource["Properties"]["Tags"]}
+            assert tags == {"service": "tasks", "stage": stage}
+
+
+def _methods(synthesised: Synthesised) -> list[dict]:
+    return [method["Properties"] for method in synthesised.of_type("AWS::ApiGateway::Method").values()]
+
+
+def _path(synthesised: Synthesised, method: dict) -> str:
+    resource = method["ResourceId"]
+    return "/" if "Fn::GetAtt" in resource else f"/{synthesised.resources[resource['Ref']]['Properties']['PathPart']}"
+
+
+def _preflight(synthesised: Synthesised) -> dict:
+    (method,) = [
+        method
+        for method in _methods(synthesised)
+        if method["HttpMethod"] == "OPTIONS" and _path(synthesised, method) == "/{proxy+}"
+    ]
+    (answer,) = method["Integration"]["IntegrationResponses"]
+    return answer
+
+
+def _mapped(parameters: dict[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): value for name, value in parameters.items()}
+
+
+def _fixed(value: str) -> str:
+    assert value[0] == value[-1] == "'"
+    return value[1:-1]

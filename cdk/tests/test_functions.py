@@ -1,0 +1,64 @@
+"""The functions' names, limits and environment are the ones interfaces promise."""
+
+import json
+
+import pytest
+from conftest import PRINCIPAL, Synthesised
+
+
+@pytest.mark.parametrize(
+    ("binary", "log_group", "seconds"),
+    [("task-api", "task-api", 10), ("authorizer", "authorizer", 5), ("audit", "audit-function", 60)],
+)
+def test_a_function_runs_the_binary_and_logs_where_it_should(
+    dev: Synthesised, binary: str, log_group: str, seconds: int
+) -> None:
+    function = dev.only("AWS::Lambda::Function", FunctionName=f"tasks-dev-{binary}")["Properties"]
+    assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "bootstrap")
+    assert function["Architectures"] == ["arm64"]
+    assert function["Timeout"] == seconds
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert "ReservedConcurrentExecutions" not in function
+    logging = function["LoggingConfig"]
+    assert logging["LogFormat"] == "Text"
+    assert dev.resources[logging["LogGroup"]["Ref"]]["Properties"]["LogGroupName"] == f"/tasks/dev/{log_group}"
+
+
+def test_the_architecture_is_a_setting(prod: Synthesised) -> None:
+    for function in prod.of_type("AWS::Lambda::Function").values():
+        assert function["Properties"]["Architectures"] == ["x86_64"]
+
+
+def test_the_task_function_knows_its_table_and_origins(dev: Synthesised, prod: Synthesised) -> None:
+    for synthesised, origins in ((dev, "*"), (prod, "https://a.example,https://b.example:8443")):
+        (table,) = synthesised.of_type("AWS::DynamoDB::Table")
+        assert _environment(synthesised, "task-api") == {
+            "RUST_LOG": "info",
+            "TABLE_NAME": {"Ref": table},
+            "ALLOWED_ORIGINS": origins,
+        }
+
+
+def test_the_authorizer_knows_hashes_of_tokens(dev: Synthesised) -> None:
+    environment = _environment(dev, "authorizer")
+    assert json.loads(environment.pop("PRINCIPALS")) == [PRINCIPAL]
+    assert environment == {"RUST_LOG": "info"}
+
+
+def test_the_audit_function_knows_its_groups(dev: Synthesised, prod: Synthesised) -> None:
+    for synthesised, stage, free_text in ((dev, "dev", "false"), (prod, "prod", "true")):
+        environment = _environment(synthesised, "audit")
+        groups = {
+            name: synthesised.resources[environment.pop(name)["Ref"]]["Properties"]["LogGroupName"]
+            for name in ("AUDIT_LOG_GROUP", "QUARANTINE_LOG_GROUP")
+        }
+        assert groups == {
+            "AUDIT_LOG_GROUP": f"/tasks/{stage}/audit",
+            "QUARANTINE_LOG_GROUP": f"/tasks/{stage}/quarantine",
+        }
+        assert environment == {"RUST_LOG": "info", "AUDIT_FREE_TEXT": free_text}
+
+
+def _environment(synthesised: Synthesised, binary: str) -> dict:
+    name = f"{synthesised.stack.stack_name}-{binary}"
+    return dict(synthesised.only("AWS::Lambda::Function", FunctionName=name)["Properties"]["Environment"]["Variables"])

@@ -1,0 +1,146 @@
+"""What each function's role may do, word for word: one action more or less is a decision, not an accident."""
+
+import json
+
+import pytest
+from conftest import Synthesised
+
+# "Actions, resources, and condition keys for AWS services": these take no resource.
+WITHOUT_RESOURCE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "dynamodb:ListStreams"}
+
+EVERY_FUNCTION = {
+    ("logs:CreateLogStream", "own log group"),
+    ("logs:PutLogEvents", "own log group"),
+    ("xray:PutTelemetryRecords", "*"),
+    ("xray:PutTraceSegments", "*"),
+}
+
+EXPECTED = {
+    "task-api": EVERY_FUNCTION
+    | {
+        ("dynamodb:DeleteItem", "table"),
+        ("dynamodb:GetItem", "table"),
+        ("dynamodb:PutItem", "table"),
+        ("dynamodb:Query", "table"),
+        ("dynamodb:Query", "index byStatus"),
+        ("dynamodb:UpdateItem", "table"),
+    },
+    "authorizer": EVERY_FUNCTION,
+    "audit": EVERY_FUNCTION
+    | {
+        ("logs:CreateLogStream", "/tasks/dev/audit"),
+        ("logs:PutLogEvents", "/tasks/dev/audit"),
+        ("logs:CreateLogStream", "/tasks/dev/quarantine"),
+        ("logs:PutLogEvents", "/tasks/dev/quarantine"),
+        ("dynamodb:DescribeStream", "stream"),
+        ("dynamodb:GetRecords", "stream"),
+        ("dynamodb:GetShardIterator", "stream"),
+        ("dynamodb:ListStreams", "*"),
+        ("s3:PutObject", "failure bucket/aws/lambda/*"),
+        ("s3:ListBucket", "failure bucket"),
+    },
+}
+
+
+@pytest.mark.parametrize("binary", sorted(EXPECTED))
+def test_a_functions_role_allows_exactly_this(dev: Synthesised, binary: str) -> None:
+    role = _role(dev, binary)
+    names = _names(dev, own_log_group=_function(dev, binary)["LoggingConfig"]["LogGroup"]["Ref"])
+    granted = {
+        (action, names[json.dumps(resource)])
+        for statement in _statements(role)
+        for action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
+    }
+    assert granted == EXPECTED[binary]
+
+
+@pytest.mark.parametrize("binary", sorted(EXPECTED))
+def test_only_actions_without_a_resource_stand_beside_a_star(each: Synthesised, binary: str) -> None:
+    for statement in _statements(_role(each, binary)):
+        assert statement["Effect"] == "Allow"
+        if "*" in _listed(statement["Resource"]):
+            assert set(_listed(statement["Action"])) <= WITHOUT_RESOURCE
+
+
+def test_no_function_has_a_managed_policy_or_a_policy_attached_from_elsewhere(each: Synthesised) -> None:
+    for binary in EXPECTED:
+        assert "ManagedPolicyArns" not in _role(each, binary)
+    assert each.of_type("AWS::IAM::Policy") == {}
+    assert each.of_type("AWS::IAM::ManagedPolicy") == {}
+
+
+def test_discarded_batches_go_to_a_bucket_of_this_account_only(each: Synthesised) -> None:
+    writes = [
+        statement
+        for statement in _statements(_role(each, "audit"))
+        if any(action.startswith("s3:") for action in _listed(statement["Action"]))
+    ]
+    assert writes
+    for statement in writes:
+        assert statement["Condition"] == {"StringEquals": {"s3:ResourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_the_only_other_role_is_api_gateways(each: Synthesised) -> None:
+    services = sorted(
+        role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
+        for role in each.of_type("AWS::IAM::Role").values()
+    )
+    assert services == ["apigateway.amazonaws.com"] + ["lambda.amazonaws.com"] * len(EXPECTED)
+
+
+def test_api_gateway_may_call_the_functions_for_this_api_only(each: Synthesised) -> None:
+    permissions = each.of_type("AWS::Lambda::Permission").values()
+    for permission in permissions:
+        assert permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
+        assert permission["Properties"]["Action"] == "lambda:InvokeFunction"
+        assert {"Ref": _api_id(each)} in permission["Properties"]["SourceArn"]["Fn::Join"][1]
+    called = {permission["Properties"]["FunctionName"]["Fn::GetAtt"][0] for permission in permissions}
+    assert called == {_function_id(each, "task-api"), _function_id(each, "authorizer")}
+
+
+def _function_id(synthesised: Synthesised, binary: str) -> str:
+    (name,) = [
+        name
+        for name, function in synthesised.of_type("AWS::Lambda::Function").items()
+        if function["Properties"]["FunctionName"].endswith(f"-{binary}")
+    ]
+    return name
+
+
+def _function(synthesised: Synthesised, binary: str) -> dict:
+    return synthesised.resources[_function_id(synthesised, binary)]["Properties"]
+
+
+def _role(synthesised: Synthesised, binary: str) -> dict:
+    return synthesised.resources[_function(synthesised, binary)["Role"]["Fn::GetAtt"][0]]["Properties"]
+
+
+def _statements(role: dict) -> list[dict]:
+    return [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def _api_id(synthesised: Synthesised) -> str:
+    (name,) = synthesised.of_type("AWS::ApiGateway::RestApi")
+    return name
+
+
+def _names(synthesised: Synthesised, *, own_log_group: str) -> dict[str, str]:
+    """Resource expressions of the template in words."""
+    (table,) = synthesised.of_type("AWS::DynamoDB::Table")
+    (bucket,) = synthesised.of_type("AWS::S3::Bucket")
+    expressions: list[tuple[object, str]] = [
+        ({"Fn::GetAtt": [table, "Arn"]}, "table"),
+        ({"Fn::GetAtt": [table, "StreamArn"]}, "stream"),
+        ({"Fn::Join": ["", [{"Fn::GetAtt": [table, "Arn"]}, "/index/byStatus"]]}, "index byStatus"),
+        ({"Fn::GetAtt": [bucket, "Arn"]}, "failure bucket"),
+        ({"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/aws/lambda/*"]]}, "failure bucket/aws/lambda/*"),
+    ]
+    for name, group in synthesised.of_type("AWS::Logs::LogGroup").items():
+        said = "own log group" if name == own_log_group else group["Properties"]["LogGroupName"]
+        expressions.append(({"Fn::GetAtt": [name, "Arn"]}, said))
+    return {json.dumps("*"): "*"} | {json.dumps(expression): name for expression, name in expressions}
+
+
+def _listed(value: object) -> list:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,98 @@
+"""Context values are checked before anything is built; each refusal says what to pass."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import APP_DIR, PRINCIPAL, Project
+
+from task_service.settings import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("context", "named"),
+    [
+        ({"stage": "Prod"}, ["stage='Prod'", "a-z 0-9 -"]),
+        ({"stage": "a/b"}, ["stage"]),
+        ({"stage": "dev\n\n- "}, ["stage"]),
+        ({"stage": "x" * 21}, ["stage", "20"]),
+        ({"stage": "dev-"}, ["stage"]),
+        ({"architecture": "riscv"}, ["architecture='riscv'", "arm64", "x86_64"]),
+        ({"principals": None}, ["-c principals=FILE", "tokenSha256"]),
+        ({"stage": "prod"}, ["'prod'", "-c allowedOrigins="]),
+        ({"allowedOrigins": "https://a.example/app"}, ["allowedOrigins", "https://a.example/app", "without a path"]),
+        ({"allowedOrigins": "https://a.example,*"}, ["allowedOrigins", "`*` alone"]),
+        ({"allowedOrigins": "https://a.example'"}, ["allowedOrigins"]),
+        ({"allowedOrigins": " "}, ["allowedOrigins"]),
+        ({"deletionProtection": "yes"}, ["deletionProtection='yes'", "true or false"]),
+        ({"auditFreeText": "1"}, ["auditFreeText"]),
+        ({"auditRetentionDays": "366"}, ["auditRetentionDays=366", "365", "400"]),
+        ({"logRetentionDays": "never"}, ["logRetentionDays='never'", "whole number"]),
+        ({"auditRetryAttempts": "-1"}, ["auditRetryAttempts"]),
+        ({"throttleRate": "0"}, ["throttleRate"]),
+        ({"throttleBurst": True}, ["throttleBurst"]),
+        ({"alarmTopicArn": "alarms"}, ["alarmTopicArn='alarms'", "SNS"]),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(project: Project, context: dict[str, object], named: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        project.settings(**context)
+    for part in named:
+        assert part in str(caught.value)
+
+
+def test_missing_functions_are_named_with_the_command_that_builds_them(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit" / "bootstrap").touch()
+    with pytest.raises(SettingsError) as caught:
+        project.settings(assets=str(tmp_path))
+    message = str(caught.value)
+    assert "task-api/bootstrap, authorizer/bootstrap" in message
+    assert "audit/bootstrap" not in message
+    assert "cargo lambda build" in message
+
+
+def test_dev_is_disposable_and_every_other_stage_protected(project: Project) -> None:
+    dev = project.settings()
+    other = project.settings(stage="blue", allowedOrigins="https://a.example")
+    assert (dev.stage, dev.architecture, dev.allowed_origins) == ("dev", "arm64", ["*"])
+    assert (dev.deletion_protection, other.deletion_protection) == (False, True)
+    assert dev.retain_audit_log
+    assert other.retain_audit_log
+
+
+def test_values_may_come_as_json_too(project: Project) -> None:
+    settings = project.settings(deletionProtection=True, auditRetentionDays=30, throttleRate=5)
+    assert (settings.deletion_protection, settings.audit_retention_days, settings.throttle_rate) == (True, 30, 5)
+
+
+def test_origins_are_trimmed_and_named_once(project: Project) -> None:
+    settings = project.settings(allowedOrigins="https://a.example, http://localhost:5173,https://a.example")
+    assert settings.allowed_origins == ["https://a.example", "http://localhost:5173"]
+
+
+def test_too_many_principals_are_refused_when_the_stack_is_built(project: Project, tmp_path: Path) -> None:
+    crowd = [{**PRINCIPAL, "id": f"p{n}", "tokenSha256": f"{n:064x}"} for n in range(40)]
+    path = tmp_path / "crowd.json"
+    path.write_text(json.dumps(crowd))
+    with pytest.raises(ValueError, match="Lambda allows 4096"):
+        project.build(tmp_path / "out", principals=str(path))
+
+
+def test_the_app_prints_one_line_and_no_stack_trace(project: Project) -> None:
+    context = json.dumps(project.context(stage="No Good"))
+    run = subprocess.run(
+        [sys.executable, str(APP_DIR / "app.py")],
+        cwd=APP_DIR,
+        env={**os.environ, "CDK_CONTEXT_JSON": context},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode != 0
+    assert "error: stage='No Good' cannot be used" in run.stderr
+    assert "Traceback" not in run.stderr
