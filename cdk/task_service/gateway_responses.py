@@ -41,10 +41,10 @@ class GatewayProblem:
         return json.dumps(problem, separators=(",", ":")).replace(f'"{_GATEWAY_MESSAGE}"', _GATEWAY_MESSAGE)
 
 
-def _internal(response_type: str, status: int | None = 500) -> GatewayProblem:
+def _internal(response_type: str) -> GatewayProblem:
     return GatewayProblem(
         response_type=response_type,
-        status=status,
+        status=500,
         kind="internal",
         title="Internal error",
         detail="Something went wrong; quote the request id.",
@@ -147,10 +147,10 @@ PROBLEMS = (
     _internal("AUTHORIZER_FAILURE"),
     _internal("AUTHORIZER_CONFIGURATION_ERROR"),
     _internal("API_CONFIGURATION_ERROR"),
-    # The fallbacks keep whatever status API Gateway chose (403 of a firewall, 502 of a crashed function): a status set
-    # here would replace the status of every type without one of its own.
+    # A fallback's status replaces that of every type without one of its own. For 4XX it keeps API Gateway's choice (403
+    # of a firewall); what is left for 5XX is a function that crashed or answered nonsense, which api.md calls a 500.
     _invalid("DEFAULT_4XX", status=None),
-    _internal("DEFAULT_5XX", status=None),
+    _internal("DEFAULT_5XX"),
 )
 
 

@@ -1,0 +1,73 @@
+//! Who may call, and what everyone else is told.
+
+use serde_json::{Value, json};
+
+use crate::stack::shared;
+
+#[tokio::test]
+async fn without_a_valid_token_it_is_401() {
+    let app = shared().await;
+    let bearer_of_nobody = format!("Bearer {}x", app.outputs.token);
+    for headers in [
+        vec![],
+        vec![("Authorization", "")],
+        vec![("Authorization", "Bearer")],
+        vec![("Authorization", "nobody's")],
+        vec![("Authorization", "Basic dXNlcjpwYXNz")],
+        vec![("Authorization", bearer_of_nobody.as_str())],
+    ] {
+        for (method, path) in [("GET", "/tasks"), ("POST", "/tasks"), ("GET", "/nothing"), ("GET", "")] {
+            let refused = app.call_with(method, path, &headers, Value::Null).await;
+            assert_eq!(refused.problem(), (401, "unauthorized".into()), "{method} {path} {headers:?}");
+            assert_eq!(refused.header("WWW-Authenticate"), Some("Bearer"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn bare_and_bearer_tokens_are_accepted_on_every_path_after_each_other() {
+    let app = shared().await;
+    for authorization in [app.outputs.token.clone(), format!("Bearer {}", app.outputs.token)] {
+        let headers = [("Authorization", authorization.as_str())];
+        // The policy of the first call is cached: it must cover the next path and method too.
+        assert_eq!(app.call_with("GET", "/tasks?limit=1", &headers, Value::Null).await.status, 200);
+        let created = app.call_with("POST", "/tasks", &headers, json!({"title": "auth"})).await;
+        assert_eq!(created.status, 201);
+        let path = format!("/tasks/{}", created.json()["id"].as_str().unwrap());
+        assert_eq!(app.call_with("GET", &path, &headers, Value::Null).await.status, 200);
+        assert_eq!(app.call_with("DELETE", &path, &headers, Value::Null).await.status, 204);
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_token_reads_and_may_not_write() {
+    let app = shared().await;
+    let path = format!("/tasks/{}", app.create("read only").await);
+    let headers = [("Authorization", app.outputs.read_only_token.as_str())];
+    for (method, path) in [("POST", "/tasks"), ("PUT", &path), ("PATCH", &path), ("DELETE", &path)] {
+        let refused = app.call_with(method, path, &headers, json!({"title": "x"})).await;
+        assert_eq!(refused.problem(), (403, "forbidden".into()), "{method} {path}");
+    }
+    assert_eq!(app.call_with("GET", &path, &headers, Value::Null).await.status, 200);
+    assert_eq!(app.call_with("HEAD", &path, &headers, Value::Null).await.body, "");
+}
+
+#[tokio::test]
+async fn another_owner_sees_nothing() {
+    let app = shared().await;
+    let path = format!("/tasks/{}", app.create("mine").await);
+    app.create("mine too").await;
+    let page = app.call("GET", "/tasks?limit=1", Value::Null).await.json();
+    let cursor = page["nextCursor"].as_str().unwrap();
+    let headers = [("Authorization", app.outputs.other_owner_token.as_str())];
+    for method in ["GET", "PUT", "PATCH", "DELETE"] {
+        let body = if method.starts_with('P') { json!({"title": "theirs"}) } else { Value::Null };
+        let foreign = app.call_with(method, &path, &headers, body).await;
+        assert_eq!(foreign.problem(), (404, "not-found".into()), "{method}");
+    }
+    let list = app.call_with("GET", "/tasks", &headers, Value::Null).await;
+    assert_eq!(list.json()["items"], json!([]));
+    let stolen =
+        app.call_with("GET", &format!("/tasks?limit=1&cursor={cursor}"), &headers, Value::Null).await;
+    assert_eq!(stolen.problem(), (400, "invalid-cursor".into()));
+}

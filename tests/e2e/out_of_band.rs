@@ -1,0 +1,49 @@
+//! What bypasses the API is audited as such; TTL is named.
+
+use serde_json::{Value, json};
+
+use crate::stack::{alone, key, shared};
+
+#[tokio::test]
+async fn a_change_by_hand_has_no_known_actor() {
+    let app = shared().await;
+    let id = app.create("by hand").await;
+    let table = &app.outputs.table_name;
+    let update = json!({"TableName": table, "Key": key(&id), "UpdateExpression": "SET priority = :p",
+        "ExpressionAttributeValues": {":p": {"S": "HIGH"}}});
+    app.aws("DynamoDB_20120810.UpdateItem", update).await;
+    app.aws("DynamoDB_20120810.DeleteItem", json!({"TableName": table, "Key": key(&id)})).await;
+    let records = app.audit_of(&id, 3).await;
+    for (record, action) in records[1..].iter().zip(["task.modified_out_of_band", "task.removed_out_of_band"])
+    {
+        assert_eq!((&record["action"], &record["actor"]), (&json!(action), &json!({"id": "unknown"})));
+    }
+    assert_eq!(records[1]["changes"], json!([{"field": "priority", "old": "NORMAL", "new": "HIGH"}]));
+}
+
+#[tokio::test]
+async fn a_tombstone_left_behind_is_purged_by_ttl() {
+    let app = alone().await;
+    let id = app.create("left behind").await;
+    let path = format!("/tasks/{id}");
+    let failure = json!({"error": {"status": 500, "code": "InternalServerError", "message": "down"}});
+    app.break_api("DeleteItem", &id, -1, failure).await;
+    assert_eq!(app.call("DELETE", &path, Value::Null).await.status, 204, "stamped is deleted");
+    app.mend().await;
+    let tombstone = app.item(&id).await;
+    assert_eq!(tombstone["deletedBy"]["S"], "local-developer");
+    for content in ["title", "description", "status", "statusKey", "salt"] {
+        assert_eq!(tombstone[content], Value::Null, "{content} is gone");
+    }
+    assert_eq!(app.call("GET", &path, Value::Null).await.status, 404);
+    assert_eq!(app.call("DELETE", &path, Value::Null).await.status, 404);
+
+    // Two days later.
+    let expire = json!({"TableName": app.outputs.table_name, "Key": key(&id),
+        "UpdateExpression": "SET expiresAt = :past", "ExpressionAttributeValues": {":past": {"N": "1700000000"}}});
+    app.aws("DynamoDB_20120810.UpdateItem", expire).await;
+    app.admin("ttl", json!({})).await;
+    let records = app.audit_of(&id, 4).await;
+    assert_eq!(records[3]["action"], "task.purged");
+    assert_eq!(records[3]["actor"], json!({"id": "dynamodb-ttl", "auth": "service"}));
+}

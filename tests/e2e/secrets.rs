@@ -1,0 +1,40 @@
+//! Tokens and Authorization headers are in no log.
+
+use serde_json::{Value, json};
+
+use crate::stack::{alone, eventually};
+
+#[tokio::test]
+async fn a_canary_token_is_in_no_log_group() {
+    let app = alone().await;
+    let canary = "canary-7f3a9c51e2";
+    for authorization in [canary, &format!("Bearer {canary}")] {
+        app.call_with("POST", "/tasks", &[("Authorization", authorization)], json!({"title": canary})).await;
+    }
+    let id = app.create(canary).await;
+    app.call("PUT", &format!("/tasks/{id}"), json!({"description": canary, "unknown": canary})).await;
+    app.call("GET", &format!("/tasks?cursor={canary}"), Value::Null).await;
+    app.audit_of(&id, 1).await;
+
+    let input = json!({});
+    let groups = app.aws("Logs_20140328.DescribeLogGroups", input).await;
+    let names =
+        groups["logGroups"].as_array().unwrap().iter().map(|group| group["logGroupName"].as_str().unwrap());
+    let names: Vec<_> = names.map(str::to_owned).collect();
+    // The logs that this traffic must have reached are there, so that an empty search means something.
+    for group in
+        ["/tasks/dev/task-api", "/tasks/dev/authorizer", "/tasks/dev/audit-function", "/tasks/dev/access"]
+    {
+        assert!(names.iter().any(|name| name == group), "{group} is not among {names:?}");
+        eventually(group, async || (!app.log(group).await.is_empty()).then_some(())).await;
+    }
+    let outputs = &app.outputs;
+    let secrets = [canary, &outputs.token, &outputs.read_only_token, &outputs.other_owner_token];
+    for group in &names {
+        for line in app.log(group).await {
+            for secret in secrets {
+                assert!(!line.contains(secret), "{group}: {line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The deployed stack as a test sees it: its API, its audit log, its faults on demand.
+
+use std::{collections::HashSet, env, fs, time::Duration};
+
+use reqwest::{Client, Method, StatusCode, header::HeaderMap};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::{
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::{Instant, sleep},
+};
+
+/// How long a condition may take to come true. A bound against hanging, not a measure.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+static STACK: RwLock<()> = RwLock::const_new(());
+
+/// The stack, shared with the tests that leave each other alone.
+pub async fn shared() -> Stack<RwLockReadGuard<'static, ()>> {
+    Stack::new(STACK.read().await)
+}
+
+/// The stack, with no other test beside.
+pub async fn alone() -> Stack<RwLockWriteGuard<'static, ()>> {
+    Stack::new(STACK.write().await)
+}
+
+/// What `cargo xtask` writes about a deployed stack.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outputs {
+    pub api_url: String,
+    pub endpoint_url: String,
+    pub region: String,
+    pub token: String,
+    pub read_only_token: String,
+    pub other_owner_token: String,
+    pub table_name: String,
+    pub audit_log_group: String,
+    pub quarantine_log_group: String,
+    pub task_api_function: String,
+    pub audit_function: String,
+}
+
+pub struct Stack<Guard> {
+    pub outputs: Outputs,
+    http: Client,
+    _guard: Guard,
+}
+
+impl<Guard> Stack<Guard> {
+    fn new(guard: Guard) -> Self {
+        let path = env::var("E2E_OUTPUTS").expect("E2E_OUTPUTS is not set: run `cargo xtask test e2e`");
+        let outputs = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        Self { outputs, http: Client::new(), _guard: guard }
+    }
+
+    /// Calls the API with the token of the read/write principal.
+    pub async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+        let authorization = format!("Bearer {}", self.outputs.token);
+        self.call_with(method, path, &[("Authorization", &authorization)], body).await
+    }
+
+    /// Calls the API with these headers. `Value::Null` sends no body.
+    pub async fn call_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+        let url = format!("{}{path}", self.outputs.api_url);
+        let mut request = self.http.request(Method::from_bytes(method.as_bytes()).unwrap(), url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !body.is_null() {
+            request = request.header("Content-Type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Answer { status, headers, body: answer.text().await.unwrap() }
+    }
+
+    /// Creates a task and gives its id.
+    pub async fn create(&self, title: &str) -> String {
+        let created = self.call("POST", "/tasks", json!({"title": title})).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        created.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// One call of an AWS service that speaks JSON with a target header.
+    pub async fn aws(&self, target: &str, body: Value) -> Value {
+        let service = if target.starts_with("Logs") { "logs" } else { "dynamodb" };
+        let scope = format!("test/20260101/{}/{service}/aws4_request", self.outputs.region);
+        let authorization = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+        let request = self.http.post(&self.outputs.endpoint_url).header("X-Amz-Target", target);
+        let request = request.header("Authorization", authorization);
+        let answer =
+            request.header("Content-Type", "application/x-amz-json-1.1").body(body.to_string()).send().await;
+        let answer = answer.unwrap();
+        assert!(answer.status().is_success(), "{target}: {}", answer.text().await.unwrap());
+        answer.json().await.unwrap()
+    }
+
+    /// The table's item of a task, as DynamoDB JSON.
+    pub async fn item(&self, id: &str) -> Value {
+        let input = json!({"TableName": self.outputs.table_name, "Key": key(id), "ConsistentRead": true});
+        self.aws("DynamoDB_20120810.GetItem", input).await["Item"].take()
+    }
+
+    /// Every event of a log group.
+    pub async fn log(&self, group: &str) -> Vec<String> {
+        let mut events = Vec::new();
+        let mut next = Value::Null;
+        loop {
+            let mut input = json!({"logGroupName": group, "limit": 10_000});
+            if !next.is_null() {
+                input["nextToken"] = next;
+            }
+            let mut page = self.aws("Logs_20140328.FilterLogEvents", input).await;
+            let found = page["events"].as_array().unwrap();
+            events.extend(found.iter().map(|event| event["message"].as_str().unwrap().to_owned()));
+            next = page["nextToken"].take();
+            if next.is_null() {
+                return events;
+            }
+        }
+    }
+
+    /// Every audit record, as often as it was delivered.
+    pub async fn audit_log(&self) -> Vec<Value> {
+        let events = self.log(&self.outputs.audit_log_group).await;
+        events.iter().map(|event| serde_json::from_str(event).expect("an audit record is JSON")).collect()
+    }
+
+    /// The records of one task, each once, when `count` of them are there; checked to be a whole, unbroken chain.
+    pub async fn audit_of(&self, id: &str, count: usize) -> Vec<Value> {
+        let what = format!("{count} audit records of {id}");
+        let records = eventually(&what, async || {
+            let records = of_task(&self.audit_log().await, id);
+            (records.len() >= count).then_some(records)
+        })
+        .await;
+        assert_eq!(records.len(), count, "{records:#?}");
+        assert_chain(&records);
+        records
+    }
+
+    /// Posts to the launcher's admin endpoint.
+    pub async fn admin(&self, path: &str, body: Value) -> Value {
+        let url = format!("{}/_local/{path}", self.outputs.endpoint_url);
+        let answer = self.http.post(url).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+        answer.json().await.unwrap()
+    }
+
+    /// Makes a call of the task function fail, once it has `matching` in its body.
+    pub async fn break_api(&self, action: &str, matching: &str, times: i32, effect: Value) {
+        let caller = &self.outputs.task_api_function;
+        let rule = json!({"service": "dynamodb", "action": action, "caller": caller, "match": matching,
+            "times": times, "effect": effect});
+        self.admin("faults", rule).await;
+    }
+
+    /// Makes `PutLogEvents` of the audit function fail from the `nth` call on.
+    pub async fn break_audit(&self, nth: u32, times: i32, effect: Value) {
+        let caller = &self.outputs.audit_function;
+        let rule = json!({"service": "logs", "action": "PutLogEvents", "caller": caller, "nth": nth,
+            "times": times, "effect": effect});
+        self.admin("faults", rule).await;
+    }
+
+    /// How often the faults in force have struck.
+    pub async fn faults_hit(&self) -> u64 {
+        let url = format!("{}/_local/faults", self.outputs.endpoint_url);
+        let rules: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        rules.as_array().unwrap().iter().map(|rule| rule["hits"].as_u64().unwrap()).sum()
+    }
+
+    pub async fn mend(&self) {
+        self.http.delete(format!("{}/_local/faults", self.outputs.endpoint_url)).send().await.unwrap();
+    }
+
+    /// Invokes a function directly.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Value {
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.outputs.endpoint_url);
+        let answer = self.http.post(url).json(event).send().await.unwrap();
+        let failed = answer.headers().contains_key("X-Amz-Function-Error");
+        let result = answer.json().await.unwrap();
+        assert!(!failed, "{function}: {result}");
+        result
+    }
+}
+
+/// The key of a task of the read/write principal's owner.
+pub fn key(id: &str) -> Value {
+    json!({"PK": {"S": "local"}, "SK": {"S": format!("TASK#{id}")}})
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Every problem has a status, a type, the request's id and CORS headers, whoever answers.
+    pub fn problem(&self) -> (u16, String) {
+        assert_eq!(self.header("Content-Type"), Some("application/problem+json"), "{self:?}");
+        assert_eq!(self.header("Access-Control-Allow-Origin"), Some("*"), "{self:?}");
+        assert_eq!(self.header("X-Content-Type-Options"), Some("nosniff"), "{self:?}");
+        let body = self.json();
+        for member in ["type", "title", "detail", "instance", "requestId"] {
+            assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {self:?}");
+        }
+        assert_eq!(self.header("X-Request-Id"), body["requestId"].as_str(), "{self:?}");
+        assert_eq!(body["status"], self.status.as_u16());
+        (self.status.as_u16(), body["type"].as_str().unwrap().replace("/problems/", ""))
+    }
+}
+
+/// Waits until `attempt` gives something.
+pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = attempt().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "still waiting for {what}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The records of a task in the log's order, each event once: delivery is at least once.
+pub fn of_task(log: &[Value], id: &str) -> Vec<Value> {
+    let mut seen = HashSet::new();
+    let records = log.iter().filter(|record| record["task"]["id"] == id);
+    records.filter(|record| seen.insert(record["eventId"].as_str().unwrap().to_owned())).cloned().collect()
+}
+
+/// From nothing on, each record starts at the version and image where the one before it ended.
+pub fn assert_chain(records: &[Value]) {
+    assert_eq!(records[0]["integrity"]["before"], Value::Null, "{records:#?}");
+    for pair in records.windows(2) {
+        assert_eq!(pair[0]["integrity"]["after"], pair[1]["integrity"]["before"], "{pair:#?}");
+        assert_eq!(pair[0]["task"]["versionAfter"], pair[1]["task"]["versionBefore"], "{pair:#?}");
+    }
+}
