@@ -25,7 +25,7 @@ EXPECTED = {
     "AUTHORIZER_CONFIGURATION_ERROR": (500, "internal"),
     "API_CONFIGURATION_ERROR": (500, "internal"),
     "DEFAULT_4XX": (None, "invalid-request"),
-    "DEFAULT_5XX": (None, "internal"),
+    "DEFAULT_5XX": (500, "internal"),
 }
 
 
