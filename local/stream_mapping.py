@@ -30,7 +30,7 @@ from local import failure_destination
 logger = logging.getLogger("local.stream_mapping")
 
 BACKOFF_SECONDS = 0.05
-BACKOFF_LONGEST_SECONDS = 1.0
+BACKOFF_LONGEST_SECONDS = 0.2
 
 
 @dataclass

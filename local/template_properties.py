@@ -1,21 +1,24 @@
-"""Correction: CloudFormation passes on properties of tables and stages that MiniStack drops.
+"""Correction: CloudFormation passes on properties of tables, stages and buckets that MiniStack drops.
 
-What AWS does ("AWS::DynamoDB::Table", "AWS::ApiGateway::Stage" in the template reference): TimeToLiveSpecification and
-PointInTimeRecoverySpecification are set on the table, AccessLogSetting on the stage; a property that a new template leaves
-out is switched off again.
+What AWS does ("AWS::DynamoDB::Table", "AWS::ApiGateway::Stage", "AWS::S3::Bucket" in the template reference):
+TimeToLiveSpecification and PointInTimeRecoverySpecification are set on the table, AccessLogSetting on the stage,
+LifecycleConfiguration on the bucket (here: expiration and aborted uploads); a property that a new template leaves out is
+switched off again.
 
 What stock MiniStack does: drops them without a word. (Access-log lines themselves: ``access_log``.)
 """
 
 from __future__ import annotations
 
-TABLE, STAGE = "AWS::DynamoDB::Table", "AWS::ApiGateway::Stage"
+from xml.etree import ElementTree
+
+TABLE, STAGE, BUCKET = "AWS::DynamoDB::Table", "AWS::ApiGateway::Stage", "AWS::S3::Bucket"
 
 
 def apply() -> None:
     from ministack.services.cloudformation import provisioners
 
-    for kind, complete in ((TABLE, _complete_table), (STAGE, _complete_stage)):
+    for kind, complete in ((TABLE, _complete_table), (STAGE, _complete_stage), (BUCKET, _complete_bucket)):
         handlers = provisioners._RESOURCE_HANDLERS[kind]
         handlers["create"] = _created(handlers["create"], complete)
         handlers["update"] = _updated(handlers["update"], complete)
@@ -82,6 +85,27 @@ def _complete_stage(name: str, props: dict) -> None:
     }
 
 
+def _complete_bucket(name: str, props: dict) -> None:
+    from ministack.services import s3
+
+    rules = (props.get("LifecycleConfiguration") or {}).get("Rules") or []
+    if not rules:
+        s3._bucket_lifecycle.pop(name, None)
+        return
+    configuration = ElementTree.Element("LifecycleConfiguration")
+    for rule in rules:
+        element = ElementTree.SubElement(configuration, "Rule")
+        ElementTree.SubElement(element, "Status").text = rule["Status"]
+        ElementTree.SubElement(ElementTree.SubElement(element, "Filter"), "Prefix").text = rule.get("Prefix", "")
+        days, abort = rule.get("ExpirationInDays"), rule.get("AbortIncompleteMultipartUpload")
+        if days is not None:
+            ElementTree.SubElement(ElementTree.SubElement(element, "Expiration"), "Days").text = str(days)
+        if abort is not None:
+            aborting = ElementTree.SubElement(element, "AbortIncompleteMultipartUpload")
+            ElementTree.SubElement(aborting, "DaysAfterInitiation").text = str(abort["DaysAfterInitiation"])
+    _demand(s3._put_bucket_lifecycle(name, ElementTree.tostring(configuration)))
+
+
 def _demand(answer: tuple) -> None:
     if answer[0] >= 400:
-        raise ValueError(f"{TABLE}: {answer[2]!r}")
+        raise ValueError(f"a property of the template is refused: {answer[2]!r}")

@@ -1,4 +1,4 @@
-"""Smoke test of ``template_properties``: what the template says about table and stage is true of them."""
+"""Smoke test of ``template_properties``: what the template says about table, stage and bucket is true of them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ KEPT = {
     "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
 }
 API = {
+    "Bucket": {
+        "Type": "AWS::S3::Bucket",
+        "Properties": {
+            "LifecycleConfiguration": {
+                "Rules": [{"Status": "Enabled", "ExpirationInDays": 90, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}]
+            }
+        },
+    },
     "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "a"}},
     "Root": {
         "Type": "AWS::ApiGateway::Method",
@@ -43,7 +51,7 @@ class Stack:
 
     def template(self, table_properties) -> str:
         table = {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": self.name, **TABLE, **table_properties}}
-        return json.dumps({"Resources": {"Table": table, **API}, "Outputs": {"Api": {"Value": {"Ref": "Api"}}}})
+        return json.dumps({"Resources": {"Table": table, **API}, "Outputs": {name: {"Value": {"Ref": name}} for name in ("Api", "Bucket")}})
 
     def await_status(self, status):
         until(lambda: self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"] == status)
@@ -55,9 +63,12 @@ class Stack:
         backups = self.aws.client("dynamodb").describe_continuous_backups(TableName=self.name)["ContinuousBackupsDescription"]
         return backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
 
+    def output(self, name):
+        outputs = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["Outputs"]
+        return next(output["OutputValue"] for output in outputs if output["OutputKey"] == name)
+
     def stage(self):
-        [output] = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["Outputs"]
-        return self.aws.client("apigateway").get_stage(restApiId=output["OutputValue"], stageName="dev")
+        return self.aws.client("apigateway").get_stage(restApiId=self.output("Api"), stageName="dev")
 
 
 def test_properties_are_set_and_taken_away_again(aws):
@@ -66,6 +77,9 @@ def test_properties_are_set_and_taken_away_again(aws):
     assert stack.recovery() == "ENABLED"
     settings = stack.stage()["accessLogSettings"]
     assert settings == {"destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:/access", "format": "$context.requestId"}
+    [rule] = aws.client("s3").get_bucket_lifecycle_configuration(Bucket=stack.output("Bucket"))["Rules"]
+    assert rule["Expiration"] == {"Days": 90}
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     stack.cloudformation.update_stack(StackName=stack.name, TemplateBody=stack.template({}))
     stack.await_status("UPDATE_COMPLETE")
     assert stack.time_to_live()["TimeToLiveStatus"] == "DISABLED"
