@@ -96,9 +96,7 @@ class Alarms(Construct):
             unknown_actor.metric(statistic="Sum", period=_MINUTE),
         )
 
-    def _watch_service(
-        self, *, api: apigateway.RestApi, functions: Sequence[tuple[str, lambda_.Function]]
-    ) -> None:
+    def _watch_service(self, *, api: apigateway.RestApi, functions: Sequence[tuple[str, lambda_.Function]]) -> None:
         self._alarm(
             "api-5xx",
             "Callers get server errors",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from aws_cdk import Duration, Fn, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from task_service import nag
@@ -172,6 +171,4 @@ class TaskApi(Construct):
             "preflight needs a token. An operator can associate an ACL with the stage without a change here",
         )
         for rule in ("AwsSolutions-APIG4", "AwsSolutions-COG4"):
-            nag.accept(
-                self._health_method, rule, reason="/health answers without data and without a database call"
-            )
+            nag.accept(self._health_method, rule, reason="/health answers without data and without a database call")

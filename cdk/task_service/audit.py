@@ -150,7 +150,7 @@ def _stream_statements(table: dynamodb.Table) -> list[iam.PolicyStatement]:
 
 
 def _failure_statements(bucket: s3.Bucket) -> list[iam.PolicyStatement]:
-    """"Retain discarded records for a DynamoDB event source in Lambda": both actions, with the function's role. The
+    """ "Retain discarded records for a DynamoDB event source in Lambda": both actions, with the function's role. The
     condition keeps records out of a bucket of another account that took the name after ours was deleted."""
     ours = {"StringEquals": {"s3:ResourceAccount": Aws.ACCOUNT_ID}}
     return [

@@ -58,16 +58,10 @@ class RustFunction(Construct):
         )
 
 
-def _role(
-    scope: Construct, *, log_group_arn: str, statements: Sequence[iam.PolicyStatement]
-) -> iam.Role:
+def _role(scope: Construct, *, log_group_arn: str, statements: Sequence[iam.PolicyStatement]) -> iam.Role:
     # Not AWSLambdaBasicExecutionRole: it may create and write every log group of the account.
-    own_logs = iam.PolicyStatement(
-        actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group_arn]
-    )
-    tracing = iam.PolicyStatement(
-        actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
-    )
+    own_logs = iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group_arn])
+    tracing = iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
     role = iam.Role(
         scope,
         "Role",

@@ -13,7 +13,9 @@ BINARIES = ("task-api", "authorizer", "audit")
 ARCHITECTURES = ("arm64", "x86_64")
 
 # PutRetentionPolicy takes only these numbers of days.
-RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
 
 _STAGE = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
@@ -123,8 +125,8 @@ def _assets(folder: Path) -> Path:
     if absent:
         raise SettingsError(
             f"{folder.resolve()} lacks {', '.join(f'{binary}/bootstrap' for binary in absent)}: "
-            "build the functions with `cargo lambda build --release --arm64` (add nothing for x86_64), "
-            "or let `cargo xtask deploy` do it, or pass another folder with -c assets=…"
+            "build the functions with `cargo lambda build --release --arm64` (without --arm64 for x86_64), "
+            "or let `cargo xtask deploy` do both, or pass another folder with -c assets=…"
         )
     return folder.resolve()
 
@@ -135,7 +137,7 @@ def _principals(context: _Context, app_dir: Path) -> list[Principal]:
         raise SettingsError(
             "nobody could call this API: pass -c principals=FILE, a JSON array of "
             '{"id":"alice","owner":"team-a","scopes":["tasks:read","tasks:write"],"tokenSha256":"<64 hex>"} '
-            "(the SHA-256 of a token: printf %s \"$TOKEN\" | sha256sum)"
+            '(the SHA-256 of a token: printf %s "$TOKEN" | sha256sum)'
         )
     return principals.load(app_dir / path)
 

@@ -2,7 +2,7 @@
 
 import pytest
 from aws_cdk.assertions import Match
-from conftest import Project, Synthesised
+from conftest import Synthesised
 
 
 def test_the_table_has_the_keys_of_the_contract(each: Synthesised) -> None:
@@ -138,7 +138,7 @@ def test_only_the_audit_log_and_the_accounts_gateway_setting_are_left_behind(dev
     assert kept == ["AWS::ApiGateway::Account", "AWS::IAM::Role", "AWS::Logs::LogGroup"]
 
 
-def test_two_stages_share_no_name(project: Project, dev: Synthesised, prod: Synthesised) -> None:
+def test_two_stages_share_no_name(dev: Synthesised, prod: Synthesised) -> None:
     named = ("FunctionName", "LogGroupName", "AlarmName", "TableName", "BucketName", "RoleName")
     first, second = (
         {

@@ -74,7 +74,13 @@ def _findings(app: App) -> set[tuple[str, str]]:
 
 def _lint(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [Path(sys.executable).with_name("cfn-lint"), "--config-file", str(APP_DIR / ".cfnlintrc.yaml"), "--", str(path)],
+        [
+            Path(sys.executable).with_name("cfn-lint"),
+            "--config-file",
+            str(APP_DIR / ".cfnlintrc.yaml"),
+            "--",
+            str(path),
+        ],
         capture_output=True,
         text=True,
         timeout=120,
