@@ -18,13 +18,15 @@ def main() -> int:
     except environment.StateInUse as error:
         return _refuse(f"{error}; stop it first or choose another --state-dir")
     except server.PortInUse as error:
-        return _refuse(f"{error}; stop what uses it (an earlier local AWS?) or choose another with --port (0 = any free one)")
+        return _refuse(
+            f"{error}; stop what uses it (an earlier local AWS?) or choose another with --port (0 = any free one)"
+        )
     endpoint = environment.prepare(listener.getsockname()[1], state_dir)
 
     # Imported now only: MiniStack reads the environment while it is imported.
-    from local import connections, corrections, door, processes
-
     from ministack.app import app
+
+    from local import connections, corrections, door, processes
 
     corrections.apply(without=set(arguments.without))
     connections.remember_all()
@@ -40,10 +42,16 @@ def _refuse(reason: str) -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("--port", type=int, default=4566, help="port of 127.0.0.1; 0 takes any free one (default: 4566)")
+    parser.add_argument(
+        "--port", type=int, default=4566, help="port of 127.0.0.1; 0 takes any free one (default: 4566)"
+    )
     parser.add_argument("--state-dir", type=pathlib.Path, required=True, help="where ready.json and temporary files go")
     parser.add_argument(
-        "--without", action="append", default=[], metavar="CORRECTION", help="leave a correction out, to see stock MiniStack (tests)"
+        "--without",
+        action="append",
+        default=[],
+        metavar="CORRECTION",
+        help="leave a correction out, to see stock MiniStack (tests)",
     )
     return parser.parse_args()
 

@@ -70,5 +70,8 @@ class Admin:
         await asyncio.sleep(milliseconds / 1000)
         await asyncio.to_thread(processes.kill, function)
 
-    async def _ttl(self, _given):
-        return {"removed": ttl.reap()}
+    async def _ttl(self, given):
+        now = given.get("now") if isinstance(given, dict) else None
+        if given and not isinstance(now, (int, float)):
+            raise BadRule('the body is empty or {"now": epoch seconds}')
+        return {"removed": ttl.reap(now)}

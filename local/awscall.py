@@ -19,7 +19,13 @@ _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/[^/]*/([^/]+)/aws4_request")
 _APP = re.compile(r"(?:^|\s)app/(\S+)")
 _RPC = re.compile(r"/service/[^/]+/operation/([^/]+)$")
 # Where the name in the signature is not the name of botocore's model.
-_MODELS = {"execute-api": None, "states": "stepfunctions", "monitoring": "cloudwatch", "email": "ses", "tagging": "resourcegroupstaggingapi"}
+_MODELS = {
+    "execute-api": None,
+    "states": "stepfunctions",
+    "monitoring": "cloudwatch",
+    "email": "ses",
+    "tagging": "resourcegroupstaggingapi",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,9 @@ class AwsCall:
 def identify(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> AwsCall | None:
     """The AWS call in a request, None for anything else (an API's data plane, an admin endpoint)."""
     parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-    scope = _SCOPE.search(headers.get("authorization", "")) or _SCOPE.search("Credential=" + parameters.get("X-Amz-Credential", ""))
+    scope = _SCOPE.search(headers.get("authorization", "")) or _SCOPE.search(
+        "Credential=" + parameters.get("X-Amz-Credential", "")
+    )
     if scope is None or scope[2] == "execute-api" or path.startswith("/_aws/execute-api/"):
         return None
     service, content_type = scope[2], headers.get("content-type", "")
@@ -106,7 +114,14 @@ def _operation(model) -> _Operation:
     copies = model.name in ("CopyObject", "UploadPartCopy")
     literal = sum("{" not in segment for segment in segments)
     weight = 100 * len(required) + 10 * literal + len(segments) + (5 if copies else 0)
-    return _Operation(model.name, model.http["method"], re.compile(pattern or "/"), required, "x-amz-copy-source" if copies else None, weight)
+    return _Operation(
+        model.name,
+        model.http["method"],
+        re.compile(pattern or "/"),
+        required,
+        "x-amz-copy-source" if copies else None,
+        weight,
+    )
 
 
 def error(call: AwsCall, status: int, code: str, message: str) -> tuple[dict[str, str], bytes]:

@@ -21,7 +21,13 @@ class Calls:
         """Records a call as it arrives; ``status`` is filled in when it is answered and stays null when it never is."""
         key = (call.service, call.action, call.caller)
         self._counts[key] += 1
-        entry = {"service": call.service, "action": call.action, "caller": call.caller, "nth": self._counts[key], "status": None}
+        entry = {
+            "service": call.service,
+            "action": call.action,
+            "caller": call.caller,
+            "nth": self._counts[key],
+            "status": None,
+        }
         if call.account is not None:
             entry["account"] = call.account
         self._entries.append(entry)

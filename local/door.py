@@ -48,7 +48,9 @@ class Door:
             await self._kill(call)
         if "error" in effect:
             failure = effect["error"]
-            fields, content = awscall.error(call, failure["status"], failure["code"], failure.get("message", failure["code"]))
+            fields, content = awscall.error(
+                call, failure["status"], failure["code"], failure.get("message", failure["code"])
+            )
             await respond(_noting(entry, send), failure["status"], fields, content)
             return
         if effect.get("dropAnswer") or effect.get("killCaller"):
@@ -105,6 +107,9 @@ async def _nowhere(message) -> None:
 
 async def respond(send, status: int, headers: dict[str, str], body: bytes) -> None:
     """A complete answer."""
-    fields = [(name.encode(), value.encode("latin-1")) for name, value in {**headers, "content-length": str(len(body))}.items()]
+    fields = [
+        (name.encode(), value.encode("latin-1"))
+        for name, value in {**headers, "content-length": str(len(body))}.items()
+    ]
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": body})

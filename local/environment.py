@@ -16,7 +16,19 @@ import tempfile
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "LOG_LEVEL", "AUTH")
+_KEPT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "LOG_LEVEL",
+    "AUTH",
+)
 _KEPT_PREFIXES = ("PYTHON", "_SFN_")
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 logger = logging.getLogger("local.stream_mapping")
 
@@ -28,7 +28,7 @@ def send(esm: dict, function: dict, records: list[dict], result: dict, condition
     if not destination.startswith("arn:aws:s3:::"):
         lambda_svc._send_ddb_stream_failure_record(esm, function, records, esm["EventSourceArn"], result, condition)
         return
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     record = _record(esm, function, records, condition, invocations, now)
     record["payload"] = json.dumps({"Records": records})
     _put(destination.removeprefix("arn:aws:s3:::"), object_key(esm["UUID"], _shard(), now), json.dumps(record).encode())
@@ -54,7 +54,11 @@ def _record(esm: dict, function: dict, records: list[dict], condition: str, invo
             "condition": condition,
             "approximateInvokeCount": invocations,
         },
-        "responseContext": {"statusCode": 200, "executedVersion": config.get("Version", "$LATEST"), "functionError": "Unhandled"},
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": config.get("Version", "$LATEST"),
+            "functionError": "Unhandled",
+        },
         "version": "1.0",
         "timestamp": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "DDBStreamBatchInfo": {
@@ -71,7 +75,7 @@ def _record(esm: dict, function: dict, records: list[dict], condition: str, invo
 
 def _arrival(change: dict, now: datetime) -> str:
     created = change.get("ApproximateCreationDateTime")
-    at = now if created is None else datetime.fromtimestamp(float(created), timezone.utc)
+    at = now if created is None else datetime.fromtimestamp(float(created), UTC)
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -80,6 +84,8 @@ def _put(bucket: str, key: str, body: bytes) -> None:
     from ministack.services import s3
 
     headers = {"host": "s3.amazonaws.com", "content-type": "application/json", "content-length": str(len(body))}
-    status, _, answer = call_service_handler_sync(s3.handle_request, "PUT", f"/{bucket}/{key}", headers, body, {}, timeout=30)
+    status, _, answer = call_service_handler_sync(
+        s3.handle_request, "PUT", f"/{bucket}/{key}", headers, body, {}, timeout=30
+    )
     if status != 200:
         logger.error("on-failure destination %s refused a record: %s %s", bucket, status, answer)

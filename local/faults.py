@@ -75,7 +75,12 @@ def _rule(given) -> Rule:
     names = ("service", "action", "caller", "account", "match", "nth", "times", "effect")
     if unknown := set(given) - set(names):
         raise BadRule(f"unknown: {', '.join(sorted(unknown))}; a rule has {', '.join(names)}")
-    rule = Rule(*(given.get(name) for name in names[:5]), given.get("nth", 1), given.get("times", 1), _effect(given.get("effect")))
+    rule = Rule(
+        *(given.get(name) for name in names[:5]),
+        given.get("nth", 1),
+        given.get("times", 1),
+        _effect(given.get("effect")),
+    )
     if not all(isinstance(n, int) for n in (rule.nth, rule.times)) or rule.nth < 1:
         raise BadRule("nth is a number from 1 on, times a number")
     return rule
@@ -87,7 +92,9 @@ def _effect(given) -> dict:
     if unknown := set(given) - {"error", "delayMs", "dropAnswer", "killCaller"}:
         raise BadRule(f"unknown effect: {', '.join(sorted(unknown))}")
     failure = given.get("error")
-    if failure is not None and not (isinstance(failure, dict) and isinstance(failure.get("status"), int) and failure.get("code")):
+    if failure is not None and not (
+        isinstance(failure, dict) and isinstance(failure.get("status"), int) and failure.get("code")
+    ):
         raise BadRule("effect.error is {status, code, message}")
     if given.get("killCaller") not in (None, "before", "after"):
         raise BadRule('effect.killCaller is "before" or "after"')

@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 logger = logging.getLogger("local.function_logs")
 
@@ -66,7 +66,7 @@ def stream_name(config: dict) -> str:
     """``YYYY/MM/DD/[version]<id>``; in a group that functions may share the function's name stands before the version."""
     function = config.get("FunctionName", "")
     shared = "" if group_name(config) == f"/aws/lambda/{function}" else function
-    return f"{datetime.now(timezone.utc):%Y/%m/%d}/{shared}[{config.get('Version', '$LATEST')}]{uuid.uuid4().hex}"
+    return f"{datetime.now(UTC):%Y/%m/%d}/{shared}[{config.get('Version', '$LATEST')}]{uuid.uuid4().hex}"
 
 
 def _pump_into_the_group(worker: type) -> None:
@@ -134,7 +134,11 @@ def peak_memory_megabytes(process) -> int:
 
 def platform_lines(config: dict, request_id: str, begun: int, duration: int, memory: int) -> list[tuple[int, str]]:
     """START, END and REPORT of an invocation, as text or JSON."""
-    version, size, now = config.get("Version", "$LATEST"), config.get("MemorySize", 128), max(begun, int(time.time() * 1000))
+    version, size, now = (
+        config.get("Version", "$LATEST"),
+        config.get("MemorySize", 128),
+        max(begun, int(time.time() * 1000)),
+    )
     controls = config.get("LoggingConfig") or {}
     if controls.get("LogFormat") != "JSON":
         report = f"Duration: {duration} ms\tBilled Duration: {duration} ms\tMemory Size: {size} MB\tMax Memory Used: {memory} MB"
@@ -153,7 +157,7 @@ def platform_lines(config: dict, request_id: str, begun: int, duration: int, mem
 
 
 def _platform(at: int, kind: str, record: dict) -> str:
-    moment = datetime.fromtimestamp(at / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return json.dumps({"time": moment, "type": kind, "record": record})
 
 

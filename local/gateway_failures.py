@@ -1,10 +1,11 @@
 """Correction: what API Gateway answers by itself when the function fails, and how it writes its own answers.
 
-What AWS does ("Gateway response types for API Gateway", "Set up Lambda proxy integrations in API Gateway"): a function that
-fails, times out or returns something that is not a proxy response gives 502, a throttled function 500, an integration that
-exceeds its time-out 504 INTEGRATION_TIMEOUT; each goes through its gateway response (else DEFAULT_5XX) with headers and
-template, and none shows the function's error text. ``$context`` variables of a template that have no value are empty. An
-authorizer's error is a 401 only if its text is exactly ``Unauthorized``.
+What AWS does ("Gateway response types for API Gateway", "Set up Lambda proxy integrations in API Gateway", "Quotas for
+configuring and running a REST API in API Gateway"): a function that fails, times out or returns something that is not a
+proxy response gives 502, a throttled function 500, an integration that exceeds its time-out 504 INTEGRATION_TIMEOUT, a
+body over 10 MB 413 REQUEST_TOO_LARGE; each goes through its gateway response (else DEFAULT_4XX, DEFAULT_5XX) with headers
+and template, and none shows the function's error text. ``$context`` variables of a template that have no value are empty.
+An authorizer's error is a 401 only if its text is exactly ``Unauthorized``.
 
 What stock MiniStack does: 502 with the function's error text and no gateway response, any object is taken as a response,
 no time-out, most ``$context`` variables stay in the body, ``unauthorized`` in any case gives 401.
@@ -20,6 +21,7 @@ import re
 logger = logging.getLogger("local.gateway")
 
 DEFAULT_TIMEOUT_MILLISECONDS = 29_000
+LARGEST_BODY_BYTES = 10 * 1024 * 1024
 _PROXY_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded", "cookies"}
 _VARIABLE = re.compile(r"\$\{?context((?:\.[A-Za-z]\w*)+)\}?")
 
@@ -99,9 +101,12 @@ def _stop_at_the_timeout(gateway) -> None:
 def _answer_failures_as_gateway(gateway) -> None:
     execute = gateway._execute_in_scope
 
-    async def guarded(request, *args, **kwargs):
+    async def guarded(request, api_id, stage, method, path, headers, body, *args, **kwargs):
+        request["stage"] = gateway._stages_v1.get(api_id, {}).get(stage)
+        if request["stage"] is not None and len(body) > LARGEST_BODY_BYTES:
+            return gateway._GatewayError("REQUEST_TOO_LARGE", "Request Too Long", "RequestEntityTooLargeException")
         try:
-            return await execute(request, *args, **kwargs)
+            return await execute(request, api_id, stage, method, path, headers, body, *args, **kwargs)
         except IntegrationFailure as failure:
             error = gateway._GatewayError(failure.response_type, failure.message, "InternalServerErrorException")
             error.status = failure.status
@@ -122,7 +127,11 @@ def _finish_gateway_responses(gateway) -> None:
         status, headers, body = render(error, request)
         if hasattr(error, "status") and not _status_is_set(gateway, error.response_type, request):
             status = error.status
-        return status, _last_of_each(headers), _VARIABLE.sub(lambda m: _variable(m[1][1:], request), body.decode()).encode()
+        return (
+            status,
+            _last_of_each(headers),
+            _VARIABLE.sub(lambda m: _variable(m[1][1:], request), body.decode()).encode(),
+        )
 
     gateway._gateway_error_response = finished
 
@@ -133,7 +142,9 @@ def _status_is_set(gateway, response_type: str, request: dict) -> bool:
     if deployed is None:
         deployed = gateway._gateway_responses.get(request["api_id"], {})
     own = deployed.get(response_type) or {}
-    return bool(own.get("statusCode")) and own["statusCode"] != gateway._DEFAULT_GATEWAY_RESPONSE_STATUS_CODES.get(response_type)
+    return bool(own.get("statusCode")) and own["statusCode"] != gateway._DEFAULT_GATEWAY_RESPONSE_STATUS_CODES.get(
+        response_type
+    )
 
 
 def _last_of_each(headers: dict) -> dict:

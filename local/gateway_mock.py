@@ -60,7 +60,9 @@ def evaluate(template: str, headers: dict[str, str]) -> tuple[str, dict[str, str
         return variables.get(expression.removeprefix("$"), "")
 
     def holds(condition: str) -> bool:
-        return any(value(left) == value(right) for left, _, right in (part.partition("==") for part in condition.split("||")))
+        return any(
+            value(left) == value(right) for left, _, right in (part.partition("==") for part in condition.split("||"))
+        )
 
     def sets(text: str) -> str:
         for name, expression in _SET.findall(text):

@@ -12,7 +12,7 @@ nowhere; another request id than the answer's; the first ``X-Forwarded-For`` as 
 from __future__ import annotations
 
 import contextvars
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 _client_path: contextvars.ContextVar[str] = contextvars.ContextVar("client_path", default="")
 _request: contextvars.ContextVar[dict | None] = contextvars.ContextVar("request", default=None)
@@ -42,7 +42,7 @@ def _carry_the_request(gateway) -> None:
     execute = gateway._execute_in_scope
 
     async def carrying(request, api_id, stage, method, *args, **kwargs):
-        request.update(path=_client_path.get(), method=method, time=f"{datetime.now(timezone.utc):%d/%b/%Y:%H:%M:%S +0000}")
+        request.update(path=_client_path.get(), method=method, time=f"{datetime.now(UTC):%d/%b/%Y:%H:%M:%S +0000}")
         _request.set(request)
         answer = await execute(request, api_id, stage, method, *args, **kwargs)
         if isinstance(answer, tuple):

@@ -10,6 +10,7 @@ What stock MiniStack does: stores everything.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 
@@ -52,7 +53,7 @@ def refusal(events: list[dict]) -> str | None:
         return f"Upload too large: {size} bytes exceeds limit of {MOST_BYTES}"
     if any(not event.get("message") for event in events):
         return "Log event message must not be empty"
-    if any(later < earlier for earlier, later in zip(times, times[1:], strict=False)):
+    if any(later < earlier for earlier, later in itertools.pairwise(times)):
         return "Log events in a single PutLogEvents request must be in chronological order."
     if times and times[-1] - times[0] > DAY:
         return "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."

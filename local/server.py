@@ -46,7 +46,6 @@ def serve(app, listener: socket.socket, endpoint: str, state_dir: pathlib.Path) 
 async def _serve(app, listener: socket.socket, endpoint: str, ready: pathlib.Path) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
-
     from ministack.core import hypercorn_compat
 
     hypercorn_compat.install()

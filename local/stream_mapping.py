@@ -203,7 +203,13 @@ def _process(esm: dict, function: dict, batch: Batch) -> tuple[list[Batch], floa
         return [], 0
 
     esm["LastProcessingResult"] = "PROBLEM: Function call failed"
-    logger.info("%s: batch of %d failed from record %d on: %s", esm["FunctionName"], len(batch.entries), failed_at, result.get("body"))
+    logger.info(
+        "%s: batch of %d failed from record %d on: %s",
+        esm["FunctionName"],
+        len(batch.entries),
+        failed_at,
+        result.get("body"),
+    )
     batch.failures += 1
     pause = min(BACKOFF_SECONDS * 2 ** min(batch.retries, 10), BACKOFF_LONGEST_SECONDS)
     bisect = bool(esm.get("BisectBatchOnFunctionError"))

@@ -61,7 +61,11 @@ def _complete_table(name: str, props: dict) -> None:
 
     ttl = props.get("TimeToLiveSpecification")
     if ttl:
-        _demand(dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": {**ttl, "Enabled": _truth(ttl.get("Enabled"))}}))
+        _demand(
+            dynamodb._update_ttl(
+                {"TableName": name, "TimeToLiveSpecification": {**ttl, "Enabled": _truth(ttl.get("Enabled"))}}
+            )
+        )
     else:
         dynamodb._ttl_settings.pop(name, None)
     recovery = props.get("PointInTimeRecoverySpecification") or {}
@@ -81,7 +85,9 @@ def _complete_stage(name: str, props: dict) -> None:
         return
     settings = props.get("AccessLogSetting") or {}
     stage["accessLogSettings"] = {
-        key: settings[source] for key, source in (("destinationArn", "DestinationArn"), ("format", "Format")) if source in settings
+        key: settings[source]
+        for key, source in (("destinationArn", "DestinationArn"), ("format", "Format"))
+        if source in settings
     }
 
 

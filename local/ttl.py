@@ -59,25 +59,27 @@ def _reap_regularly() -> None:
             app._MAIN_LOOP.call_soon_threadsafe(reap)
 
 
-def reap() -> int:
-    """Removes every expired item of every table; how many. To be called on the server's event loop, where all writes happen."""
+def reap(now: float | None = None) -> int:
+    """Removes every item that is expired (at ``now``, epoch seconds, if given) from every table; how many.
+
+    To be called on the server's event loop, where all writes happen.
+    """
     from ministack.core.responses import request_scope
     from ministack.services import dynamodb
 
-    removed = 0
+    at, removed = Decimal(time.time() if now is None else now), 0
     for (account, region, name), setting in list(dynamodb._ttl_settings.all_items()):
         table = dynamodb._tables.get_scoped(account, region, name)
         if setting.get("TimeToLiveStatus") != "ENABLED" or not table:
             continue
         with request_scope(account, region):
-            removed += _reap_table(name, table, setting["AttributeName"])
+            removed += _reap_table(name, table, setting["AttributeName"], at)
     return removed
 
 
-def _reap_table(name: str, table: dict, attribute: str) -> int:
+def _reap_table(name: str, table: dict, attribute: str, now: Decimal) -> int:
     from ministack.services import dynamodb
 
-    now = Decimal(time.time())
     expired = [
         (partition, sort)
         for partition, items in table["items"].items()

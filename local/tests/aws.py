@@ -43,8 +43,12 @@ class Launcher:
             retries={"total_max_attempts": 1}, user_agent_appid=caller, s3={"addressing_style": "path"}, read_timeout=20
         )
         return session.create_client(
-            service, region_name="us-east-1", endpoint_url=self.url, config=config,
-            aws_access_key_id=account, aws_secret_access_key="test",
+            service,
+            region_name="us-east-1",
+            endpoint_url=self.url,
+            config=config,
+            aws_access_key_id=account,
+            aws_secret_access_key="test",
         )
 
     def call(self, method: str, path: str, body=None, headers: dict | None = None) -> Answer:
@@ -120,6 +124,11 @@ def bootstrap(code: str) -> bytes:
 
 def create_function(aws: Launcher, name: str, code: str, account: str = "test", **more) -> None:
     aws.client("lambda", account=account).create_function(
-        FunctionName=name, Runtime="provided.al2023", Handler="bootstrap", Role="arn:aws:iam::000000000000:role/any",
-        Code={"ZipFile": bootstrap(code)}, Timeout=more.pop("Timeout", 5), **more,
+        FunctionName=name,
+        Runtime="provided.al2023",
+        Handler="bootstrap",
+        Role="arn:aws:iam::000000000000:role/any",
+        Code={"ZipFile": bootstrap(code)},
+        Timeout=more.pop("Timeout", 5),
+        **more,
     )

@@ -31,4 +31,6 @@ def _running(state_dir, *without):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--without", action="append", default=[], help="leave a correction out: its smoke test must fail then")
+    parser.addoption(
+        "--without", action="append", default=[], help="leave a correction out: its smoke test must fail then"
+    )

@@ -22,7 +22,9 @@ def clean(aws):
 def table(aws):
     name = f"door-{uuid.uuid4().hex[:8]}"
     aws.client("dynamodb").create_table(
-        TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
     )
     return name
@@ -33,7 +35,11 @@ def put(client, table, identifier="one"):
 
 
 def failing(aws, code, status=400, **rule):
-    answer = aws.call("POST", "/_local/faults", {"effect": {"error": {"status": status, "code": code, "message": "as planned"}}, **rule})
+    answer = aws.call(
+        "POST",
+        "/_local/faults",
+        {"effect": {"error": {"status": status, "code": code, "message": "as planned"}}, **rule},
+    )
     assert answer.status == 200, answer.body
 
 
@@ -41,7 +47,13 @@ def failing(aws, code, status=400, **rule):
     ("service", "action", "call"),
     [
         ("dynamodb", "PutItem", lambda c: c.put_item(TableName="t", Item={"id": {"S": "x"}})),
-        ("logs", "PutLogEvents", lambda c: c.put_log_events(logGroupName="g", logStreamName="s", logEvents=[{"timestamp": 1, "message": "m"}])),
+        (
+            "logs",
+            "PutLogEvents",
+            lambda c: c.put_log_events(
+                logGroupName="g", logStreamName="s", logEvents=[{"timestamp": 1, "message": "m"}]
+            ),
+        ),
         ("s3", "PutObject", lambda c: c.put_object(Bucket="b", Key="a/b", Body=b"x")),
         ("s3", "GetBucketVersioning", lambda c: c.get_bucket_versioning(Bucket="b")),
         ("sts", "GetCallerIdentity", lambda c: c.get_caller_identity()),
@@ -72,7 +84,14 @@ def test_nth_times_caller_and_match_pick_the_calls(clean, table):
             outcomes.append(error.response["Error"]["Code"])
     assert outcomes == ["ok", "ok", "ok", "ThrottlingException", "ThrottlingException", "ok"]
     calls = [(c["caller"], c["nth"], c["status"]) for c in clean.call("GET", "/_local/calls").json]
-    assert calls == [("other", 1, 200), ("picked", 1, 200), ("picked", 2, 200), ("picked", 3, 400), ("picked", 4, 400), ("picked", 5, 200)]
+    assert calls == [
+        ("other", 1, 200),
+        ("picked", 1, 200),
+        ("picked", 2, 200),
+        ("picked", 3, 400),
+        ("picked", 4, 400),
+        ("picked", 5, 200),
+    ]
 
 
 def test_a_dropped_answer_was_carried_out(clean, table):
@@ -89,7 +108,9 @@ def test_a_delayed_call_is_carried_out(clean, table):
     assert clean.call("GET", "/_local/faults").json[0]["hits"] == 1
 
 
-@pytest.mark.parametrize("rule", [{"effect": {}}, {"effect": {"explode": 1}}, {"acton": "PutItem", "effect": {"delayMs": 1}}, ["x"]])
+@pytest.mark.parametrize(
+    "rule", [{"effect": {}}, {"effect": {"explode": 1}}, {"acton": "PutItem", "effect": {"delayMs": 1}}, ["x"]]
+)
 def test_a_rule_that_cannot_be_understood_is_refused(clean, rule):
     answer = clean.call("POST", "/_local/faults", rule)
     assert answer.status == 400 and answer.json["error"]
@@ -135,7 +156,8 @@ def test_a_killed_function_fails_its_invocation_and_is_replaced(aws):
 def test_a_caller_can_be_killed_by_its_own_call(clean, table):
     name = f"door-{uuid.uuid4().hex[:8]}"
     create_function(
-        clean, name,
+        clean,
+        name,
         """
 import urllib.request
 def handler(event):

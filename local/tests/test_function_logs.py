@@ -18,7 +18,9 @@ def handler(event):
 
 
 def invoke(aws, name, event):
-    return json.loads(aws.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())["Payload"].read())
+    return json.loads(
+        aws.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())["Payload"].read()
+    )
 
 
 def lines(aws, group, stream):

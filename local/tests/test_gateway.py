@@ -35,7 +35,9 @@ def handler(event):
 """
 PROBLEM = '{"requestId":"$context.requestId","detail":$context.error.messageString,"instance":"$context.path","gone":"$context.nothing.here"}'
 
-ACCESS = "$context.requestId $context.status $context.authorizer.principalId $context.error.responseType $context.nothing"
+ACCESS = (
+    "$context.requestId $context.status $context.authorizer.principalId $context.error.responseType $context.nothing"
+)
 PREFLIGHT = """#set($origin = $input.params().header.get("Origin"))
 #if($origin == "")#set($origin = $input.params().header.get("origin"))#end
 #if($origin == "https://second" || $origin == "https://third")#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end"""
@@ -55,21 +57,35 @@ class Api:
         proxy = gateway.create_resource(restApiId=api, parentId=root, pathPart="{proxy+}")["id"]
         arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:{}/invocations"
         authorizer = gateway.create_authorizer(
-            restApiId=api, name="a", type="TOKEN", authorizerUri=arn.format(f"{name}-authorizer"), authorizerResultTtlInSeconds=0,
+            restApiId=api,
+            name="a",
+            type="TOKEN",
+            authorizerUri=arn.format(f"{name}-authorizer"),
+            authorizerResultTtlInSeconds=0,
             identitySource="method.request.header.Authorization",
         )["id"]
-        gateway.put_method(restApiId=api, resourceId=proxy, httpMethod="ANY", authorizationType="CUSTOM", authorizerId=authorizer)
+        gateway.put_method(
+            restApiId=api, resourceId=proxy, httpMethod="ANY", authorizationType="CUSTOM", authorizerId=authorizer
+        )
         gateway.put_integration(
-            restApiId=api, resourceId=proxy, httpMethod="ANY", type="AWS_PROXY", integrationHttpMethod="POST",
-            uri=arn.format(name), timeoutInMillis=1000,
+            restApiId=api,
+            resourceId=proxy,
+            httpMethod="ANY",
+            type="AWS_PROXY",
+            integrationHttpMethod="POST",
+            uri=arn.format(name),
+            timeoutInMillis=1000,
         )
         for kind in ("DEFAULT_4XX", "DEFAULT_5XX", "UNAUTHORIZED"):
             more = {"gatewayresponse.header.WWW-Authenticate": "'Bearer'"} if kind == "UNAUTHORIZED" else {}
             gateway.put_gateway_response(
-                restApiId=api, responseType=kind, responseTemplates={"application/json": PROBLEM},
+                restApiId=api,
+                responseType=kind,
+                responseTemplates={"application/json": PROBLEM},
                 responseParameters={
                     "gatewayresponse.header.Access-Control-Allow-Origin": "'*'",
-                    "gatewayresponse.header.content-type": "'application/problem+json'", **more,
+                    "gatewayresponse.header.content-type": "'application/problem+json'",
+                    **more,
                 },
             )
         self._add_preflight(gateway, api, proxy)
@@ -77,9 +93,14 @@ class Api:
         self.access = f"/access/{name}"
         aws.client("logs").create_log_group(logGroupName=self.access)
         gateway.update_stage(
-            restApiId=api, stageName="dev",
+            restApiId=api,
+            stageName="dev",
             patchOperations=[
-                {"op": "replace", "path": "/accessLogSettings/destinationArn", "value": f"arn:aws:logs:us-east-1:000000000000:log-group:{self.access}"},
+                {
+                    "op": "replace",
+                    "path": "/accessLogSettings/destinationArn",
+                    "value": f"arn:aws:logs:us-east-1:000000000000:log-group:{self.access}",
+                },
                 {"op": "replace", "path": "/accessLogSettings/format", "value": ACCESS},
                 {"op": "replace", "path": "/~1{proxy+}/PATCH/throttling/rateLimit", "value": "0"},
                 {"op": "replace", "path": "/~1{proxy+}/PATCH/throttling/burstLimit", "value": "0"},
@@ -89,16 +110,26 @@ class Api:
     def _add_preflight(self, gateway, api, resource):
         gateway.put_method(restApiId=api, resourceId=resource, httpMethod="OPTIONS", authorizationType="NONE")
         gateway.put_integration(
-            restApiId=api, resourceId=resource, httpMethod="OPTIONS", type="MOCK",
+            restApiId=api,
+            resourceId=resource,
+            httpMethod="OPTIONS",
+            type="MOCK",
             requestTemplates={"application/json": '{"statusCode": 204}'},
         )
         names = ("Access-Control-Allow-Origin", "X-Request-Id")
         gateway.put_method_response(
-            restApiId=api, resourceId=resource, httpMethod="OPTIONS", statusCode="204",
+            restApiId=api,
+            resourceId=resource,
+            httpMethod="OPTIONS",
+            statusCode="204",
             responseParameters={f"method.response.header.{name}": True for name in names},
         )
         gateway.put_integration_response(
-            restApiId=api, resourceId=resource, httpMethod="OPTIONS", statusCode="204", responseTemplates={"application/json": PREFLIGHT},
+            restApiId=api,
+            resourceId=resource,
+            httpMethod="OPTIONS",
+            statusCode="204",
+            responseTemplates={"application/json": PREFLIGHT},
             responseParameters={
                 "method.response.header.Access-Control-Allow-Origin": "'https://first'",
                 "method.response.header.X-Request-Id": "context.requestId",
@@ -129,7 +160,16 @@ def assert_problem(answer, status, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["raise", "exit", "answer-text", "answer-null", "answer-without-status", "answer-with-more", "answer-with-object", "answer-list-header"],
+    [
+        "raise",
+        "exit",
+        "answer-text",
+        "answer-null",
+        "answer-without-status",
+        "answer-with-more",
+        "answer-with-object",
+        "answer-list-header",
+    ],
 )
 def test_a_failing_function_is_a_502_of_the_gateway(api, path):
     assert assert_problem(api.call(path), 502, path) == "Internal server error"
@@ -137,6 +177,12 @@ def test_a_failing_function_is_a_502_of_the_gateway(api, path):
 
 def test_a_slow_function_is_a_504_of_the_gateway(api):
     assert assert_problem(api.call("slow"), 504, "slow") == "Endpoint request timed out"
+
+
+def test_a_body_over_10_megabytes_is_a_413_of_the_gateway(api):
+    path = f"/_aws/execute-api/{api.id}/dev/x"
+    answer = api.aws.call("POST", path, b"x" * (10 * 1024 * 1024 + 1), {"Authorization": "good"})
+    assert assert_problem(answer, 413, "x") == "Request Too Long"
 
 
 def test_authorizer_outcomes(api):
@@ -164,7 +210,11 @@ def test_the_function_sees_the_request_as_the_client_sent_it(api):
 
 
 def test_a_preflight_answers_what_its_mapping_says(api):
-    for origin, allowed in (("https://first", "https://first"), ("https://third", "https://third"), ("https://evil", "https://first")):
+    for origin, allowed in (
+        ("https://first", "https://first"),
+        ("https://third", "https://third"),
+        ("https://evil", "https://first"),
+    ):
         answer = api.call("x", token=None, method="OPTIONS", Origin=origin)
         assert (answer.status, answer.body, answer.headers["access-control-allow-origin"]) == (204, b"", allowed)
         assert answer.headers["x-request-id"] == answer.headers["x-amzn-requestid"]

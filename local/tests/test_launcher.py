@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pathlib
 import socket
 import subprocess
 import sys
@@ -25,7 +27,12 @@ def alive(pid: int) -> bool:
 def test_it_stops_with_every_function_even_in_mid_invocation(tmp_path):
     aws = Launcher(tmp_path)
     name = f"sleeper-{uuid.uuid4().hex[:8]}"
-    create_function(aws, name, "def handler(event):\n    open(os.path.join(os.environ['TMPDIR'], str(os.getpid())), 'w').close()\n    time.sleep(60)", Timeout=60)
+    create_function(
+        aws,
+        name,
+        "def handler(event):\n    open(os.path.join(os.environ['TMPDIR'], str(os.getpid())), 'w').close()\n    time.sleep(60)",
+        Timeout=60,
+    )
     aws.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
     [pid] = until(lambda: [int(path.name) for path in (tmp_path / "tmp").iterdir() if path.name.isdigit()])
     assert aws.stop() == 0
@@ -41,7 +48,10 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path):
         port = taken.getsockname()[1]
         done = subprocess.run(
             [sys.executable, "-m", "local", "--port", str(port), "--state-dir", str(tmp_path)],
-            cwd=ROOT, capture_output=True, text=True, timeout=30,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
         )
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
@@ -51,7 +61,10 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path):
 def test_a_state_directory_in_use_is_said_in_one_line(aws):
     done = subprocess.run(
         [sys.executable, "-m", "local", "--port", "0", "--state-dir", str(aws.state_dir)],
-        cwd=ROOT, capture_output=True, text=True, timeout=30,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
@@ -61,7 +74,10 @@ def test_a_state_directory_in_use_is_said_in_one_line(aws):
 
 @pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="needs /proc")
 def test_it_listens_on_loopback_only(aws):
-    sockets = {os.readlink(f"/proc/{aws.process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{aws.process.pid}/fd")}
+    sockets = set()
+    for fd in pathlib.Path(f"/proc/{aws.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            sockets.add(os.readlink(fd))
     listening = []
     for table in ("tcp", "tcp6"):
         with open(f"/proc/net/{table}") as rows:

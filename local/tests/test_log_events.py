@@ -26,7 +26,9 @@ def now(**delta) -> int:
 
 
 def put(aws, target, *events):
-    return aws.client("logs").put_log_events(**target, logEvents=[{"timestamp": at, "message": text} for at, text in events])
+    return aws.client("logs").put_log_events(
+        **target, logEvents=[{"timestamp": at, "message": text} for at, text in events]
+    )
 
 
 def refused(aws, target, *events) -> str:

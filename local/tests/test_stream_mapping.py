@@ -19,17 +19,18 @@ def handler(event):
     ids = [r["dynamodb"]["Keys"]["id"]["S"] for r in records]
     sequence = {i: r["dynamodb"]["SequenceNumber"] for i, r in zip(ids, records)}
     answer = decide(ids, sequence)
-    _journal({"ids": ids, "attempt": attempts})
+    _journal({"ids": ids, "identities": [r.get("userIdentity") for r in records]})
     if isinstance(answer, Exception):
         raise answer
     return answer
 
 def _journal(entry):
+    item = {"id": {"S": str(time.time_ns())}, "entry": {"S": json.dumps(entry)}}
     request = urllib.request.Request(
         os.environ["AWS_ENDPOINT_URL"],
-        data=json.dumps({"TableName": os.environ["JOURNAL"], "Item": {"id": {"S": str(time.time_ns())}, "entry": {"S": json.dumps(entry)}}}).encode(),
+        data=json.dumps({"TableName": os.environ["JOURNAL"], "Item": item}).encode(),
         headers={"X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": "application/x-amz-json-1.0",
-                 "Authorization": "AWS4-HMAC-SHA256 Credential=test/20250101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00"})
+                 "Authorization": "AWS4-HMAC-SHA256 Credential=test/20250101/us-east-1/dynamodb/aws4_request"})
     urllib.request.urlopen(request).read()
 """
 
@@ -49,24 +50,34 @@ class Mapping:
         self.bucket = name
         aws.client("s3").create_bucket(Bucket=name)
         self.mapping = aws.client("lambda").create_event_source_mapping(
-            FunctionName=name, EventSourceArn=stream, StartingPosition="TRIM_HORIZON", BatchSize=100,
-            DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{name}"}}, **properties,
+            FunctionName=name,
+            EventSourceArn=stream,
+            StartingPosition="TRIM_HORIZON",
+            BatchSize=100,
+            DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{name}"}},
+            **properties,
         )["UUID"]
 
     def _table(self, name, stream=None):
         more = {"StreamSpecification": stream} if stream else {}
         table = self.dynamodb.create_table(
-            TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}], **more,
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            **more,
         )
         return table["TableDescription"].get("LatestStreamArn")
 
     def put(self, identifier):
         self.dynamodb.put_item(TableName=self.table, Item={"id": {"S": identifier}})
 
-    def batches(self) -> list[str]:
+    def entries(self) -> list[dict]:
         items = self.dynamodb.scan(TableName=self.journal, ConsistentRead=True)["Items"]
-        return [" ".join(json.loads(i["entry"]["S"])["ids"]) for i in sorted(items, key=lambda i: int(i["id"]["S"]))]
+        return [json.loads(item["entry"]["S"]) for item in sorted(items, key=lambda item: int(item["id"]["S"]))]
+
+    def batches(self) -> list[str]:
+        return [" ".join(entry["ids"]) for entry in self.entries()]
 
     def expect(self, *batches):
         """The function gets exactly these batches, and then the record ``end`` to show that there is nothing in between."""
@@ -103,8 +114,10 @@ def test_without_report_batch_item_failures_a_report_is_a_success(aws):
 def test_malformed_reports_fail_the_whole_batch(aws):
     malformed = """
 def decide(ids, sequence):
-    wrong = [{"itemIdentifier": ""}, {"itemIdentifier": None}, {"itemIdentifier": "no such record"}, {"identifier": sequence["r1"]} if attempts < 5 else None]
-    return {"batchItemFailures": [{"itemIdentifier": sequence["r1"]}, wrong[attempts - 1]]} if attempts < 5 else {"batchItemFailures": None}
+    wrong = [{"itemIdentifier": ""}, {"itemIdentifier": None}, {"itemIdentifier": "unknown"}, {"identifier": "r1"}]
+    if attempts > len(wrong):
+        return {"batchItemFailures": None}
+    return {"batchItemFailures": [{"itemIdentifier": sequence["r1"]}, wrong[attempts - 1]]}
 """
     Mapping(aws, malformed, items=2, MaximumRetryAttempts=10, **REPORT).expect(*["r0 r1"] * 5)
 
@@ -119,7 +132,8 @@ def decide(ids, sequence):
     [(key, record)] = mapping.discarded()
     uuid4 = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
     assert re.fullmatch(
-        rf"aws/lambda/{mapping.mapping}/shardId-[0-9a-f-]+/\d{{4}}/\d\d/\d\d/\d{{4}}-\d\d-\d\dT\d\d\.\d\d\.\d\d-{uuid4}", key
+        rf"aws/lambda/{mapping.mapping}/shardId-[0-9a-f-]+/\d{{4}}/\d\d/\d\d/\d{{4}}-\d\d-\d\dT\d\d\.\d\d\.\d\d-{uuid4}",
+        key,
     )
     assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert record["DDBStreamBatchInfo"]["batchSize"] == 1
@@ -145,7 +159,7 @@ def decide(ids, sequence):
     marker = os.path.join(os.environ["TMPDIR"], os.environ["JOURNAL"])
     if not os.path.exists(marker):
         open(marker, "w").close()
-        _journal({"ids": ids})
+        _journal({"ids": ids, "identities": []})
         os._exit(9)
     return {}
 """

@@ -8,7 +8,8 @@ import uuid
 from local.tests.aws import until
 
 TABLE = {
-    "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
     "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
 }
 KEPT = {
@@ -20,7 +21,13 @@ API = {
         "Type": "AWS::S3::Bucket",
         "Properties": {
             "LifecycleConfiguration": {
-                "Rules": [{"Status": "Enabled", "ExpirationInDays": 90, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}]
+                "Rules": [
+                    {
+                        "Status": "Enabled",
+                        "ExpirationInDays": 90,
+                        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                    }
+                ]
             }
         },
     },
@@ -28,16 +35,28 @@ API = {
     "Root": {
         "Type": "AWS::ApiGateway::Method",
         "Properties": {
-            "RestApiId": {"Ref": "Api"}, "ResourceId": {"Fn::GetAtt": ["Api", "RootResourceId"]}, "HttpMethod": "GET",
-            "AuthorizationType": "NONE", "Integration": {"Type": "MOCK"},
+            "RestApiId": {"Ref": "Api"},
+            "ResourceId": {"Fn::GetAtt": ["Api", "RootResourceId"]},
+            "HttpMethod": "GET",
+            "AuthorizationType": "NONE",
+            "Integration": {"Type": "MOCK"},
         },
     },
-    "Deployment": {"Type": "AWS::ApiGateway::Deployment", "DependsOn": "Root", "Properties": {"RestApiId": {"Ref": "Api"}}},
+    "Deployment": {
+        "Type": "AWS::ApiGateway::Deployment",
+        "DependsOn": "Root",
+        "Properties": {"RestApiId": {"Ref": "Api"}},
+    },
     "Stage": {
         "Type": "AWS::ApiGateway::Stage",
         "Properties": {
-            "RestApiId": {"Ref": "Api"}, "DeploymentId": {"Ref": "Deployment"}, "StageName": "dev",
-            "AccessLogSetting": {"DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:/access", "Format": "$context.requestId"},
+            "RestApiId": {"Ref": "Api"},
+            "DeploymentId": {"Ref": "Deployment"},
+            "StageName": "dev",
+            "AccessLogSetting": {
+                "DestinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:/access",
+                "Format": "$context.requestId",
+            },
         },
     },
 }
@@ -51,7 +70,12 @@ class Stack:
 
     def template(self, table_properties) -> str:
         table = {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": self.name, **TABLE, **table_properties}}
-        return json.dumps({"Resources": {"Table": table, **API}, "Outputs": {name: {"Value": {"Ref": name}} for name in ("Api", "Bucket")}})
+        return json.dumps(
+            {
+                "Resources": {"Table": table, **API},
+                "Outputs": {name: {"Value": {"Ref": name}} for name in ("Api", "Bucket")},
+            }
+        )
 
     def await_status(self, status):
         until(lambda: self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"] == status)
@@ -60,7 +84,9 @@ class Stack:
         return self.aws.client("dynamodb").describe_time_to_live(TableName=self.name)["TimeToLiveDescription"]
 
     def recovery(self):
-        backups = self.aws.client("dynamodb").describe_continuous_backups(TableName=self.name)["ContinuousBackupsDescription"]
+        backups = self.aws.client("dynamodb").describe_continuous_backups(TableName=self.name)[
+            "ContinuousBackupsDescription"
+        ]
         return backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
 
     def output(self, name):
@@ -76,7 +102,10 @@ def test_properties_are_set_and_taken_away_again(aws):
     assert stack.time_to_live() == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
     assert stack.recovery() == "ENABLED"
     settings = stack.stage()["accessLogSettings"]
-    assert settings == {"destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:/access", "format": "$context.requestId"}
+    assert settings == {
+        "destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:/access",
+        "format": "$context.requestId",
+    }
     [rule] = aws.client("s3").get_bucket_lifecycle_configuration(Bucket=stack.output("Bucket"))["Rules"]
     assert rule["Expiration"] == {"Days": 90}
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 
@@ -14,7 +13,12 @@ def test_expiry_leaves_a_record_of_the_service(aws):
     name = _table(aws)
     dynamodb, now = aws.client("dynamodb"), int(time.time())
     six_years_ago = now - 6 * 366 * 24 * 3600
-    kinds = {"expired": {"N": str(now - 5)}, "later": {"N": str(now + 600)}, "text": {"S": str(now - 5)}, "ancient": {"N": str(six_years_ago)}}
+    kinds = {
+        "expired": {"N": str(now - 5)},
+        "later": {"N": str(now + 600)},
+        "text": {"S": str(now - 5)},
+        "ancient": {"N": str(six_years_ago)},
+    }
     for identifier, at in kinds.items():
         dynamodb.put_item(TableName=name, Item={"id": {"S": identifier}, "expiresAt": at})
     dynamodb.put_item(TableName=name, Item={"id": {"S": "by hand"}})
@@ -22,22 +26,44 @@ def test_expiry_leaves_a_record_of_the_service(aws):
 
     assert aws.call("POST", "/_local/ttl").json["removed"] >= 1
 
-    left = {item["id"]["S"] for item in dynamodb.scan(TableName=name)["Items"]}
-    assert left == {"later", "text", "ancient"}
-    removals = {r["dynamodb"]["Keys"]["id"]["S"]: r.get("userIdentity") for r in _records(aws, name) if r["eventName"] == "REMOVE"}
+    assert _left(dynamodb, name) == {"later", "text", "ancient"}
+    removals = {
+        r["dynamodb"]["Keys"]["id"]["S"]: r.get("userIdentity")
+        for r in _records(aws, name)
+        if r["eventName"] == "REMOVE"
+    }
     service = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
     assert removals == {"by hand": None, "expired": service}
+
+
+def test_the_reaper_can_be_told_the_time(aws):
+    name = _table(aws)
+    dynamodb, tomorrow = aws.client("dynamodb"), int(time.time()) + 24 * 3600
+    dynamodb.put_item(TableName=name, Item={"id": {"S": "x"}, "expiresAt": {"N": str(tomorrow)}})
+    aws.call("POST", "/_local/ttl", {"now": tomorrow - 1})
+    assert _left(dynamodb, name) == {"x"}
+    aws.call("POST", "/_local/ttl", {"now": tomorrow})
+    assert _left(dynamodb, name) == set()
+    assert aws.call("POST", "/_local/ttl", {"now": "tomorrow"}).status == 400
+
+
+def _left(dynamodb, name) -> set[str]:
+    return {item["id"]["S"] for item in dynamodb.scan(TableName=name)["Items"]}
 
 
 def _table(aws) -> str:
     name = f"ttl-{uuid.uuid4().hex[:8]}"
     dynamodb = aws.client("dynamodb")
     dynamodb.create_table(
-        TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
-    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expiresAt"})
+    dynamodb.update_time_to_live(
+        TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expiresAt"}
+    )
     return name
 
 
@@ -45,23 +71,20 @@ def _records(aws, name):
     streams = aws.client("dynamodbstreams")
     arn = aws.client("dynamodb").describe_table(TableName=name)["Table"]["LatestStreamArn"]
     [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-    iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
     return until(lambda: streams.get_records(ShardIterator=iterator)["Records"])
 
 
 def test_a_function_gets_the_record_in_lambdas_shape(aws):
     """Lambda's own spelling of the identity ("DynamoDB Streams and Time to Live")."""
-    mapping = Mapping(
-        aws,
-        """
-def decide(ids, sequence):
-    return {}
-""".replace("decide(ids, sequence):", "decide(ids, sequence):\n    ids += [json.dumps(r.get('userIdentity')) for r in seen if r['eventName'] == 'REMOVE']")
-        + "\nseen = []\n_handler = handler\ndef handler(event):\n    seen[:] = event['Records']\n    return _handler(event)\n",
-        items=0,
+    mapping = Mapping(aws, "def decide(ids, sequence):\n    return {}\n", items=0)
+    dynamodb, name = aws.client("dynamodb"), mapping.table
+    dynamodb.update_time_to_live(
+        TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expiresAt"}
     )
-    aws.client("dynamodb").update_time_to_live(TableName=mapping.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "at"})
-    aws.client("dynamodb").put_item(TableName=mapping.table, Item={"id": {"S": "x"}, "at": {"N": str(int(time.time()) - 5)}})
+    dynamodb.put_item(TableName=name, Item={"id": {"S": "x"}, "expiresAt": {"N": str(int(time.time()) - 5)}})
     aws.call("POST", "/_local/ttl")
-    identity = json.dumps({"type": "Service", "principalId": "dynamodb.amazonaws.com"})
-    until(lambda: identity in " ".join(mapping.batches()))
+    service = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+    until(lambda: [i for entry in mapping.entries() for i in entry["identities"]] == [None, service])
