@@ -7,11 +7,11 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::cdk::{Cdk, Settings, Target};
+use crate::checks::succeed;
 use crate::install;
 use crate::lock::Lock;
 use crate::principals;
 use crate::progress::step;
-use crate::test::succeed;
 use crate::tools;
 use crate::workspace::Workspace;
 

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::checks::{self, Check, succeed};
 use crate::lock::Lock;
 use crate::process;
 use crate::progress::step;
-use crate::test::{self, succeed};
+use crate::test;
 use crate::workspace::Workspace;
 
 const CARGO_DENY: &str = "0.20.2";
@@ -29,9 +30,16 @@ pub fn fmt(workspace: &Workspace) -> Result<()> {
 
 /// Every static check: format, clippy, the template (cfn-lint, cdk-nag), licences and sources of the dependencies.
 pub fn lint(workspace: &Workspace, args: &LintArgs) -> Result<()> {
-    format(workspace)?;
-    clippy(workspace)?;
-    test::cdk(workspace)?;
+    checks::run(&[
+        Check::new("fmt", || format(workspace)),
+        Check::new("clippy", || clippy(workspace)),
+        Check::new("template", || test::cdk(workspace)),
+        Check::new("dependencies", || dependencies(workspace, args)),
+    ])
+}
+
+/// Licences, bans and sources of the dependencies; not part of `test`, since cargo-deny is compiled first (2–3 minutes).
+fn dependencies(workspace: &Workspace, args: &LintArgs) -> Result<()> {
     let deny = cargo_deny(workspace)?;
     let mut command = workspace.cargo(&["deny", "--workspace", "check", "bans", "licenses", "sources"]);
     if args.advisories {

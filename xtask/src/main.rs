@@ -7,6 +7,7 @@
 
 mod aws;
 mod cdk;
+mod checks;
 mod environment;
 mod fingerprint;
 mod follow;

@@ -12,20 +12,19 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use crate::checks::{self, Check, succeed};
 use crate::environment;
 use crate::functions;
 use crate::install;
 use crate::launcher::Launcher;
 use crate::lint;
 use crate::lock::Lock;
-use crate::process::{self, Interrupted};
-use crate::progress::seconds;
+use crate::process;
 use crate::stack::Stack;
 use crate::tools;
 use crate::workspace::{Workspace, python_of};
@@ -53,10 +52,10 @@ pub struct TestArgs {
     parts: Vec<Part>,
 }
 
-type Check = (Part, &'static str, fn(&Workspace) -> Result<()>);
+type PartCheck = (Part, &'static str, fn(&Workspace) -> Result<()>);
 
 /// Cheap before dear.
-const CHECKS: [Check; 6] = [
+const CHECKS: [PartCheck; 6] = [
     (Part::Lint, "lint: fmt", lint::format),
     (Part::Cdk, "cdk", cdk),
     (Part::Local, "local", local),
@@ -68,39 +67,9 @@ const CHECKS: [Check; 6] = [
 /// Runs the chosen parts to the end, whatever fails, and lists them.
 pub fn test(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     let chosen = CHECKS.iter().filter(|(part, _, _)| args.parts.is_empty() || args.parts.contains(part));
-    let mut rows = Vec::new();
-    for (_, name, check) in chosen {
-        eprintln!("\n=== {name}");
-        let began = Instant::now();
-        let result = check(workspace);
-        if let Err(error) = &result {
-            if error.is::<Interrupted>() {
-                return Err(Interrupted.into());
-            }
-            eprintln!("error: {error:#}");
-        }
-        rows.push(Row { name, passed: result.is_ok(), time: began.elapsed() });
-    }
-    println!("\n{}", table(&rows));
-    let failed: Vec<&str> = rows.iter().filter(|row| !row.passed).map(|row| row.name).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    bail!("failed: {}", failed.join(", "))
-}
-
-struct Row {
-    name: &'static str,
-    passed: bool,
-    time: Duration,
-}
-
-fn table(rows: &[Row]) -> String {
-    let line = |row: &Row| {
-        let result = if row.passed { "ok" } else { "FAILED" };
-        format!("  {result:<6}  {:>8}  {}", seconds(row.time), row.name)
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    let checks: Vec<Check<'_>> =
+        chosen.map(|&(_, name, check)| Check::new(name, move || check(workspace))).collect();
+    checks::run(&checks)
 }
 
 /// The tests of the CDK app.
@@ -176,14 +145,6 @@ impl Drop for Stopped<'_> {
     }
 }
 
-/// Runs a check that shows its own findings.
-pub fn succeed(command: &mut Command, what: &str) -> Result<()> {
-    if process::run(command)? {
-        return Ok(());
-    }
-    bail!("{what} found something: see above")
-}
-
 #[derive(Debug, Eq, PartialEq)]
 struct TestTarget {
     package: String,
@@ -223,14 +184,24 @@ fn parse_targets(metadata: &str) -> Result<Vec<TestTarget>> {
             .map(move |target| TestTarget { package: package.name.clone(), name: target.name })
             .collect::<Vec<_>>()
     };
-    Ok(metadata.packages.into_iter().flat_map(of).collect())
+    let targets: Vec<TestTarget> = metadata.packages.into_iter().flat_map(of).collect();
+    // Targets are selected by name only, so that the selection of packages stays the same.
+    for (at, target) in targets.iter().enumerate() {
+        if let Some(twin) = targets[..at].iter().find(|twin| twin.name == target.name) {
+            bail!(
+                "{} and {} both have a test named {}: rename one",
+                twin.package,
+                target.package,
+                target.name
+            );
+        }
+    }
+    Ok(targets)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::{Row, TestTarget, parse_targets, table};
+    use super::{TestTarget, parse_targets};
 
     #[test]
     fn integration_tests_are_told_from_other_targets() {
@@ -244,11 +215,11 @@ mod tests {
     }
 
     #[test]
-    fn the_list_says_what_failed_and_how_long_it_took() {
-        let rows = [
-            Row { name: "unit", passed: true, time: Duration::from_secs(61) },
-            Row { name: "e2e", passed: false, time: Duration::from_millis(1500) },
-        ];
-        assert_eq!(table(&rows), "  ok        61.0 s  unit\n  FAILED     1.5 s  e2e");
+    fn two_tests_of_one_name_are_refused() {
+        let package =
+            |name: &str| format!(r#"{{"name":"{name}","targets":[{{"name":"service","kind":["test"]}}]}}"#);
+        let metadata = format!(r#"{{"packages":[{},{}]}}"#, package("functions"), package("e2e"));
+        let error = parse_targets(&metadata).expect_err("a clash").to_string();
+        assert_eq!(error, "functions and e2e both have a test named service: rename one");
     }
 }
