@@ -142,6 +142,8 @@ impl Cdk<'_> {
             .env("CDK_DISABLE_VERSION_CHECK", "true")
             .env("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "true")
             .env("JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION", "true")
+            .env("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "true")
+            .env("NODE_NO_WARNINGS", "1")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .args(["--no-notices", "--no-version-reporting", "--no-color", "--ci"]);
         if let Target::Aws { profile: Some(profile), .. } = &self.target {

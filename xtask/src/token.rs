@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::aws;
@@ -34,8 +34,9 @@ pub fn token(workspace: &Workspace, args: &TokenArgs) -> Result<()> {
     let path = args.principals.clone().unwrap_or_else(|| aws::default_principals(workspace, &args.stage));
     let mut principals = principals::read(&path)?;
     let token = random_token()?;
-    let scopes: Vec<&str> = args.scopes.iter().map(String::as_str).collect();
-    principals.push(Principal::new(&args.id, &args.owner, &scopes, &token));
+    let scopes: Vec<&str> =
+        SCOPES.into_iter().filter(|scope| args.scopes.iter().any(|asked| asked == scope)).collect();
+    add(&mut principals, Principal::new(&args.id, &args.owner, &scopes, &token))?;
     write_private(&path, &principals)?;
     println!("{token}");
     let tokens = principals.iter().filter(|principal| principal.id == args.id).count();
@@ -50,6 +51,24 @@ pub fn token(workspace: &Workspace, args: &TokenArgs) -> Result<()> {
     Ok(())
 }
 
+/// One id is one principal: a second token of it may differ in nothing else.
+fn add(principals: &mut Vec<Principal>, new: Principal) -> Result<()> {
+    if let Some(old) = principals
+        .iter()
+        .find(|old| old.id == new.id && (&old.owner, &old.scopes) != (&new.owner, &new.scopes))
+    {
+        bail!(
+            "{} is there already, with owner {} and scopes {}.\n  A second token needs the same (so that tokens rotate); choose \
+             another --id for other rights, or change the entry in the file.",
+            old.id,
+            old.owner,
+            old.scopes.join(",")
+        );
+    }
+    principals.push(new);
+    Ok(())
+}
+
 /// An id or owner is part of keys and log records.
 fn name(text: &str) -> Result<String, String> {
     let fits = (1..=64).contains(&text.len())
@@ -59,7 +78,19 @@ fn name(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::name;
+    use super::{add, name};
+    use crate::principals::{Principal, SCOPES};
+
+    #[test]
+    fn a_second_token_of_an_id_has_the_same_rights() {
+        let mut principals = Vec::new();
+        add(&mut principals, Principal::new("ci", "team", &SCOPES, "one")).expect("the first");
+        add(&mut principals, Principal::new("ci", "team", &SCOPES, "two")).expect("a rotation");
+        add(&mut principals, Principal::new("ci", "other", &SCOPES, "three")).expect_err("another owner");
+        add(&mut principals, Principal::new("ci", "team", &SCOPES[..1], "four")).expect_err("other scopes");
+        add(&mut principals, Principal::new("reader", "team", &SCOPES[..1], "five")).expect("another id");
+        assert_eq!(principals.len(), 3);
+    }
 
     #[test]
     fn names_are_plain() {
