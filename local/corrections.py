@@ -19,6 +19,7 @@ ALL: tuple[str, ...] = (
     "runtime_api",
     "function_logs",
     "log_events",
+    "stack_role",
 )
 
 
