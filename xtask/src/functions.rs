@@ -132,6 +132,7 @@ mod tests {
             artifact("/r/functions/Cargo.toml", "audit", "bin", false, r#""/t/audit""#),
             artifact("/r/functions/Cargo.toml", "audit", "bin", true, r#""/t/deps/audit-1""#),
             artifact("/r/functions/Cargo.toml", "functions", "lib", false, "null"),
+            artifact("/r/functions/Cargo.toml", "tour", "example", false, r#""/t/tour""#),
             artifact("/r/xtask/Cargo.toml", "xtask", "bin", false, r#""/t/xtask""#),
             r#"{"reason":"build-finished","success":true}"#.to_owned(),
             "not json".to_owned(),

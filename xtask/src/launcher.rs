@@ -284,6 +284,7 @@ mod tests {
         fs::copy("/bin/sleep", &program).expect("a program");
         let mut child = process::start(Command::new(&program).arg("60")).expect("a process");
         let found = processes(&state);
+        // Before anything is stopped: nobody else's process may be meant.
         assert_eq!(found.len(), 1);
         assert!(!found[0].launcher);
         let reaper = std::thread::spawn(move || child.wait());
