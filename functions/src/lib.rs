@@ -12,7 +12,8 @@
 //!
 //! Around them: [`store`] makes every DynamoDB call; [`api`] answers the HTTPS API with [`http`]'s event
 //! types and [`problem`]'s mapping of errors; [`authorizer`] turns a token into a policy; [`stream`]
-//! takes a batch of stream records to the audit log; [`environment`] is what the binaries have in common.
+//! takes a batch of stream records to the audit log; [`teardown`] does the steps of
+//! the teardown workflow; [`environment`] is what the binaries have in common.
 
 pub mod api;
 pub mod audit;
@@ -26,3 +27,4 @@ pub mod problem;
 pub mod store;
 pub mod stream;
 pub mod task;
+pub mod teardown;

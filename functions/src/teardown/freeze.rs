@@ -1,0 +1,131 @@
+//! Freeze stops the writers, Unprotect lifts the protections that there is consent for, Restore undoes both.
+//!
+//! The old values are remembered before anything is changed, so that an execution stopped in between leaves
+//! what the next one needs.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Context, Request, Run, StepError,
+    clients::{done, found},
+    evidence::Kind,
+};
+
+const GONE: &[&str] = &["ResourceNotFoundException"];
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Frozen {
+    function: String,
+    /// The function's reserved concurrency; `None`: it had none.
+    concurrency: Option<i32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Unprotected {
+    termination: bool,
+    tables: Vec<String>,
+}
+
+impl Context<'_> {
+    /// Sets the task function's reserved concurrency to 0: no request reaches it by any way. The audit function
+    /// goes on.
+    pub(super) async fn freeze(&self, run: Run) -> Result<Run, StepError> {
+        let aws = self.aws;
+        let stack = run.stack()?;
+        let Some(function) = stack.outputs.get("TaskApiFunction") else { return Ok(run) };
+        let current = aws.lambda.get_function_concurrency().function_name(function).send().await;
+        let Some(current) = found(current, GONE, "reading the task function's concurrency")? else {
+            return Ok(run);
+        };
+        let frozen =
+            Frozen { function: function.clone(), concurrency: current.reserved_concurrent_executions };
+        self.remember(&stack.id, Kind::Freeze, &frozen).await?;
+        let stopped =
+            aws.lambda.put_function_concurrency().function_name(function).reserved_concurrent_executions(0);
+        found(stopped.send().await, GONE, "stopping the task function")?;
+        Ok(run)
+    }
+
+    pub(super) async fn unprotect(&self, run: Run) -> Result<Run, StepError> {
+        let request = Request::parse(&run.request, self.settings)?;
+        let stack = run.stack()?;
+        let termination = stack.termination_protected;
+        let tables = self.protected_tables(&run).await?;
+        if (termination && !request.override_termination_protection)
+            || (!tables.is_empty() && !request.delete_data)
+        {
+            return Err(StepError::Refused(
+                "a protection was switched on since the plan was made".to_owned(),
+            ));
+        }
+        if !termination && tables.is_empty() {
+            return Ok(run);
+        }
+        self.remember(&stack.id, Kind::Unprotect, &Unprotected { termination, tables: tables.clone() })
+            .await?;
+        if termination {
+            self.set_termination_protection(&stack.id, false).await?;
+        }
+        for table in &tables {
+            self.set_deletion_protection(table, false).await?;
+        }
+        Ok(run)
+    }
+
+    /// Undoes what this execution, or a stopped one before it, has changed. Does nothing to a stack that another
+    /// execution holds, and nothing once the stack is gone.
+    pub(super) async fn restore(&self, run: Run) -> Result<Run, StepError> {
+        let Some(stack) = run.stack.as_ref().filter(|_| !run.gone) else { return Ok(run) };
+        if !self.holds(&stack.id).await? {
+            return Ok(run);
+        }
+        if let Some(unprotected) = self.recall::<Unprotected>(&stack.id, Kind::Unprotect).await? {
+            if unprotected.termination {
+                self.set_termination_protection(&stack.id, true).await?;
+            }
+            for table in &unprotected.tables {
+                self.set_deletion_protection(table, true).await?;
+            }
+            self.forget(&stack.id, Kind::Unprotect).await?;
+        }
+        if let Some(frozen) = self.recall::<Frozen>(&stack.id, Kind::Freeze).await? {
+            self.thaw(&frozen).await?;
+            self.forget(&stack.id, Kind::Freeze).await?;
+        }
+        Ok(run)
+    }
+
+    async fn thaw(&self, frozen: &Frozen) -> Result<(), StepError> {
+        let aws = self.aws;
+        let function = &frozen.function;
+        match frozen.concurrency {
+            Some(old) => {
+                let put = aws.lambda.put_function_concurrency().function_name(function);
+                found(
+                    put.reserved_concurrent_executions(old).send().await,
+                    GONE,
+                    "restarting the task function",
+                )?;
+            }
+            None => {
+                let delete = aws.lambda.delete_function_concurrency().function_name(function);
+                found(delete.send().await, GONE, "restarting the task function")?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn set_termination_protection(&self, stack_id: &str, on: bool) -> Result<(), StepError> {
+        let aws = self.aws;
+        let update = aws.cloudformation.update_termination_protection().stack_name(stack_id);
+        done(update.enable_termination_protection(on).send().await, "setting termination protection")
+            .map(drop)
+    }
+
+    /// A table that is absent needs no protection.
+    async fn set_deletion_protection(&self, table: &str, on: bool) -> Result<(), StepError> {
+        let aws = self.aws;
+        let update = aws.dynamodb.update_table().table_name(table).deletion_protection_enabled(on);
+        found(update.send().await, GONE, "setting the table's deletion protection").map(drop)
+    }
+}

@@ -1,0 +1,113 @@
+//! Preflight: what would stop the deletion, found by reading alone. Plan: what will be done, for a person to read.
+
+use super::{
+    Context, Fate, Outcome, Request, Run, StepError,
+    clients::found,
+    inventory::{LOG_GROUP, TABLE, hash},
+};
+
+impl Context<'_> {
+    pub(super) async fn preflight(&self, mut run: Run) -> Result<Run, StepError> {
+        let request = Request::parse(&run.request, self.settings)?;
+        let mut blockers = self.importers(&run).await?;
+        blockers.extend(self.executor().await?);
+        if run.stack()?.termination_protected && !request.override_termination_protection {
+            blockers.push(
+                "the stack has termination protection: consent with overrideTerminationProtection".to_owned(),
+            );
+        }
+        for table in self.protected_tables(&run).await? {
+            if !request.delete_data {
+                blockers.push(format!("the table {table} has deletion protection: consent with deleteData"));
+            }
+        }
+        run.blockers = blockers;
+        Ok(run)
+    }
+
+    /// Stacks that import what this one exports: CloudFormation would refuse.
+    async fn importers(&self, run: &Run) -> Result<Vec<String>, StepError> {
+        let aws = self.aws;
+        let Some(stack) = self.describe(&run.stack()?.id).await? else { return Ok(Vec::new()) };
+        let mut blockers = Vec::new();
+        for export in stack.outputs().iter().filter_map(|output| output.export_name()) {
+            let imports = aws.cloudformation.list_imports().export_name(export).send().await;
+            // "Export … is not imported by any stack" is an error, not an empty list.
+            let imports = found(imports, &["ValidationError"], "asking who imports")?;
+            let importers = imports.and_then(|imports| imports.imports).unwrap_or_default();
+            if !importers.is_empty() {
+                blockers.push(format!("the export {export} is in use by {}", importers.join(", ")));
+            }
+        }
+        Ok(blockers)
+    }
+
+    /// Whether CloudFormation can assume the executor. Its trust is read: trying would need a deletion.
+    async fn executor(&self) -> Result<Option<String>, StepError> {
+        let aws = self.aws;
+        let arn = &self.settings.executor_role_arn;
+        let name = arn.rsplit('/').next().unwrap_or_default();
+        let role = aws.iam.get_role().role_name(name).send().await;
+        let role = found(role, &["NoSuchEntity", "NoSuchEntityException"], "reading the executor role")?;
+        let trust = role.and_then(|role| role.role).and_then(|role| role.assume_role_policy_document);
+        Ok(match trust {
+            None => Some(format!("the executor role {arn} does not exist: deploy the teardown stack again")),
+            Some(trust) if !trust.contains("cloudformation.amazonaws.com") => Some(format!(
+                "CloudFormation may not assume the executor role {arn}: deploy the teardown stack again"
+            )),
+            Some(_) => None,
+        })
+    }
+
+    pub(super) async fn protected_tables(&self, run: &Run) -> Result<Vec<String>, StepError> {
+        let aws = self.aws;
+        let mut protected = Vec::new();
+        for table in run.doomed(TABLE) {
+            let name = &table.physical_id;
+            let described = aws.dynamodb.describe_table().table_name(name).send().await;
+            let described = found(described, &["ResourceNotFoundException"], "reading the table")?;
+            let table = described.and_then(|described| described.table);
+            if table.and_then(|table| table.deletion_protection_enabled).unwrap_or_default() {
+                protected.push(name.clone());
+            }
+        }
+        Ok(protected)
+    }
+
+    /// The plan is the inventory with its fates: deletion reads nothing else.
+    pub(super) fn plan(&self, mut run: Run) -> Result<Run, StepError> {
+        let request = Request::parse(&run.request, self.settings)?;
+        let audit_log = run.stack()?.outputs.get("AuditLogGroup").cloned().unwrap_or_default();
+        for entry in run.inventory.iter_mut().filter(|e| e.kind == LOG_GROUP && e.physical_id == audit_log) {
+            (entry.fate, entry.why) = match (request.keep_audit_log, entry.fate) {
+                (true, Fate::Keep) => {
+                    (Fate::Keep, "the audit log outlives the service (keepAuditLog)".to_owned())
+                }
+                // Not the workflow's to change: the template decides what CloudFormation deletes.
+                (true, _) => {
+                    (Fate::Delete, "the template deletes the audit log (retainAuditLog=false)".to_owned())
+                }
+                (false, _) => (Fate::Delete, "the audit log goes too (keepAuditLog is false)".to_owned()),
+            };
+        }
+        for entry in run.inventory.clone().iter().filter(|entry| entry.fate == Fate::Keep) {
+            run.keep(format!("{} {}", entry.kind, entry.physical_id), entry.why.clone());
+        }
+        let plan_hash = hash(&run.inventory);
+        let expected = request.plan_hash.as_ref().filter(|expected| **expected != plan_hash).cloned();
+        run.plan_hash = Some(plan_hash.clone());
+        if request.dry_run {
+            run.outcome = Some(Outcome::Planned);
+            return Ok(run);
+        }
+        if let Some(expected) = expected {
+            return Err(StepError::Refused(format!(
+                "the plan is now {plan_hash}, not {expected}: read it again"
+            )));
+        }
+        if !run.blockers.is_empty() {
+            return Err(StepError::Refused(run.blockers.join("; ")));
+        }
+        Ok(run)
+    }
+}

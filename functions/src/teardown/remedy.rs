@@ -1,0 +1,102 @@
+//! Remedy: what can be done about resources that CloudFormation failed to delete.
+
+use aws_sdk_cloudformation::types::StackResourceSummary;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+
+use super::{
+    Context, Entry, Fate, Request, Run, StepError,
+    clients::{done, found},
+    inventory::BUCKET,
+    prove::Presence,
+};
+
+impl Context<'_> {
+    /// A resource proven absent is left out of the next deletion; a bucket is emptied, with consent; anything
+    /// else is reported with CloudFormation's reason.
+    pub(super) async fn remedy(&self, mut run: Run) -> Result<Run, StepError> {
+        let request = Request::parse(&run.request, self.settings)?;
+        let failed = self.failed_resources(&run).await?;
+        if failed.is_empty() {
+            return Err(StepError::Transient("the stack is DELETE_FAILED and names no resource".to_owned()));
+        }
+        let mut stuck = Vec::new();
+        for resource in &failed {
+            let kind = resource.resource_type().unwrap_or_default();
+            let logical_id = resource.logical_resource_id().unwrap_or_default();
+            let entry = entry(resource);
+            let reason = resource.resource_status_reason().unwrap_or("no reason given");
+            match self.presence(&entry, &run.inventory).await? {
+                Presence::Absent => run.retain.push(logical_id.to_owned()),
+                _ if kind == BUCKET && request.empty_buckets => self.empty(&entry.physical_id).await?,
+                _ if kind == BUCKET => {
+                    stuck.push(format!("{logical_id} ({kind}): {reason} (consent: emptyBuckets)"))
+                }
+                _ => stuck.push(format!("{logical_id} ({kind}): {reason}")),
+            }
+        }
+        run.retain.sort();
+        run.retain.dedup();
+        if stuck.is_empty() { Ok(run) } else { Err(StepError::Failed(stuck.join("; "))) }
+    }
+
+    async fn failed_resources(&self, run: &Run) -> Result<Vec<StackResourceSummary>, StepError> {
+        let aws = self.aws;
+        let (mut failed, mut next) = (Vec::new(), None);
+        loop {
+            let page =
+                aws.cloudformation.list_stack_resources().stack_name(&run.stack()?.id).set_next_token(next);
+            let page = done(page.send().await, "listing what failed")?;
+            let summaries = page.stack_resource_summaries().iter();
+            let is_failed = |r: &&StackResourceSummary| {
+                r.resource_status().is_some_and(|s| s.as_str() == "DELETE_FAILED")
+            };
+            failed.extend(summaries.filter(is_failed).cloned());
+            next = page.next_token().map(str::to_owned);
+            if next.is_none() {
+                return Ok(failed);
+            }
+        }
+    }
+
+    /// Deletes every version and delete marker. A bucket that is absent is empty.
+    async fn empty(&self, bucket: &str) -> Result<(), StepError> {
+        let aws = self.aws;
+        loop {
+            let page = aws.s3.list_object_versions().bucket(bucket).send().await;
+            let Some(page) = found(page, &["NoSuchBucket"], "listing the bucket")? else { return Ok(()) };
+            let versions = page
+                .versions()
+                .iter()
+                .map(|v| (v.key().map(str::to_owned), v.version_id().map(str::to_owned)));
+            let markers = page
+                .delete_markers()
+                .iter()
+                .map(|m| (m.key().map(str::to_owned), m.version_id().map(str::to_owned)));
+            let object = |(key, version): (Option<String>, Option<String>)| {
+                ObjectIdentifier::builder().key(key?).set_version_id(version).build().ok()
+            };
+            let objects: Vec<_> = versions.chain(markers).filter_map(object).collect();
+            if objects.is_empty() {
+                return Ok(());
+            }
+            let batch = Delete::builder().set_objects(Some(objects)).quiet(true).build();
+            let batch = batch.map_err(|error| StepError::Failed(error.to_string()))?;
+            let deleted = aws.s3.delete_objects().bucket(bucket).delete(batch).send().await;
+            let deleted = done(deleted, "emptying the bucket")?;
+            if let Some(error) = deleted.errors().first() {
+                let (key, why) = (error.key().unwrap_or("?"), error.message().unwrap_or("no reason given"));
+                return Err(StepError::Failed(format!("{key} in {bucket} cannot be deleted: {why}")));
+            }
+        }
+    }
+}
+
+fn entry(resource: &StackResourceSummary) -> Entry {
+    Entry {
+        kind: resource.resource_type().unwrap_or_default().to_owned(),
+        logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
+        physical_id: resource.physical_resource_id().unwrap_or_default().to_owned(),
+        fate: Fate::Delete,
+        why: String::new(),
+    }
+}

@@ -1,0 +1,112 @@
+//! Report: how it ended, what stays and why, what could not be proven. Written where it outlives everything.
+
+use aws_sdk_cloudwatchlogs::types::InputLogEvent;
+use serde_json::{Value, json};
+
+use super::{
+    Context, Outcome, Run, StepError,
+    clients::{AwsError, done},
+    evidence::Kind,
+};
+
+impl Context<'_> {
+    /// Of a run that was not stopped.
+    pub(super) async fn report(&self, mut run: Run) -> Result<Run, StepError> {
+        let outcome = match run.outcome {
+            Some(planned) => planned,
+            None if !run.unproven.is_empty() => Outcome::Unproven,
+            None if run.inventory.is_empty() && run.rounds == 0 => Outcome::NothingToDo,
+            None if run.rounds == 0 && run.gone => Outcome::NothingToDo,
+            None => Outcome::Deleted,
+        };
+        run.outcome = Some(outcome);
+        let reason = match outcome {
+            Outcome::Unproven => Some("not everything could be shown absent; see unproven".to_owned()),
+            _ => None,
+        };
+        self.publish(run, outcome, reason).await
+    }
+
+    /// Of a run that a `Catch` ended.
+    pub(super) async fn report_failure(&self, mut run: Run) -> Result<Run, StepError> {
+        let caught = run.error.clone().unwrap_or_default();
+        let outcome = match caught.error.as_str() {
+            "Refused" => Outcome::Refused,
+            _ if run.gone => Outcome::Unproven,
+            _ => Outcome::Failed,
+        };
+        run.outcome = Some(outcome);
+        let reason = message(&caught.cause);
+        self.publish(run, outcome, Some(reason)).await
+    }
+
+    async fn publish(
+        &self,
+        mut run: Run,
+        outcome: Outcome,
+        reason: Option<String>,
+    ) -> Result<Run, StepError> {
+        let stack = run.stack.clone().unwrap_or_default();
+        let name = run.request["stack"].as_str().unwrap_or_default().to_owned();
+        let report = json!({
+            "schema": "task.teardown/1",
+            "execution": self.execution,
+            "stack": name,
+            "stackId": stack.id,
+            "outcome": outcome,
+            "reason": reason,
+            "next": next(outcome, &name),
+            "startedAt": run.started_at,
+            "finishedAt": self.now,
+            "states": run.states,
+            "blockers": run.blockers,
+            "inventory": run.inventory,
+            "kept": run.kept,
+            "unproven": run.unproven,
+            "inventoryHash": run.inventory_hash,
+            "planHash": run.plan_hash,
+        });
+        self.write_report(&report).await?;
+        if !stack.id.is_empty() && self.holds(&stack.id).await? {
+            self.forget(&stack.id, Kind::Lock).await?;
+        }
+        run.report = Some(report);
+        Ok(run)
+    }
+
+    /// One log stream an execution. A repeated step writes the report once more, which is the same.
+    async fn write_report(&self, report: &Value) -> Result<(), StepError> {
+        let aws = self.aws;
+        let (group, stream) = (&self.settings.report_log_group, self.execution_name());
+        let create = aws.logs.create_log_stream().log_group_name(group).log_stream_name(stream).send().await;
+        match create.map_err(AwsError::from) {
+            Ok(_) => {}
+            Err(error) if error.is(&["ResourceAlreadyExistsException"]) => {}
+            Err(error) => return Err(error.stop("writing the report")),
+        }
+        let event =
+            InputLogEvent::builder().timestamp(self.now.unix_millis()).message(report.to_string()).build();
+        let event = event.map_err(|error| StepError::Failed(error.to_string()))?;
+        let put = aws.logs.put_log_events().log_group_name(group).log_stream_name(stream).log_events(event);
+        done(put.send().await, "writing the report").map(drop)
+    }
+}
+
+/// The message of a Lambda error, which Step Functions hands over as JSON text.
+fn message(cause: &str) -> String {
+    let parsed = serde_json::from_str::<Value>(cause).ok();
+    parsed
+        .and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned))
+        .unwrap_or_else(|| cause.to_owned())
+}
+
+/// What a person does now.
+fn next(outcome: Outcome, stack: &str) -> String {
+    match outcome {
+        Outcome::Planned => format!("taskctl teardown start {stack}"),
+        Outcome::Deleted | Outcome::NothingToDo => "taskctl teardown finish".to_owned(),
+        Outcome::Refused => format!("answer the reason above, then: taskctl teardown plan {stack}"),
+        Outcome::Failed => format!("mend the cause above, then: taskctl teardown start {stack}"),
+        Outcome::Unproven => format!("look at what is unproven, then: taskctl teardown start {stack}"),
+    }
+}

@@ -1,0 +1,115 @@
+//! Resolve: name → stack id, once. Stabilise: wait until nothing is in progress.
+
+use aws_sdk_cloudformation::types::Stack;
+
+use super::{Context, DeleteState, Request, Run, StackRef, StepError, clients::AwsError, evidence::Kind};
+
+/// How long an operation under way may take, in seconds: a create or update of this size ends well before.
+const STABLE_SECONDS: i64 = 3_600;
+
+impl Context<'_> {
+    pub(super) async fn resolve(&self, mut run: Run) -> Result<Run, StepError> {
+        let request = Request::parse(&run.request, self.settings)?;
+        let stack = match self.describe(&request.stack).await? {
+            Some(stack) => stack,
+            None => match self.recall_name(&request.stack).await? {
+                // Deleted by an earlier run: what is left to do is to sweep and prove, by its inventory.
+                Some(id) => {
+                    run.gone = true;
+                    run.delete = DeleteState::Deleted;
+                    run.inventory = self.recall(&id, Kind::Inventory).await?.unwrap_or_default();
+                    run.stack = Some(StackRef { id, name: request.stack, ..StackRef::default() });
+                    if !request.dry_run {
+                        self.lock(&run.stack()?.id).await?;
+                    }
+                    return Ok(run);
+                }
+                None => {
+                    run.gone = true;
+                    return Ok(run);
+                }
+            },
+        };
+        ours(&stack).map_err(StepError::Refused)?;
+        let stack = stack_ref(&stack);
+        if !request.dry_run {
+            self.lock(&stack.id).await?;
+            self.remember_name(&stack.name, &stack.id).await?;
+        }
+        run.stack = Some(stack);
+        Ok(run)
+    }
+
+    pub(super) async fn stabilise(&self, mut run: Run) -> Result<Run, StepError> {
+        let id = run.stack()?.id.clone();
+        let Some(stack) = self.describe(&id).await? else {
+            (run.gone, run.delete, run.deadline) = (true, DeleteState::Deleted, None);
+            return Ok(run);
+        };
+        let stack = stack_ref(&stack);
+        // REVIEW_IN_PROGRESS is a stack that was never created, and stays so.
+        let busy = stack.status.ends_with("_IN_PROGRESS") && stack.status != "REVIEW_IN_PROGRESS";
+        if busy && run.expired(self.now, STABLE_SECONDS) {
+            return Err(StepError::Failed(format!(
+                "the stack stays in {}; wait for it, then start again",
+                stack.status
+            )));
+        }
+        run.gone = stack.status == "DELETE_COMPLETE";
+        run.delete = if run.gone { DeleteState::Deleted } else { DeleteState::NotStarted };
+        if run.gone {
+            run.inventory = self.recall(&id, Kind::Inventory).await?.unwrap_or_default();
+        }
+        run.again = busy;
+        if !busy {
+            run.deadline = None;
+        }
+        run.stack = Some(stack);
+        Ok(run)
+    }
+
+    /// By name: the stack that exists. By id: also one that is deleted, for 90 days. `None`: there is none.
+    pub(super) async fn describe(&self, name_or_id: &str) -> Result<Option<Stack>, StepError> {
+        let aws = self.aws;
+        let described = aws.cloudformation.describe_stacks().stack_name(name_or_id).send().await;
+        match described.map_err(AwsError::from) {
+            // An empty answer proves nothing.
+            Ok(answer) => match answer.stacks.unwrap_or_default().into_iter().next() {
+                Some(stack) => Ok(Some(stack)),
+                None => Err(StepError::Transient("CloudFormation described no stack".to_owned())),
+            },
+            // The only way CloudFormation says "none": ValidationError, "Stack with id … does not exist".
+            Err(error) if error.is(&["ValidationError"]) && error.message.contains("does not exist") => {
+                Ok(None)
+            }
+            Err(error) => Err(error.stop("describing the stack")),
+        }
+    }
+}
+
+/// Whether this workflow may touch the stack at all.
+fn ours(stack: &Stack) -> Result<(), String> {
+    let name = stack.stack_name().unwrap_or_default();
+    if stack.parent_id().is_some() || stack.root_id().is_some() {
+        return Err(format!("{name} is nested in another stack: tear that one down"));
+    }
+    let tagged = stack.tags().iter().any(|tag| tag.key() == Some("service") && tag.value() == Some("tasks"));
+    if tagged {
+        Ok(())
+    } else {
+        Err(format!("{name} is not tagged service=tasks: it is not a stack of this service"))
+    }
+}
+
+fn stack_ref(stack: &Stack) -> StackRef {
+    let output = |output: &aws_sdk_cloudformation::types::Output| {
+        Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
+    };
+    StackRef {
+        id: stack.stack_id().unwrap_or_default().to_owned(),
+        name: stack.stack_name().unwrap_or_default().to_owned(),
+        status: stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        outputs: stack.outputs().iter().filter_map(output).collect(),
+        termination_protected: stack.enable_termination_protection().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,100 @@
+//! Sweep: what CloudFormation does not delete with the stack. Done twice, since a function's last lines may make
+//! its log group anew.
+
+use super::{
+    Context, Fate, Request, Run, StepError,
+    clients::{AwsError, done, found},
+    inventory::{API_ACCOUNT, LOG_GROUP, ROLE, implicit_log_groups},
+};
+
+const SWEEPS: u32 = 2;
+
+impl Context<'_> {
+    pub(super) async fn sweep(&self, mut run: Run) -> Result<Run, StepError> {
+        let request = Request::parse(&run.request, self.settings)?;
+        let kept: Vec<_> =
+            run.inventory.iter().filter(|e| e.fate == Fate::Keep).map(|e| e.physical_id.clone()).collect();
+        let mut groups: Vec<_> = run.doomed(LOG_GROUP).map(|group| group.physical_id.clone()).collect();
+        for prefix in implicit_log_groups(&run.inventory) {
+            groups.extend(self.log_groups(&prefix).await?);
+        }
+        for group in groups.iter().filter(|group| !kept.contains(group)) {
+            self.delete_log_group(group).await?;
+        }
+        self.sweep_api_account(&mut run).await?;
+        run.sweeps += 1;
+        run.again = run.sweeps < SWEEPS;
+        if !request.keep_audit_log {
+            tracing::info!("the audit log is deleted as asked");
+        }
+        Ok(run)
+    }
+
+    async fn delete_log_group(&self, name: &str) -> Result<(), StepError> {
+        let aws = self.aws;
+        let deleted = aws.logs.delete_log_group().log_group_name(name).send().await;
+        found(deleted, &["ResourceNotFoundException"], "deleting a log group").map(drop)
+    }
+
+    /// The role with which API Gateway writes logs is a setting of the whole account. It is removed only when it
+    /// is the stack's own and no API is left that could need it.
+    async fn sweep_api_account(&self, run: &mut Run) -> Result<(), StepError> {
+        let aws = self.aws;
+        if !run.inventory.iter().any(|entry| entry.kind == API_ACCOUNT) {
+            return Ok(());
+        }
+        let retained: Vec<_> = run
+            .inventory
+            .iter()
+            .filter(|e| e.kind == ROLE && e.fate == Fate::Keep)
+            .map(|e| e.physical_id.clone())
+            .collect();
+        let account = done(aws.apigateway.get_account().send().await, "reading API Gateway's account role")?;
+        let current = account.cloudwatch_role_arn.unwrap_or_default();
+        let ours = retained.iter().find(|role| current.ends_with(&format!("/{role}"))).cloned();
+        let apis = done(aws.apigateway.get_rest_apis().send().await, "listing APIs")?;
+        if ours.is_some() && !apis.items().is_empty() {
+            run.keep("API Gateway's account role", "other APIs of this account and region log with it");
+            return Ok(());
+        }
+        if ours.is_some() {
+            let remove = aws_sdk_apigateway::types::PatchOperation::builder()
+                .op(aws_sdk_apigateway::types::Op::Replace)
+                .path("/cloudwatchRoleArn")
+                .value("")
+                .build();
+            done(
+                aws.apigateway.update_account().patch_operations(remove).send().await,
+                "clearing the account role",
+            )?;
+        }
+        for role in retained {
+            self.delete_role(&role).await?;
+            run.kept.retain(|noted| {
+                noted.what != format!("{ROLE} {role}") && !noted.what.starts_with(API_ACCOUNT)
+            });
+            for entry in run.inventory.iter_mut().filter(|e| e.kind == ROLE && e.physical_id == role) {
+                (entry.fate, entry.why) =
+                    (Fate::Delete, "the account role of API Gateway, used by nothing".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// With its managed policies, which only link to it.
+    async fn delete_role(&self, role: &str) -> Result<(), StepError> {
+        let aws = self.aws;
+        let absent = &["NoSuchEntity", "NoSuchEntityException"];
+        let attached = aws.iam.list_attached_role_policies().role_name(role).send().await;
+        let Some(attached) = found(attached, absent, "reading the account role")? else { return Ok(()) };
+        for policy in attached.attached_policies().iter().filter_map(|policy| policy.policy_arn()) {
+            let detached = aws.iam.detach_role_policy().role_name(role).policy_arn(policy).send().await;
+            found(detached, absent, "detaching the account role's policy")?;
+        }
+        match aws.iam.delete_role().role_name(role).send().await.map_err(AwsError::from) {
+            Ok(_) => Ok(()),
+            Err(error) if error.is(absent) => Ok(()),
+            Err(error) => Err(error.stop("deleting the account role")),
+        }
+    }
+}
