@@ -52,7 +52,7 @@ class Audit(Construct):
         rust_function = RustFunction(
             self,
             "Consumer",
-            stage=stage,
+            name=f"tasks-{stage}-audit",
             binary="audit",
             description="Turns every change of the task table into a record of the audit log",
             assets=assets,

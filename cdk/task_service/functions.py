@@ -15,14 +15,14 @@ _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Archit
 
 
 class RustFunction(Construct):
-    """`binary` is both the folder with the `bootstrap` in `assets` and the last part of the function's name."""
+    """`binary` is the folder with the `bootstrap` in `assets`."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        stage: str,
+        name: str,
         binary: str,
         description: str,
         assets: Path,
@@ -40,7 +40,7 @@ class RustFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            function_name=f"tasks-{stage}-{binary}",
+            function_name=name,
             description=description,
             runtime=lambda_.Runtime.PROVIDED_AL2023,
             architecture=_ARCHITECTURES[architecture],

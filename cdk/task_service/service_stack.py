@@ -90,7 +90,7 @@ def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> Rust
     return RustFunction(
         scope,
         "TaskApi",
-        stage=settings.stage,
+        name=f"tasks-{settings.stage}-task-api",
         binary="task-api",
         description="Creates, reads, changes and deletes tasks",
         assets=settings.assets,
@@ -126,7 +126,7 @@ def _authorizer(scope: Construct, *, settings: Settings) -> RustFunction:
     return RustFunction(
         scope,
         "Authorizer",
-        stage=settings.stage,
+        name=f"tasks-{settings.stage}-authorizer",
         binary="authorizer",
         description="Token to principal and policy",
         assets=settings.assets,

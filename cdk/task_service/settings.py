@@ -17,7 +17,7 @@ RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
 
-_STAGE = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
+STAGE = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 _TOPIC_ARN = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+")
 
@@ -46,9 +46,9 @@ class Settings:
     @classmethod
     def from_context(cls, node: Node, *, app_dir: Path) -> "Settings":
         """Reads `cdk -c name=value`. Relative paths count from `app_dir`, where `cdk` runs the app."""
-        context = _Context(node)
+        context = Context(node)
         stage = context.text("stage", default="dev")
-        if not _STAGE.fullmatch(stage):
+        if not STAGE.fullmatch(stage):
             raise SettingsError(
                 f"stage={stage!r} cannot be used: 1 to 20 characters a-z 0-9 -, beginning with a letter and not "
                 "ending with -, because it becomes part of the names of the stack, the functions and the API's path"
@@ -57,7 +57,7 @@ class Settings:
         return cls(
             stage=stage,
             architecture=context.choice("architecture", ARCHITECTURES),
-            assets=_assets(app_dir / context.text("assets", default="../target/lambda")),
+            assets=assets(context, app_dir, binaries=BINARIES),
             principals=_principals(context, app_dir),
             allowed_origins=_origins(context, stage=stage, any_by_default=disposable),
             deletion_protection=context.boolean("deletionProtection", default=not disposable),
@@ -72,7 +72,7 @@ class Settings:
         )
 
 
-class _Context:
+class Context:
     """Context values are strings from the command line, and JSON values from cdk.json."""
 
     def __init__(self, node: Node) -> None:
@@ -120,8 +120,9 @@ class _Context:
         return value
 
 
-def _assets(folder: Path) -> Path:
-    absent = [binary for binary in BINARIES if not (folder / binary / "bootstrap").is_file()]
+def assets(context: Context, app_dir: Path, *, binaries: tuple[str, ...]) -> Path:
+    folder = app_dir / context.text("assets", default="../target/lambda")
+    absent = [binary for binary in binaries if not (folder / binary / "bootstrap").is_file()]
     if absent:
         raise SettingsError(
             f"{folder.resolve()} lacks {', '.join(f'{binary}/bootstrap' for binary in absent)}: "
@@ -131,7 +132,7 @@ def _assets(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _principals(context: _Context, app_dir: Path) -> list[Principal]:
+def _principals(context: Context, app_dir: Path) -> list[Principal]:
     path = context.optional_text("principals")
     if path is None:
         raise SettingsError(
@@ -142,7 +143,7 @@ def _principals(context: _Context, app_dir: Path) -> list[Principal]:
     return principals.load(app_dir / path)
 
 
-def _origins(context: _Context, *, stage: str, any_by_default: bool) -> list[str]:
+def _origins(context: Context, *, stage: str, any_by_default: bool) -> list[str]:
     value = context.optional_text("allowedOrigins")
     if value is None and not any_by_default:
         raise SettingsError(
@@ -160,7 +161,7 @@ def _origins(context: _Context, *, stage: str, any_by_default: bool) -> list[str
     return list(dict.fromkeys(origins))
 
 
-def _topic(context: _Context) -> str | None:
+def _topic(context: Context) -> str | None:
     arn = context.optional_text("alarmTopicArn")
     if arn is not None and not _TOPIC_ARN.fullmatch(arn):
         raise SettingsError(f"alarmTopicArn={arn!r} is not the ARN of an SNS topic")
