@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-# In this order: access_log and gateway_mock read what gateway_request notes.
+# In this order: access_log and gateway_mock read what gateway_request notes; stack_role stands before stack_delete's call.
 ALL: tuple[str, ...] = (
     "stream_mapping",
     "ttl",
@@ -19,6 +19,9 @@ ALL: tuple[str, ...] = (
     "runtime_api",
     "function_logs",
     "log_events",
+    "delete_refusals",
+    "stack_delete",
+    "stack_history",
     "stack_role",
 )
 

@@ -11,7 +11,7 @@ import asyncio
 from local import awscall, connections, processes
 from local.admin import Admin
 from local.calls import Calls
-from local.faults import Plan
+from local.faults import PLAN
 
 
 class Door:
@@ -19,7 +19,7 @@ class Door:
 
     def __init__(self, app):
         self._app = app
-        self._plan = Plan()
+        self._plan = PLAN
         self._calls = Calls()
         self._admin = Admin(self._plan, self._calls)
 

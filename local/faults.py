@@ -69,6 +69,10 @@ class Plan:
         return effect
 
 
+# The plan in force: set over the admin endpoint, asked by the door and by CloudFormation's resource handlers.
+PLAN = Plan()
+
+
 def _rule(given) -> Rule:
     if not isinstance(given, dict):
         raise BadRule("a rule is a JSON object")

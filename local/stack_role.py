@@ -14,7 +14,6 @@ role replaces the stored one when the delete then fails (here it does).
 
 from __future__ import annotations
 
-import contextvars
 import json
 import re
 from xml.sax.saxutils import escape
@@ -22,9 +21,6 @@ from xml.sax.saxutils import escape
 SERVICE = "cloudformation.amazonaws.com"
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/(?:.*/)?([^/]+)")
 _MEMBER = re.compile(r"<StackId>([^<]+)</StackId>(?=<StackStatus>)")
-
-# The role of the operation that runs; its background task inherits it.
-ROLE: contextvars.ContextVar[str | None] = contextvars.ContextVar("stack_role", default=None)
 
 
 def apply() -> None:
@@ -85,14 +81,6 @@ def _refused(role: str, stack_id: str = ""):
     return _error("ValidationError", refusal(role)) if role and not assumable(role, stack_id) else None
 
 
-def _run(handler, params, role: str):
-    token = ROLE.set(role or None)
-    try:
-        return handler(params)
-    finally:
-        ROLE.reset(token)
-
-
 def _operation(handler):
     """An operation on an existing stack."""
 
@@ -104,7 +92,7 @@ def _operation(handler):
         if stack is None or stack.get("StackStatus") in ("DELETE_COMPLETE", "DELETE_IN_PROGRESS"):
             return handler(params)
         role = _p(params, "RoleARN") or stack.get("RoleARN", "")
-        answer = _refused(role, stack["StackId"]) or _run(handler, params, role)
+        answer = _refused(role, stack["StackId"]) or handler(params)
         if answer[0] == 200 and role:
             stack["RoleARN"] = role
         return answer
@@ -118,7 +106,7 @@ def _creation(handler):
         from ministack.services.cloudformation.helpers import _p
 
         role = _p(params, "RoleARN")
-        answer = _refused(role) or _run(handler, params, role)
+        answer = _refused(role) or handler(params)
         if answer[0] == 200 and role:
             _stacks[_p(params, "StackName")]["RoleARN"] = role
         return answer
@@ -157,7 +145,7 @@ def _execution(handler):
         if stack is None:
             return handler(params)
         role = change_set.get("RoleARN") or stack.get("RoleARN", "")
-        answer = _refused(role, stack["StackId"]) or _run(handler, params, role)
+        answer = _refused(role, stack["StackId"]) or handler(params)
         if answer[0] == 200 and role:
             stack["RoleARN"] = role
         return answer

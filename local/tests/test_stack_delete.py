@@ -1,0 +1,333 @@
+"""Smoke tests of ``delete_refusals``, ``stack_delete`` and ``stack_history``: deletions that fail, wait, are refused or done."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from local.tests.aws import until
+from local.tests.stacks import TOPIC, Stack, drop_role, fresh, refused, role
+
+TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "Properties": {
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    },
+}
+TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+INLINE = {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "AssumeRolePolicyDocument": TRUST,
+        "Policies": [{"PolicyName": "own", "PolicyDocument": INLINE}],
+        "ManagedPolicyArns": [BASIC],
+    },
+}
+
+
+@pytest.fixture
+def rules(aws):
+    yield lambda *rules: aws.call("POST", "/_local/faults", list(rules)).json
+    aws.call("DELETE", "/_local/faults")
+
+
+def held(kind: str, milliseconds: int, match: str) -> dict:
+    return {
+        "service": "cloudformation-handler",
+        "action": kind,
+        "match": match,
+        "effect": {"delayMs": milliseconds},
+    }
+
+
+# --- delete_refusals ---
+
+
+def test_a_bucket_with_a_delete_marker_is_not_empty(aws):
+    stack = Stack(
+        aws, {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"VersioningConfiguration": {"Status": "Enabled"}}}}
+    )
+    s3, bucket = aws.client("s3"), stack.physical("Bucket")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    s3.delete_object(Bucket=bucket, Key="k")
+    assert stack.delete() == "DELETE_FAILED"
+    assert "The bucket you tried to delete is not empty" in stack.why("Bucket")
+    assert stack.described()["StackStatusReason"].startswith("The following resource(s) failed to delete: [Bucket].")
+    s3.head_bucket(Bucket=bucket)
+    found = s3.list_object_versions(Bucket=bucket)
+    everything = [*found["Versions"], *found["DeleteMarkers"]]
+    assert len(everything) == 2
+    s3.delete_objects(
+        Bucket=bucket, Delete={"Objects": [{"Key": e["Key"], "VersionId": e["VersionId"]} for e in everything]}
+    )
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_a_protected_table_stays(aws):
+    protected = {**TABLE, "Properties": {**TABLE["Properties"], "DeletionProtectionEnabled": True}}
+    stack = Stack(aws, {"Table": protected, **TOPIC})
+    table = stack.physical("Table")
+    assert stack.delete() == "DELETE_FAILED"
+    assert "currently protected against deletion" in stack.why("Table")
+    assert stack.resources() == {"Table": "DELETE_FAILED", "Topic": "DELETE_COMPLETE"}
+    aws.client("dynamodb").update_table(TableName=table, DeletionProtectionEnabled=False)
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_a_role_with_policies_that_are_not_its_own_stays(aws):
+    stack, iam = Stack(aws, {"Role": ROLE}), aws.client("iam")
+    name = stack.physical("Role")
+    foreign = iam.create_policy(PolicyName=fresh("p"), PolicyDocument=json.dumps({"Version": "2012-10-17", **INLINE}))
+    arn = foreign["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+    assert stack.delete() == "DELETE_FAILED"
+    assert "Cannot delete entity, must detach all policies first." in stack.why("Role")
+    iam.detach_role_policy(RoleName=name, PolicyArn=arn)
+    iam.put_role_policy(RoleName=name, PolicyName="more", PolicyDocument=json.dumps({"Version": "2012-10-17", **INLINE}))
+    assert stack.delete() == "DELETE_FAILED"
+    assert "must delete policies first" in stack.why("Role")
+    iam.delete_role_policy(RoleName=name, PolicyName="more")
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_a_managed_policy_that_someone_has_stays(aws):
+    policy = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": {"Version": "2012-10-17", **INLINE}}}
+    stack, iam, user = Stack(aws, {"Policy": policy}), aws.client("iam"), fresh("user")
+    arn = stack.physical("Policy")
+    iam.create_user(UserName=user)
+    iam.attach_user_policy(UserName=user, PolicyArn=arn)
+    assert stack.delete() == "DELETE_FAILED"
+    assert "Cannot delete a policy attached to entities." in stack.why("Policy")
+    iam.detach_user_policy(UserName=user, PolicyArn=arn)
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_the_account_role_of_api_gateway_survives_the_stack(aws):
+    gateway = aws.client("apigateway")
+    arn = role(aws, "apigateway.amazonaws.com")
+    stack = Stack(aws, {"Account": {"Type": "AWS::ApiGateway::Account", "Properties": {"CloudWatchRoleArn": arn}}})
+    assert stack.delete() == "DELETE_COMPLETE"
+    assert gateway.get_account()["cloudwatchRoleArn"] == arn
+    gateway.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}])
+    assert not gateway.get_account().get("cloudwatchRoleArn")
+
+
+def test_what_is_absent_already_deletes_fine(aws):
+    stack = Stack(aws, {"Table": TABLE, "Role": ROLE, "Group": {"Type": "AWS::Logs::LogGroup"}, "B": {"Type": "AWS::S3::Bucket"}})
+    aws.client("dynamodb").delete_table(TableName=stack.physical("Table"))
+    aws.client("logs").delete_log_group(logGroupName=stack.physical("Group"))
+    aws.client("s3").delete_bucket(Bucket=stack.physical("B"))
+    iam, name = aws.client("iam"), stack.physical("Role")
+    iam.delete_role_policy(RoleName=name, PolicyName="own")
+    iam.detach_role_policy(RoleName=name, PolicyArn=BASIC)
+    iam.delete_role(RoleName=name)
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+# --- the handlers under faults and under a role ---
+
+
+def test_a_planned_failure_of_one_handler_and_retention(aws, rules):
+    resources = {"First": {"Type": "AWS::Logs::LogGroup"}, "Second": {"Type": "AWS::Logs::LogGroup"}, **TOPIC}
+    stack = Stack(aws, resources)
+    rules(
+        {
+            "service": "cloudformation-handler",
+            "action": "AWS::Logs::LogGroup",
+            "match": '"First"',
+            "times": -1,
+            "effect": {"error": {"status": 500, "code": "GeneralServiceException", "message": "as planned"}},
+        }
+    )
+    client = stack.cloudformation
+    code, message = refused(client.delete_stack, StackName=stack.id, RetainResources=["First"])
+    assert code == "ValidationError" and "only when the stack is in the DELETE_FAILED state" in message
+    assert stack.delete() == "DELETE_FAILED"
+    assert 'Resource handler returned message: "as planned"' in stack.why("First")
+    assert stack.resources() == {"First": "DELETE_FAILED", "Second": "DELETE_COMPLETE", "Topic": "DELETE_COMPLETE"}
+    [listed] = [r for r in client.list_stack_resources(StackName=stack.id)["StackResourceSummaries"] if r["LogicalResourceId"] == "First"]
+    assert "as planned" in listed["ResourceStatusReason"]
+    code, message = refused(client.delete_stack, StackName=stack.id, RetainResources=["First", "Second"])
+    assert code == "ValidationError" and "Do not specify resources that are in the DELETE_COMPLETE state" in message
+    group = stack.physical("First")
+    assert stack.delete(RetainResources=["First"]) == "DELETE_COMPLETE"
+    assert stack.why("First", "DELETE_SKIPPED") == ""
+    assert aws.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+
+
+def test_what_a_failed_resource_depends_on_is_not_tried(aws, rules):
+    topic = {"Type": "AWS::SNS::Topic"}
+    stack = Stack(aws, {"Base": topic, "Top": {**topic, "DependsOn": "Base"}, "Apart": topic})
+    rules(
+        {
+            "service": "cloudformation-handler",
+            "match": '"Top"',
+            "effect": {"error": {"status": 400, "code": "InvalidRequest"}},
+        }
+    )
+    assert stack.delete() == "DELETE_FAILED"
+    assert stack.resources() == {"Base": "CREATE_COMPLETE", "Top": "DELETE_FAILED", "Apart": "DELETE_COMPLETE"}
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def allow(action: str, resource: str, effect: str = "Allow") -> dict:
+    return {"Effect": effect, "Action": action, "Resource": resource}
+
+
+def test_the_executor_needs_its_rights(aws):
+    group, name = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/{fresh()}"}}, fresh("table")
+    table = {**TABLE, "Properties": {**TABLE["Properties"], "TableName": name}}
+    stack = Stack(aws, {"Group": group, "Table": table})
+    bare = f"arn:aws:logs:us-east-1:000000000000:log-group:{group['Properties']['LogGroupName']}"
+    tables = f"arn:aws:dynamodb:us-east-1:000000000000:table/{name}"
+    executor = role(
+        aws,
+        "cloudformation.amazonaws.com",
+        allow("logs:*", bare),
+        allow("dynamodb:*", tables),
+        allow("dynamodb:DeleteTable", tables, "Deny"),
+    )
+    assert stack.delete(RoleARN=executor) == "DELETE_FAILED"
+    because = f"is not authorized to perform: logs:DeleteLogGroup on resource: {bare}:log-stream: because no identity-based"
+    assert because in stack.why("Group") and "HandlerErrorCode: AccessDenied" in stack.why("Group")
+    assert "with an explicit deny in an identity-based policy" in stack.why("Table")
+    aws.client("iam").put_role_policy(
+        RoleName=executor.rsplit("/", 1)[1],
+        PolicyName="allowed",
+        PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [allow("logs:*", f"{bare}:*"), allow("dynamodb:*", tables)]}
+        ),
+    )
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_a_role_lost_in_the_middle(aws, rules):
+    executor = role(aws)
+    stack = Stack(aws, {"Base": TOPIC["Topic"], "Top": {**TOPIC["Topic"], "DependsOn": "Base"}})
+    rules(held("AWS::SNS::Topic", 400, '"Base"'))
+    stack.cloudformation.delete_stack(StackName=stack.id, RoleARN=executor)
+    until(lambda: stack.resources()["Top"] == "DELETE_COMPLETE")
+    drop_role(aws, executor)
+    stack.await_status("DELETE_FAILED")
+    assert stack.why("Base") == f"Role {executor} is invalid or cannot be assumed"
+    assert refused(stack.cloudformation.delete_stack, StackName=stack.id)[0] == "ValidationError"
+    assert stack.delete(RoleARN=role(aws)) == "DELETE_COMPLETE"
+
+
+# --- the call ---
+
+
+def test_operations_can_be_held_and_a_moving_stack_is_not_deleted(aws, rules):
+    stack = Stack(aws)
+    rules(held("AWS::CloudFormation::Stack", 400, '"UPDATE"'), held("AWS::CloudFormation::Stack", 400, '"DELETE"'))
+    stack.update({**TOPIC, "More": TOPIC["Topic"]})
+    assert stack.status == "UPDATE_IN_PROGRESS"
+    code, message = refused(stack.cloudformation.delete_stack, StackName=stack.name)
+    assert (code, message) == (
+        "ValidationError",
+        f"Stack [{stack.id}] cannot be deleted while in status UPDATE_IN_PROGRESS",
+    )
+    stack.await_status("UPDATE_COMPLETE")
+    stack.cloudformation.delete_stack(StackName=stack.id)
+    assert stack.status == "DELETE_IN_PROGRESS"
+    stack.cloudformation.delete_stack(StackName=stack.id)
+    stack.await_status("DELETE_COMPLETE")
+    assert sum(event["ResourceStatus"] == "DELETE_COMPLETE" for event in stack.events()) == 3
+
+
+def test_a_token_is_one_deletion(aws, rules):
+    stack = Stack(aws)
+    rules(
+        {
+            "service": "cloudformation-handler",
+            "action": "AWS::SNS::Topic",
+            "effect": {"error": {"status": 400, "code": "InvalidRequest"}},
+        }
+    )
+    assert stack.delete(ClientRequestToken="one") == "DELETE_FAILED"
+    assert stack.delete(ClientRequestToken="one") == "DELETE_FAILED"
+    again = {"StackName": stack.id, "ClientRequestToken": "one", "RetainResources": ["Topic"]}
+    assert refused(stack.cloudformation.delete_stack, **again)[0] == "TokenAlreadyExistsException"
+    assert stack.delete(ClientRequestToken="two") == "DELETE_COMPLETE"
+    assert {event.get("ClientRequestToken") for event in stack.events()} == {None, "one", "two"}
+
+
+def test_termination_protection(aws):
+    stack = Stack(aws, EnableTerminationProtection=True)
+    client = stack.cloudformation
+    assert refused(client.delete_stack, StackName=stack.name) == (
+        "ValidationError",
+        f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled",
+    )
+    assert stack.described()["EnableTerminationProtection"] is True
+    client.update_termination_protection(StackName=stack.id, EnableTerminationProtection=False)
+    assert stack.delete() == "DELETE_COMPLETE"
+    assert refused(client.update_termination_protection, StackName=stack.name, EnableTerminationProtection=True)
+
+
+def test_an_export_in_use(aws):
+    export = fresh("export")
+    value = {"Value": {"Ref": "Topic"}}
+    exporter = Stack(aws, outputs={"Arn": {**value, "Export": {"Name": export}}})
+    imported = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ImportValue": export}}}
+    importer = Stack(aws, {"Importer": imported})
+    client = exporter.cloudformation
+    assert client.list_imports(ExportName=export)["Imports"] == [importer.name]
+    exported = [e for page in client.get_paginator("list_exports").paginate() for e in page["Exports"]]
+    assert exporter.id in [e["ExportingStackId"] for e in exported if e["Name"] == export]
+    assert exporter.delete() == "CREATE_COMPLETE"
+    reason = f"Delete canceled. Cannot delete export {export} as it is in use by {importer.name}."
+    assert exporter.why(exporter.name, "CREATE_COMPLETE") == reason
+    assert exporter.described()["StackStatusReason"] == reason
+    assert exporter.resources() == {"Topic": "CREATE_COMPLETE"}
+    assert importer.delete() == "DELETE_COMPLETE"
+    code, message = refused(client.list_imports, ExportName=export)
+    assert code == "ValidationError" and "is not imported by any stack" in message
+    assert exporter.delete() == "DELETE_COMPLETE"
+
+
+# --- stack_history ---
+
+
+def test_a_deleted_stack_is_found_by_its_id_beside_a_new_one_of_its_name(aws):
+    old = Stack(aws)
+    assert old.delete() == "DELETE_COMPLETE"
+    client = old.cloudformation
+    missing = ("ValidationError", f"Stack with id {old.name} does not exist")
+    assert refused(client.describe_stacks, StackName=old.name) == missing
+    assert refused(client.list_stack_resources, StackName=old.name)[0] == "ValidationError"
+    client.delete_stack(StackName=old.name)
+    new = Stack(aws, name=old.name)
+    client.delete_stack(StackName=old.id)
+    assert (old.status, new.status) == ("DELETE_COMPLETE", "CREATE_COMPLETE")
+    assert old.described()["DeletionTime"] and old.resources() == {"Topic": "DELETE_COMPLETE"}
+    assert client.describe_stacks(StackName=old.name)["Stacks"][0]["StackId"] == new.id
+    assert old.events() and client.get_template(StackName=old.id)["TemplateBody"]
+    assert new.delete() == "DELETE_COMPLETE"
+
+
+def test_long_lists_come_in_pages(aws):
+    stack = Stack(aws, {f"T{n}": TOPIC["Topic"] for n in range(110)})
+    client = stack.cloudformation
+    first = client.list_stack_resources(StackName=stack.id)
+    assert len(first["StackResourceSummaries"]) == 25 and first["NextToken"]
+    assert len(stack.resources()) == 110
+    assert len(stack.events()) == 222
+    assert len(client.describe_stack_resources(StackName=stack.id)["StackResources"]) == 100
+
+
+# --- stock ---
+
+
+def test_stock_deletes_what_it_must_not_and_forgets_it(stock):
+    stack = Stack(stock, {"Bucket": {"Type": "AWS::S3::Bucket"}})
+    stock.client("s3").put_object(Bucket=stack.physical("Bucket"), Key="k", Body=b"x")
+    assert stack.delete() == "DELETE_COMPLETE"
+    assert stack.resources() == {}
+    Stack(stock, name=stack.name)
+    assert refused(stack.described)[0] == "ValidationError"
