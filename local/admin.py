@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from local import processes, ttl
+from local import processes, stack_state, ttl
 from local.calls import Calls
 from local.faults import BadRule, Plan
 
@@ -23,6 +23,7 @@ class Admin:
             "/_local/calls": {"GET": self._shown_calls, "DELETE": self._clear_calls},
             "/_local/kill": {"POST": self._kill},
             "/_local/ttl": {"POST": self._ttl},
+            "/_local/stack": {"POST": self._stack},
         }
         try:
             given = json.loads(body) if body else None
@@ -75,3 +76,6 @@ class Admin:
         if given and not isinstance(now, (int, float)):
             raise BadRule('the body is empty or {"now": epoch seconds}')
         return {"removed": ttl.reap(now)}
+
+    async def _stack(self, given):
+        return stack_state.put(given)
