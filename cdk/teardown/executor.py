@@ -1,0 +1,124 @@
+"""The executor: the role with which CloudFormation deletes a service stack, whatever role the stack remembers.
+
+It can be assumed by CloudFormation alone and does what CloudFormation's own schemas say that deleting takes
+(`handlers.delete.permissions` of the CloudFormation registry), for the types that the service stack has.
+"""
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from teardown.grants import Grant, accept_patterns, describe_alarms, describe_log_groups, statements
+from teardown.scope import Scope, api_arn, arn
+
+# A test holds this table to the registry's schemas and to the service stack's template, both ways.
+DELETE_ACTIONS: dict[str, tuple[str, ...]] = {
+    # Retained by the template: CloudFormation reads it at most.
+    "AWS::ApiGateway::Account": ("apigateway:GET",),
+    "AWS::ApiGateway::Authorizer": ("apigateway:DELETE",),
+    "AWS::ApiGateway::Deployment": ("apigateway:DELETE", "apigateway:GET"),
+    "AWS::ApiGateway::GatewayResponse": ("apigateway:DELETE", "apigateway:GET"),
+    "AWS::ApiGateway::Method": ("apigateway:DELETE",),
+    "AWS::ApiGateway::Resource": ("apigateway:DELETE",),
+    "AWS::ApiGateway::RestApi": ("apigateway:DELETE",),
+    "AWS::ApiGateway::Stage": ("apigateway:DELETE",),
+    # No resource at all; CDK adds it unless versionReporting is off, as it is in cdk.json.
+    "AWS::CDK::Metadata": (),
+    "AWS::CloudWatch::Alarm": ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms"),
+    "AWS::DynamoDB::Table": ("dynamodb:DeleteTable", "dynamodb:DescribeTable"),
+    "AWS::IAM::Role": (
+        "iam:DeleteRole",
+        "iam:DeleteRolePolicy",
+        "iam:DetachRolePolicy",
+        "iam:GetRole",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
+        "iam:TagRole",
+        "iam:UntagRole",
+    ),
+    "AWS::Lambda::EventSourceMapping": ("lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping"),
+    "AWS::Lambda::Function": ("lambda:DeleteFunction", "lambda:GetFunction"),
+    "AWS::Lambda::Permission": ("lambda:RemovePermission",),
+    "AWS::Logs::LogGroup": ("logs:DeleteDataProtectionPolicy", "logs:DeleteLogGroup", "logs:DescribeLogGroups"),
+    "AWS::Logs::MetricFilter": ("logs:DeleteMetricFilter",),
+    "AWS::S3::Bucket": ("s3:DeleteBucket", "s3:ListBucket"),
+    "AWS::S3::BucketPolicy": ("s3:DeleteBucketPolicy", "s3:GetBucketPolicy"),
+}
+
+# What the schemas list beyond that, and why it is not needed here.
+NOT_NEEDED = {
+    "AWS::Lambda::Function": {"ec2:DescribeNetworkInterfaces": "no function of the service is in a VPC"},
+    "AWS::Lambda::EventSourceMapping": {"kms:Decrypt": "the mapping has no filter encrypted with a key of ours"},
+}
+
+
+class Executor(Construct):
+    def __init__(self, scope: Construct, construct_id: str, *, teardown: str, service_scope: Scope) -> None:
+        super().__init__(scope, construct_id)
+        grants = _grants(service_scope)
+        self.role = iam.Role(
+            self,
+            "Role",
+            role_name=f"{teardown}-executor",
+            description="CloudFormation deletes the service stacks with it; passed by the teardown workflow only",
+            # No aws:SourceArn or aws:SourceAccount: CloudFormation's pages promise neither when it assumes a stack's
+            # service role, and a condition that does not come true makes every deletion impossible. The role can only
+            # be passed by principals of this account that have iam:PassRole on it.
+            assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
+            inline_policies={"Delete": iam.PolicyDocument(statements=statements(grants))},
+        )
+        accept_patterns(self.role, grants)
+
+
+def _grants(scope: Scope) -> list[Grant]:
+    ours = scope.not_of_another_stack()
+    named = "CloudFormation gives these names a random end; a tag condition keeps other stacks' resources out"
+    mappings = ("lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping")
+    return [
+        Grant(
+            actions=("apigateway:DELETE", "apigateway:GET"),
+            resources=[api_arn("/restapis/*")],
+            conditions=scope.api_not_of_another_stack(),
+            why="REST APIs have random ids, not known before the service is deployed; name and tag conditions keep "
+            "other APIs out",
+        ),
+        Grant(actions=("apigateway:GET",), resources=[api_arn("/account")], why="The one account setting"),
+        describe_alarms(),
+        describe_log_groups(),
+        Grant(actions=("cloudwatch:DeleteAlarms",), resources=scope.alarms(), conditions=ours, why=named),
+        Grant(
+            actions=("dynamodb:DeleteTable", "dynamodb:DescribeTable"),
+            resources=scope.tables(),
+            conditions=ours,
+            why=named,
+        ),
+        Grant(
+            actions=DELETE_ACTIONS["AWS::IAM::Role"],
+            resources=scope.roles(),
+            conditions=scope.role_not_of_another_stage(),
+            why=named,
+        ),
+        Grant(
+            actions=mappings,
+            resources=[arn("lambda", "event-source-mapping:*")],
+            conditions=scope.mapping_of_a_function(),
+            why="A stream mapping has a random id; the condition names the functions it may belong to",
+        ),
+        Grant(
+            actions=("lambda:DeleteFunction", "lambda:GetFunction", "lambda:RemovePermission"),
+            resources=scope.functions(),
+            conditions=ours,
+            why=named,
+        ),
+        Grant(
+            actions=("logs:DeleteDataProtectionPolicy", "logs:DeleteLogGroup", "logs:DeleteMetricFilter"),
+            resources=scope.log_groups(),
+            conditions=ours,
+            why="The service's log groups share the stage's prefix, and API Gateway's carries the random API id",
+        ),
+        Grant(
+            actions=("s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:ListBucket"),
+            resources=scope.buckets(),
+            conditions=ours,
+            why=named,
+        ),
+    ]

@@ -1,0 +1,96 @@
+"""What belongs to the service stacks: their names as ARN patterns, as narrow as CloudFormation's naming allows.
+
+Functions, alarms and log groups have names of ours. The table, the bucket and the roles are named by CloudFormation,
+`<stack>-<logical id>-<random>`; REST APIs and stream mappings have ids that say nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import Aws
+
+# Logical ids of the service stack, without CDK's hash. A test finds them in its template.
+TABLE = "TasksTable"
+BUCKET = "AuditFailures"
+API_ACCOUNT_ROLE = "ApiCloudWatchRole"
+
+
+class Scope:
+    def __init__(self, services: Sequence[str]) -> None:
+        self.services = list(services)
+        self.stages = [name.removeprefix("tasks-") for name in services]
+
+    def stacks(self) -> list[str]:
+        return [arn("cloudformation", f"stack/{name}/*") for name in self.services]
+
+    def functions(self, name: str = "*") -> list[str]:
+        return [arn("lambda", f"function:{service}-{name}") for service in self.services]
+
+    def alarms(self) -> list[str]:
+        return [arn("cloudwatch", f"alarm:{service}-*") for service in self.services]
+
+    def roles(self, logical_id: str = "") -> list[str]:
+        return [arn("iam", f"role/{service}-{logical_id}*", region="") for service in self.services]
+
+    def tables(self, logical_id: str = "", below: str = "") -> list[str]:
+        return [arn("dynamodb", f"table/{service}-{logical_id}*{below}") for service in self.services]
+
+    def buckets(self, logical_id: str = "", below: str = "") -> list[str]:
+        """CloudFormation writes a bucket's name in lower case."""
+        return [_join("s3", "", "", f"{service}-{logical_id.lower()}*{below}") for service in self.services]
+
+    def audit_logs(self) -> list[str]:
+        # With and without what follows the name: "log-group" and "log-stream" actions write the ARN differently.
+        return [arn("logs", f"log-group:/tasks/{stage}/audit{end}") for stage in self.stages for end in ("", ":*")]
+
+    def log_groups(self) -> list[str]:
+        """The service's own; `/tasks/<stage>/*` covers a `:*` behind the name, the last pattern needs both."""
+        own = [arn("logs", f"log-group:/tasks/{stage}/*") for stage in self.stages]
+        return own + [
+            arn("logs", f"log-group:API-Gateway-Execution-Logs_*/{stage}{end}")
+            for stage in self.stages
+            for end in ("", ":*")
+        ]
+
+    def lambda_log_groups(self) -> list[str]:
+        """What Lambda makes for a function whose own group is gone."""
+        return [arn("logs", f"log-group:/aws/lambda/{service}-*") for service in self.services]
+
+    def not_of_another_stack(self) -> dict[str, Any]:
+        """CloudFormation tags what it makes with the stack's name, and nobody else can write such a tag. So a pattern
+        that fits a neighbour too (tasks-dev-* and the stack tasks-dev-blue) does not reach it.
+
+        IfExists is what the workflow lives on: a resource removed by hand has no tag any more, and must be answered
+        with "not found", which CloudFormation takes for deleted, not with AccessDenied, on which it stops."""
+        return {"StringEqualsIfExists": {"aws:ResourceTag/aws:cloudformation:stack-name": self.services}}
+
+    def role_not_of_another_stage(self) -> dict[str, Any]:
+        """IAM takes no tags of CloudFormation's own; the service stack's tags stand for them."""
+        return {"StringEqualsIfExists": {"aws:ResourceTag/stage": self.stages}}
+
+    def api_not_of_another_stack(self) -> dict[str, Any]:
+        """REST APIs have random ids: the name and the tag tell ours from others. Methods, stages and the like inherit
+        the API's tags ("API Gateway resources that can be tagged") and have no name of their own."""
+        return {
+            "StringEqualsIfExists": {
+                "apigateway:Resource/ApiName": self.services,
+                "aws:ResourceTag/aws:cloudformation:stack-name": self.services,
+            }
+        }
+
+    def mapping_of_a_function(self) -> dict[str, Any]:
+        """A stream mapping's id is random; its function is ours. IfExists: see `not_of_another_stack`."""
+        return {"ArnLikeIfExists": {"lambda:FunctionArn": self.functions()}}
+
+
+def arn(service: str, resource: str, *, region: str = Aws.REGION, account: str = Aws.ACCOUNT_ID) -> str:
+    return _join(service, region, account, resource)
+
+
+def api_arn(path: str) -> str:
+    """API Gateway's ARNs name no account, and end in the path of the management call."""
+    return _join("apigateway", Aws.REGION, "", path)
+
+
+def _join(service: str, region: str, account: str, resource: str) -> str:
+    return f"arn:{Aws.PARTITION}:{service}:{region}:{account}:{resource}"

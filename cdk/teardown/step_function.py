@@ -1,0 +1,234 @@
+"""The one function that does every step, and what it may do: AWS calls of functions/src/teardown, no more, no less.
+
+A test reads the calls in the Rust sources and compares. The destructive rights are the executor's; this role's own
+are those without which a stack cannot be prepared for its deletion, or a leftover removed after it.
+"""
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from task_service.functions import RustFunction
+from teardown import scope as names
+from teardown.grants import Grant, accept_patterns, describe_alarms, describe_log_groups, statements
+from teardown.scope import Scope, api_arn, arn
+from teardown.settings import BINARY, TeardownSettings
+
+_LOG_RETENTION_DAYS = 90
+
+
+class StepFunction(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: TeardownSettings,
+        service_scope: Scope,
+        executor: iam.Role,
+        evidence: dynamodb.Table,
+        reports: logs.LogGroup,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        grants = [
+            *_stack_grants(service_scope, executor=executor),
+            *_data_grants(service_scope, evidence=evidence),
+            *_function_grants(service_scope),
+            *_log_grants(service_scope, reports=reports),
+            *_api_grants(service_scope),
+            *_leftover_grants(service_scope, executor=executor),
+            Grant(
+                actions=("states:DescribeExecution",),
+                resources=[arn("states", f"execution:{settings.teardown}:*")],
+                why="Executions are named when they start; only this machine's are read, to see who holds a stack",
+            ),
+        ]
+        rust_function = RustFunction(
+            self,
+            "Step",
+            name=f"{settings.teardown}-step",
+            binary=BINARY,
+            description="Does each step of the teardown workflow",
+            assets=settings.assets,
+            architecture=settings.architecture,
+            log_group_name=f"/{settings.teardown}/function",
+            log_retention_days=_LOG_RETENTION_DAYS,
+            statements=statements(grants),
+            environment={
+                "EVIDENCE_TABLE": evidence.table_name,
+                "REPORT_LOG_GROUP": reports.log_group_name,
+                "EXECUTOR_ROLE_ARN": executor.role_arn,
+                "SERVICES": ",".join(settings.services),
+                "TEARDOWN_STACK": settings.teardown,
+                "DRAIN_SECONDS": str(settings.drain_seconds),
+                "WATCH_SECONDS": str(settings.watch_seconds),
+            },
+            # A step returns and is called again where it has to wait; draining looks at the stream for 20 s at most.
+            timeout=Duration.seconds(60),
+            memory_mib=256,
+        )
+        accept_patterns(rust_function.role, grants)
+        self.function = rust_function.function
+
+
+def _stack_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
+    stack_ids = "A stack's ARN ends in a random id; the name before it is exact"
+    return [
+        Grant(
+            actions=(
+                "cloudformation:DescribeStackEvents",
+                "cloudformation:DescribeStacks",
+                "cloudformation:GetTemplate",
+                "cloudformation:ListStackResources",
+                "cloudformation:UpdateTerminationProtection",
+            ),
+            resources=scope.stacks(),
+            why=stack_ids,
+        ),
+        # With the executor or not at all: never with the role that the stack remembers.
+        Grant(
+            actions=("cloudformation:DeleteStack",),
+            resources=scope.stacks(),
+            conditions={"ArnEquals": {"cloudformation:RoleArn": executor.role_arn}},
+            why=stack_ids,
+        ),
+        Grant(
+            actions=("iam:PassRole",),
+            resources=[executor.role_arn],
+            conditions={"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
+            why="The executor, to CloudFormation, and nothing else",
+        ),
+        # "Actions, resources, and condition keys" of AWS CloudFormation and Amazon DynamoDB: no resource type.
+        Grant(
+            actions=("cloudformation:ListImports", "dynamodb:ListBackups"),
+            resources=["*"],
+            why="cloudformation:ListImports and dynamodb:ListBackups take no resource in IAM; both only read",
+        ),
+    ]
+
+
+def _data_grants(scope: Scope, *, evidence: dynamodb.Table) -> list[Grant]:
+    table = "CloudFormation gives the table's name a random end"
+    ours = scope.not_of_another_stack()
+    return [
+        Grant(
+            actions=("dynamodb:CreateBackup", "dynamodb:DescribeTable", "dynamodb:UpdateTable"),
+            resources=scope.tables(names.TABLE),
+            conditions=ours,
+            why=table,
+        ),
+        # Sentinels, and never an item that could be a task: those have an owner's key.
+        Grant(
+            actions=("dynamodb:PutItem",),
+            resources=scope.tables(names.TABLE),
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SENTINEL#*"]}},
+            why=table,
+        ),
+        Grant(
+            actions=("dynamodb:DescribeBackup",),
+            resources=scope.tables(names.TABLE, "/backup/*"),
+            why="Backups have ids of DynamoDB's, below the table's name",
+        ),
+        Grant(
+            actions=("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+            resources=scope.tables(names.TABLE, "/stream/*"),
+            why="A stream is named by the time of its creation, below the table's name",
+        ),
+        Grant(
+            actions=("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"),
+            resources=[evidence.table_arn],
+            why="The evidence table",
+        ),
+    ]
+
+
+def _function_grants(scope: Scope) -> list[Grant]:
+    return [
+        Grant(
+            actions=("lambda:GetFunction", "lambda:GetFunctionConfiguration"),
+            resources=scope.functions(),
+            why="The inventory says which functions are to be shown absent; all begin with the service's name",
+        ),
+        # Freezing stops the one function that writes.
+        Grant(
+            actions=(
+                "lambda:DeleteFunctionConcurrency",
+                "lambda:GetFunctionConcurrency",
+                "lambda:PutFunctionConcurrency",
+            ),
+            resources=scope.functions("task-api"),
+            why="The function that writes tasks",
+        ),
+        Grant(
+            actions=("lambda:GetEventSourceMapping",),
+            resources=[arn("lambda", "event-source-mapping:*")],
+            conditions=scope.mapping_of_a_function(),
+            why="A stream mapping has a random id; the condition names the functions it may belong to",
+        ),
+    ]
+
+
+def _log_grants(scope: Scope, *, reports: logs.LogGroup) -> list[Grant]:
+    return [
+        Grant(actions=("logs:FilterLogEvents",), resources=scope.audit_logs(), why="The audit log's streams"),
+        describe_log_groups(),
+        Grant(
+            actions=("logs:DescribeMetricFilters",),
+            resources=scope.log_groups(),
+            why="A metric filter is looked for in each log group of the service",
+        ),
+        Grant(
+            actions=("logs:DeleteLogGroup",),
+            resources=[*scope.log_groups(), *scope.lambda_log_groups()],
+            conditions=scope.not_of_another_stack(),
+            why="Late functions and API Gateway make log groups again after the stack is gone, under these prefixes",
+        ),
+        Grant(
+            actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+            resources=[reports.log_group_arn],
+            why="The report log",
+        ),
+    ]
+
+
+def _api_grants(scope: Scope) -> list[Grant]:
+    return [
+        Grant(
+            actions=("apigateway:GET",),
+            resources=[api_arn("/account"), api_arn("/restapis"), api_arn("/restapis/*")],
+            why="REST APIs have random ids; whether one is gone, and whether any other is left, is only read",
+        ),
+        # The account's CloudWatch role, cleared only when it is the service's own and no API is left.
+        Grant(actions=("apigateway:PATCH",), resources=[api_arn("/account")], why="The one account setting"),
+    ]
+
+
+def _leftover_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
+    bucket = "CloudFormation gives the failure bucket's name a random end, and its objects are named by Lambda"
+    return [
+        describe_alarms(),
+        Grant(
+            actions=("iam:GetRole",),
+            resources=[*scope.roles(), executor.role_arn],
+            why="The inventory says which roles are to be shown absent; all begin with the service's name",
+        ),
+        # The one role that the service stack retains.
+        Grant(
+            actions=("iam:DeleteRole", "iam:DetachRolePolicy", "iam:ListAttachedRolePolicies"),
+            resources=scope.roles(names.API_ACCOUNT_ROLE),
+            conditions=scope.role_not_of_another_stage(),
+            why="CloudFormation gives API Gateway's account role a random end",
+        ),
+        Grant(
+            actions=("s3:ListBucket", "s3:ListBucketVersions"),
+            resources=scope.buckets(names.BUCKET),
+            why=bucket,
+        ),
+        Grant(
+            actions=("s3:DeleteObject", "s3:DeleteObjectVersion"),
+            resources=scope.buckets(names.BUCKET, "/*"),
+            why=bucket,
+        ),
+    ]
