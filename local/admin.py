@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from local import processes, stack_state, ttl
+from local import processes, schedules, stack_state, ttl
 from local.calls import Calls
 from local.faults import BadRule, Plan
 
@@ -24,6 +24,7 @@ class Admin:
             "/_local/kill": {"POST": self._kill},
             "/_local/ttl": {"POST": self._ttl},
             "/_local/stack": {"POST": self._stack},
+            "/_local/schedules": {"POST": self._schedules},
         }
         try:
             given = json.loads(body) if body else None
@@ -79,3 +80,9 @@ class Admin:
 
     async def _stack(self, given):
         return stack_state.put(given)
+
+    async def _schedules(self, given):
+        now = given.get("now") if isinstance(given, dict) else None
+        if given and not isinstance(now, (int, float)):
+            raise BadRule('the body is empty or {"now": epoch seconds}')
+        return {"fired": await asyncio.to_thread(schedules.run, now)}

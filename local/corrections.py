@@ -23,6 +23,10 @@ ALL: tuple[str, ...] = (
     "stack_delete",
     "stack_history",
     "stack_role",
+    "table_states",
+    "log_search",
+    "gateway_settings",
+    "workflows",
 )
 
 

@@ -28,8 +28,11 @@ _KEPT = (
     "SSL_CERT_DIR",
     "LOG_LEVEL",
     "AUTH",
+    "SFN_WAIT_SCALE",
 )
-_KEPT_PREFIXES = ("PYTHON", "_SFN_")
+_KEPT_PREFIXES = ("PYTHON",)
+# How long a Wait state and the pause before a retry of Step Functions take here, as a part of what the definition says.
+WAIT_SCALE = "0.01"
 
 
 class StateInUse(Exception):
@@ -78,5 +81,6 @@ def prepare(port: int, state_dir: pathlib.Path) -> str:
         }
     )
     os.environ.setdefault("LOG_LEVEL", "WARNING")
+    os.environ.setdefault("SFN_WAIT_SCALE", WAIT_SCALE)
     tempfile.tempdir = str(temporary)
     return endpoint

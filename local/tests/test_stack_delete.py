@@ -75,7 +75,9 @@ def test_a_protected_table_stays(aws):
     assert stack.delete() == "DELETE_FAILED"
     assert "currently protected against deletion" in stack.why("Table")
     assert stack.resources() == {"Table": "DELETE_FAILED", "Topic": "DELETE_COMPLETE"}
-    aws.client("dynamodb").update_table(TableName=table, DeletionProtectionEnabled=False)
+    dynamodb = aws.client("dynamodb")
+    dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+    until(lambda: dynamodb.describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE")
     assert stack.delete() == "DELETE_COMPLETE"
 
 

@@ -1,0 +1,45 @@
+"""Smoke test of ``table_states``."""
+
+from __future__ import annotations
+
+from local.tests.aws import until
+from local.tests.stacks import Stack, fresh, refused
+from local.tests.test_stack_delete import TABLE
+
+
+def test_a_change_takes_a_while(aws):
+    dynamodb, stack = aws.client("dynamodb"), Stack(aws, {"Table": TABLE})
+    name = stack.physical("Table")
+    assert dynamodb.update_table(TableName=name, DeletionProtectionEnabled=True)["TableDescription"]["TableStatus"] == "UPDATING"
+    assert refused(dynamodb.delete_table, TableName=name)[0] == "ResourceInUseException"
+    assert stack.delete() == "DELETE_FAILED"
+    until(lambda: dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE")
+    dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+    assert stack.delete() == "DELETE_FAILED" and "Table is being updated" in stack.why("Table")
+    until(lambda: dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE")
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_a_backup_is_created_before_it_is_there(aws):
+    dynamodb, name = aws.client("dynamodb"), fresh("table")
+    dynamodb.create_table(TableName=name, **TABLE["Properties"])
+    backup = dynamodb.create_backup(TableName=name, BackupName="teardown")["BackupDetails"]
+    assert backup["BackupStatus"] == "CREATING"
+    assert refused(dynamodb.create_backup, TableName=name, BackupName="teardown")[0] == "BackupInUseException"
+
+    def status():
+        described = dynamodb.describe_backup(BackupArn=backup["BackupArn"])["BackupDescription"]
+        return described["BackupDetails"]["BackupStatus"]
+
+    assert status() == "CREATING"
+    until(lambda: status() == "AVAILABLE")
+    dynamodb.delete_table(TableName=name)
+    [listed] = dynamodb.list_backups(TableName=name)["BackupSummaries"]
+    assert listed["BackupStatus"] == "AVAILABLE"
+    assert refused(dynamodb.describe_continuous_backups, TableName=name)[0] == "TableNotFoundException"
+
+
+def test_stock_is_there_at_once(stock):
+    dynamodb, name = stock.client("dynamodb"), fresh("table")
+    dynamodb.create_table(TableName=name, **TABLE["Properties"])
+    assert dynamodb.create_backup(TableName=name, BackupName="now")["BackupDetails"]["BackupStatus"] == "AVAILABLE"
