@@ -31,9 +31,7 @@ class Access(Construct):
             name=f"{teardown}-starter",
             description="Starts the teardown workflow, and nothing else",
             grants=[
-                Grant(
-                    actions=("states:StartExecution",), resources=[machine.state_machine_arn], why="The one machine"
-                )
+                Grant(actions=("states:StartExecution",), resources=[machine.state_machine_arn], why="The one machine")
             ],
         )
         self.operator = self._policy(
@@ -60,16 +58,14 @@ class Access(Construct):
             Grant(
                 actions=("states:SendTaskFailure", "states:SendTaskSuccess"),
                 resources=["*"],
-                conditions={
-                    "StringEquals": {"aws:ResourceTag/aws:cloudformation:stack-id": Stack.of(self).stack_id}
-                },
+                conditions={"StringEquals": {"aws:ResourceTag/aws:cloudformation:stack-id": Stack.of(self).stack_id}},
                 why="states:SendTaskSuccess and states:SendTaskFailure take no resource in IAM; the condition names "
                 "this stack's machine, and only its history shows the token",
             ),
             Grant(
                 actions=("logs:FilterLogEvents",),
                 resources=[reports.log_group_arn],
-                why="The report log's streams",
+                why="A log group's ARN is checked with an ending for its streams; the group itself is named",
             ),
         ]
 

@@ -65,9 +65,7 @@ class Expiry(Construct):
             inline_policies={
                 "Start": iam.PolicyDocument(
                     statements=[
-                        iam.PolicyStatement(
-                            actions=["states:StartExecution"], resources=[machine.state_machine_arn]
-                        )
+                        iam.PolicyStatement(actions=["states:StartExecution"], resources=[machine.state_machine_arn])
                     ]
                 )
             },

@@ -32,8 +32,8 @@ class Scope:
     def roles(self, logical_id: str = "") -> list[str]:
         return [arn("iam", f"role/{service}-{logical_id}*", region="") for service in self.services]
 
-    def tables(self, logical_id: str = "", below: str = "") -> list[str]:
-        return [arn("dynamodb", f"table/{service}-{logical_id}*{below}") for service in self.services]
+    def tables(self, logical_id: str = "") -> list[str]:
+        return [arn("dynamodb", f"table/{service}-{logical_id}*") for service in self.services]
 
     def buckets(self, logical_id: str = "", below: str = "") -> list[str]:
         """CloudFormation writes a bucket's name in lower case."""

@@ -111,12 +111,20 @@ def _stack_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
 
 def _data_grants(scope: Scope, *, evidence: dynamodb.Table) -> list[Grant]:
     table = "CloudFormation gives the table's name a random end"
-    ours = scope.not_of_another_stack()
     return [
+        # A table's streams and backups have ARNs below its own.
         Grant(
-            actions=("dynamodb:CreateBackup", "dynamodb:DescribeTable", "dynamodb:UpdateTable"),
+            actions=(
+                "dynamodb:CreateBackup",
+                "dynamodb:DescribeBackup",
+                "dynamodb:DescribeStream",
+                "dynamodb:DescribeTable",
+                "dynamodb:GetRecords",
+                "dynamodb:GetShardIterator",
+                "dynamodb:UpdateTable",
+            ),
             resources=scope.tables(names.TABLE),
-            conditions=ours,
+            conditions=scope.not_of_another_stack(),
             why=table,
         ),
         # Sentinels, and never an item that could be a task: those have an owner's key.
@@ -125,16 +133,6 @@ def _data_grants(scope: Scope, *, evidence: dynamodb.Table) -> list[Grant]:
             resources=scope.tables(names.TABLE),
             conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SENTINEL#*"]}},
             why=table,
-        ),
-        Grant(
-            actions=("dynamodb:DescribeBackup",),
-            resources=scope.tables(names.TABLE, "/backup/*"),
-            why="Backups have ids of DynamoDB's, below the table's name",
-        ),
-        Grant(
-            actions=("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-            resources=scope.tables(names.TABLE, "/stream/*"),
-            why="A stream is named by the time of its creation, below the table's name",
         ),
         Grant(
             actions=("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"),
@@ -172,23 +170,22 @@ def _function_grants(scope: Scope) -> list[Grant]:
 
 def _log_grants(scope: Scope, *, reports: logs.LogGroup) -> list[Grant]:
     return [
-        Grant(actions=("logs:FilterLogEvents",), resources=scope.audit_logs(), why="The audit log's streams"),
+        Grant(
+            actions=("logs:FilterLogEvents",),
+            resources=scope.audit_logs(),
+            why="A log group's ARN is checked with an ending for its streams; the group itself is named",
+        ),
         describe_log_groups(),
         Grant(
-            actions=("logs:DescribeMetricFilters",),
-            resources=scope.log_groups(),
-            why="A metric filter is looked for in each log group of the service",
-        ),
-        Grant(
-            actions=("logs:DeleteLogGroup",),
+            actions=("logs:DeleteLogGroup", "logs:DescribeMetricFilters"),
             resources=[*scope.log_groups(), *scope.lambda_log_groups()],
             conditions=scope.not_of_another_stack(),
-            why="Late functions and API Gateway make log groups again after the stack is gone, under these prefixes",
+            why="A late function and API Gateway make log groups again after the stack is gone, under these prefixes",
         ),
         Grant(
             actions=("logs:CreateLogStream", "logs:PutLogEvents"),
             resources=[reports.log_group_arn],
-            why="The report log",
+            why="A log group's ARN is checked with an ending for its streams; the group itself is named",
         ),
     ]
 

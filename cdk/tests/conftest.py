@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ import pytest
 # jsii prints a banner about Node's end of life per process; it would bury a failure's text.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20,22")
 
-from aws_cdk import App
+from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 from task_service.service_stack import ServiceStack
 from task_service.settings import BINARIES, Settings
+from teardown.settings import BINARY, LONGEST_SERVICE, MOST_SERVICES, TeardownSettings
+from teardown.stack import TeardownStack
 
 APP_DIR = Path(__file__).resolve().parent.parent
 
@@ -30,7 +33,7 @@ PRINCIPAL = {
 @dataclass(frozen=True)
 class Synthesised:
     app: App
-    stack: ServiceStack
+    stack: Stack
     template: Template
     path: Path
 
@@ -70,18 +73,50 @@ class Project:
         return Settings.from_context(App(context=self.context(**overrides)).node, app_dir=APP_DIR)
 
     def build(self, outdir: Path, **overrides: object) -> tuple[App, ServiceStack]:
-        """The app as `cdk` runs it: with the feature flags of cdk.json."""
-        flags = json.loads((APP_DIR / "cdk.json").read_text())["context"]
-        app = App(context={**flags, **self.context(**overrides)}, outdir=str(outdir), analytics_reporting=False)
+        app = app_like_cdks(self.context(**overrides), outdir)
         settings = Settings.from_context(app.node, app_dir=APP_DIR)
         return app, ServiceStack(app, f"tasks-{settings.stage}", settings=settings)
 
     def synthesise(self, outdir: Path, **overrides: object) -> Synthesised:
-        app, stack = self.build(outdir, **overrides)
-        template = Template.from_stack(stack)
-        path = outdir / f"{stack.stack_name}.json"
-        path.write_text(json.dumps(template.to_json(), indent=1))
-        return Synthesised(app=app, stack=stack, template=template, path=path)
+        return synthesised(*self.build(outdir, **overrides), outdir)
+
+
+class TeardownProject:
+    """The same for the teardown app. The state machine is the real one."""
+
+    NOW = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
+
+    def __init__(self, folder: Path) -> None:
+        self.assets = folder / "lambda"
+        (self.assets / BINARY).mkdir(parents=True)
+        (self.assets / BINARY / "bootstrap").write_text("#!/bin/sh\nexit 1\n")
+
+    def context(self, **overrides: object) -> dict[str, object]:
+        return {"assets": str(self.assets), **overrides}
+
+    def settings(self, **overrides: object) -> TeardownSettings:
+        return TeardownSettings.from_context(App(context=self.context(**overrides)).node, app_dir=APP_DIR)
+
+    def build(self, outdir: Path, **overrides: object) -> tuple[App, TeardownStack]:
+        app = app_like_cdks(self.context(**overrides), outdir)
+        settings = TeardownSettings.from_context(app.node, app_dir=APP_DIR)
+        return app, TeardownStack(app, settings.teardown, settings=settings, now=self.NOW)
+
+    def synthesise(self, outdir: Path, **overrides: object) -> Synthesised:
+        return synthesised(*self.build(outdir, **overrides), outdir)
+
+
+def app_like_cdks(context: dict[str, object], outdir: Path) -> App:
+    """The app as `cdk` runs it: with the feature flags of cdk.json."""
+    flags = json.loads((APP_DIR / "cdk.json").read_text())["context"]
+    return App(context={**flags, **context}, outdir=str(outdir), analytics_reporting=False)
+
+
+def synthesised(app: App, stack: Stack, outdir: Path) -> Synthesised:
+    template = Template.from_stack(stack)
+    path = outdir / f"{stack.stack_name}.json"
+    path.write_text(json.dumps(template.to_json(), indent=1))
+    return Synthesised(app=app, stack=stack, template=template, path=path)
 
 
 @pytest.fixture(scope="session")
@@ -116,4 +151,41 @@ def prod(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesi
 
 @pytest.fixture(scope="session", params=["dev", "prod"])
 def each(request: pytest.FixtureRequest) -> Synthesised:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def teardown_project(tmp_path_factory: pytest.TempPathFactory) -> TeardownProject:
+    return TeardownProject(tmp_path_factory.mktemp("teardown-project"))
+
+
+@pytest.fixture(scope="session")
+def teardown(teardown_project: TeardownProject, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """Everything by default."""
+    return teardown_project.synthesise(tmp_path_factory.mktemp("teardown"))
+
+
+@pytest.fixture(scope="session")
+def expiring(teardown_project: TeardownProject, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """Everything another than by default, but one service, as an expiry needs it."""
+    return teardown_project.synthesise(
+        tmp_path_factory.mktemp("expiring"),
+        teardown="shop-undo",
+        services="tasks-blue",
+        architecture="x86_64",
+        expiresIn="72h",
+        drainSeconds="30",
+        watchSeconds="90",
+    )
+
+
+@pytest.fixture(scope="session")
+def crowd(teardown_project: TeardownProject, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """As many services as it takes, with names as long as it takes."""
+    services = ",".join(f"tasks-s{n}".ljust(LONGEST_SERVICE, "x") for n in range(MOST_SERVICES))
+    return teardown_project.synthesise(tmp_path_factory.mktemp("crowd"), services=services)
+
+
+@pytest.fixture(scope="session", params=["teardown", "expiring", "crowd"])
+def each_teardown(request: pytest.FixtureRequest) -> Synthesised:
     return request.getfixturevalue(request.param)

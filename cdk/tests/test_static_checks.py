@@ -15,13 +15,13 @@ from task_service import nag
 
 
 def test_cdk_nag_finds_nothing_unexplained(each: Synthesised) -> None:
-    assert _findings(each.app) == set()
+    assert findings(each.app) == set()
 
 
 def test_cdk_nag_finds_what_is_wrong() -> None:
     app = App()
     s3.Bucket(Stack(app, "Wrong"), "Bucket")
-    assert "AwsSolutions-S10" in {rule for rule, _ in _findings(app)}
+    assert "AwsSolutions-S10" in {rule for rule, _ in findings(app)}
 
 
 def test_every_suppression_is_needed_and_gives_its_reason(
@@ -36,10 +36,10 @@ def test_every_suppression_is_needed_and_gives_its_reason(
 
     monkeypatch.setattr(nag, "accept", record)
     app, _ = project.build(tmp_path)
-    findings = _findings(app)
+    found = findings(app)
     covered = {
         (rule, place): [path for known, path in accepted if known == rule and f"{place}/".startswith(f"{path}/")]
-        for rule, place in findings
+        for rule, place in found
     }
     assert {finding for finding, by in covered.items() if not by} == set()
     used = {(rule, path) for (rule, _), paths in covered.items() for path in paths}
@@ -47,7 +47,7 @@ def test_every_suppression_is_needed_and_gives_its_reason(
 
 
 def test_cfn_lint_finds_nothing(each: Synthesised) -> None:
-    run = _lint(each.path)
+    run = lint(each.path)
     assert (run.returncode, run.stdout + run.stderr) == (0, "")
 
 
@@ -57,12 +57,12 @@ def test_cfn_lint_finds_what_is_wrong(dev: Synthesised, tmp_path: Path) -> None:
         function["Properties"]["Timeout"] = 901
     path = tmp_path / "wrong.json"
     path.write_text(json.dumps(template))
-    run = _lint(path)
+    run = lint(path)
     assert run.returncode != 0
     assert "901" in run.stdout
 
 
-def _findings(app: App) -> set[tuple[str, str]]:
+def findings(app: App) -> set[tuple[str, str]]:
     """Rule and construct path of everything cdk-nag does not find acknowledged."""
     report = AwsSolutionsChecks(app).validate_scope(app)
     return {
@@ -72,7 +72,7 @@ def _findings(app: App) -> set[tuple[str, str]]:
     }
 
 
-def _lint(path: Path) -> subprocess.CompletedProcess[str]:
+def lint(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             Path(sys.executable).with_name("cfn-lint"),

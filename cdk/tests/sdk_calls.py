@@ -1,0 +1,59 @@
+"""AWS calls found in Rust sources, and the IAM actions they need."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+# Where the action is not the operation's name: HTTP verbs, S3's older names, and what a call needs beside itself.
+ACTIONS = {
+    ("apigateway", "get_account"): {"apigateway:GET"},
+    ("apigateway", "get_rest_api"): {"apigateway:GET"},
+    ("apigateway", "get_rest_apis"): {"apigateway:GET"},
+    ("apigateway", "update_account"): {"apigateway:PATCH"},
+    # With RoleARN.
+    ("cloudformation", "delete_stack"): {"cloudformation:DeleteStack", "iam:PassRole"},
+    # "Actions defined by Amazon S3": HeadBucket needs s3:ListBucket; an object's version has actions of its own.
+    ("s3", "delete_objects"): {"s3:DeleteObject", "s3:DeleteObjectVersion"},
+    ("s3", "head_bucket"): {"s3:ListBucket"},
+    ("s3", "list_object_versions"): {"s3:ListBucketVersions"},
+}
+
+# IAM's prefix, where it is not the client's name.
+PREFIXES = {"sfn": "states", "streams": "dynamodb"}
+
+_COMMENT = re.compile(r"//[^\n]*")
+_TESTS = re.compile(r"#\[cfg\(test\)\].*", re.DOTALL)
+_CALL = re.compile(r"\baws\s*\.\s*(\w+)\s*\.\s*(\w+)\s*\(\s*\)")
+_CLIENT_CALL = re.compile(r"\bclient\s*\.\s*(\w+)\s*\(\s*\)")
+
+
+def calls(sources: Iterable[str]) -> set[tuple[str, str]]:
+    """Service and operation of every `aws.<service>.<operation>()`."""
+    return {(match[1], match[2]) for source in sources for match in _CALL.finditer(_code(source))}
+
+
+def client_calls(sources: Iterable[str]) -> set[str]:
+    """The operation of every `client.<operation>()`."""
+    return {match[1] for source in sources for match in _CLIENT_CALL.finditer(_code(source))}
+
+
+def actions(found: Iterable[tuple[str, str]]) -> set[str]:
+    return {action for service, operation in found for action in _actions(service, operation)}
+
+
+def module(root: Path, name: str) -> list[str]:
+    """The sources of a Rust module: `name.rs` and all below `name/`."""
+    files = [root / f"{name}.rs", *sorted((root / name).rglob("*.rs"))]
+    return [path.read_text(encoding="utf-8") for path in files]
+
+
+def _actions(service: str, operation: str) -> set[str]:
+    if service == "apigateway" and (service, operation) not in ACTIONS:
+        raise AssertionError(f"{service}.{operation}: add its HTTP verb to ACTIONS")
+    default = f"{PREFIXES.get(service, service)}:{''.join(map(str.capitalize, operation.split('_')))}"
+    return ACTIONS.get((service, operation), {default})
+
+
+def _code(source: str) -> str:
+    """Without comments and the tests at a file's end."""
+    return _TESTS.sub("", _COMMENT.sub("", source))

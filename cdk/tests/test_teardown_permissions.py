@@ -1,0 +1,364 @@
+"""Who may do what: the executor deletes what the service stack is made of, the others do their part, none does more."""
+
+import json
+
+import pytest
+from conftest import Synthesised
+from iam_facts import (
+    Permission,
+    covers,
+    delete_permissions,
+    fits_a_type,
+    listed,
+    permissions,
+    rendered,
+    resource_types,
+    role_document,
+)
+
+from teardown import scope
+from teardown.executor import DELETE_ACTIONS, NOT_NEEDED
+from teardown.settings import LONGEST_SERVICE
+
+# "IAM and AWS STS quotas", white space not counted.
+INLINE_POLICIES_LIMIT = 10_240
+MANAGED_POLICY_LIMIT = 6_144
+ROLE_NAME_LIMIT = 64
+
+# The console's and SDKs' own list calls: granted on a pattern though the reference would allow nothing but `*`.
+LISTS = {"logs:DescribeLogGroups": ":log-group:*"}
+
+# What Step Functions does with the machine's role besides its integrations: log delivery and tracing.
+BY_STEP_FUNCTIONS = {
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+INTEGRATIONS = {
+    "arn:aws:states:::lambda:invoke": "lambda:InvokeFunction",
+    "arn:aws:states:::lambda:invoke.waitForTaskToken": "lambda:InvokeFunction",
+    "arn:aws:states:::events:putEvents": "events:PutEvents",
+    "arn:aws:states:::events:putEvents.waitForTaskToken": "events:PutEvents",
+}
+
+
+def test_the_executor_covers_every_type_of_the_service_stack_and_no_other(each: Synthesised) -> None:
+    types = {resource["Type"] for resource in each.resources.values()}
+    assert types - set(DELETE_ACTIONS) == set()
+    assert set(DELETE_ACTIONS) - types - {"AWS::CDK::Metadata"} == set()
+
+
+def test_deleting_a_type_takes_what_cloudformations_registry_says() -> None:
+    for resource_type, actions in DELETE_ACTIONS.items():
+        if resource_type != "AWS::CDK::Metadata":
+            documented = delete_permissions(resource_type)
+            left_out = set(NOT_NEEDED.get(resource_type, {}))
+            assert left_out <= documented, resource_type
+            assert set(actions) == documented - left_out, resource_type
+
+
+def test_the_executor_may_do_exactly_that(each_teardown: Synthesised) -> None:
+    granted = {permission.action for permission in _executor(each_teardown)}
+    assert granted == {action for actions in DELETE_ACTIONS.values() for action in actions}
+
+
+def test_the_executor_reaches_every_resource_of_its_service_by_the_name_it_will_have(
+    dev: Synthesised, teardown: Synthesised
+) -> None:
+    executor = _executor(teardown)
+    for logical_id, resource in dev.resources.items():
+        for action in DELETE_ACTIONS[resource["Type"]]:
+            assert _allowed(executor, action, _physical_arn(dev, logical_id, action)), (logical_id, action)
+
+
+def test_the_executor_reaches_nothing_of_a_stage_whose_name_merely_begins_alike(
+    dev: Synthesised, teardown: Synthesised
+) -> None:
+    """Where the pattern alone would, a condition on the stack's or the stage's tag stands beside it."""
+    for logical_id, resource in dev.resources.items():
+        for action in DELETE_ACTIONS[resource["Type"]]:
+            if action.split(":")[1].startswith(("Get", "GET", "List", "Describe")):
+                continue
+            neighbour = _physical_arn(dev, logical_id, action, stage="dev-blue")
+            for permission in _executor(teardown):
+                if permission.action == action and covers(permission.resource, neighbour):
+                    assert "IfExists" in permission.conditions, (logical_id, action)
+
+
+def test_what_was_removed_by_hand_is_answered_with_not_found(each_teardown: Synthesised) -> None:
+    """An absent resource has no tags: a condition that demands them would turn "not found" into AccessDenied."""
+    for permission in _executor(each_teardown):
+        for operator in json.loads(permission.conditions):
+            assert operator.endswith("IfExists"), permission
+
+
+def test_nobody_reaches_the_teardown_stack_itself(each_teardown: Synthesised) -> None:
+    own = [rendered(each_teardown, {"Ref": name}) for name in each_teardown.resources if _has_arn(each_teardown, name)]
+    assert len(own) >= 5
+    for permission in _executor(each_teardown):
+        reached = [resource for resource in own if covers(permission.resource, resource)]
+        assert not reached or permission.action.split(":")[1].startswith("Describe"), permission
+
+
+def test_cloudformation_alone_may_be_the_executor(each_teardown: Synthesised) -> None:
+    role = _role(each_teardown, "executor")["Properties"]
+    assert role["AssumeRolePolicyDocument"]["Statement"] == [
+        {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}}
+    ]
+    assert "PermissionsBoundary" not in role
+    assert role["RoleName"] == f"{each_teardown.stack.stack_name}-executor"
+
+
+def test_the_executor_is_passed_to_cloudformation_and_deletes_with_it_only(teardown: Synthesised) -> None:
+    step = _step(teardown)
+    executor = rendered(teardown, {"Ref": _role_id(teardown, "executor")})
+    (passed,) = [permission for permission in step if permission.action == "iam:PassRole"]
+    assert passed.resource == executor
+    assert json.loads(passed.conditions) == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
+    deletes = [permission for permission in step if permission.action == "cloudformation:DeleteStack"]
+    assert [permission.resource.split(":", 5)[5] for permission in deletes] == ["stack/tasks-dev/*"]
+    assert "cloudformation:RoleArn" in deletes[0].conditions
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["cloudformation:DeleteStack", "cloudformation:UpdateTerminationProtection", "cloudformation:DescribeStacks"],
+)
+def test_the_stacks_of_others_are_out_of_reach(teardown: Synthesised, action: str) -> None:
+    stack = "arn:aws:cloudformation:ap-southeast-1:123456789012:stack"
+    assert _allowed(_step(teardown), action, f"{stack}/tasks-dev/1234")
+    for other in ("CDKToolkit", "tasks-teardown", "tasks-dev-blue", "tasks-prod"):
+        assert not _allowed(_step(teardown), action, f"{stack}/{other}/1234")
+
+
+def test_the_step_function_writes_sentinels_into_the_service_table_and_no_task(teardown: Synthesised) -> None:
+    (put,) = [
+        permission
+        for permission in _step(teardown)
+        if permission.action == "dynamodb:PutItem" and "evidence" not in permission.resource
+    ]
+    assert json.loads(put.conditions) == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SENTINEL#*"]}}
+
+
+def test_the_step_function_reaches_what_it_prepares_and_sweeps(dev: Synthesised, teardown: Synthesised) -> None:
+    step = _step(teardown)
+    for logical_id, actions in {
+        "table": ("dynamodb:DescribeTable", "dynamodb:UpdateTable", "dynamodb:CreateBackup", "dynamodb:PutItem"),
+        "bucket": ("s3:ListBucket", "s3:ListBucketVersions"),
+        "account role": ("iam:GetRole", "iam:DeleteRole", "iam:DetachRolePolicy", "iam:ListAttachedRolePolicies"),
+        "task function": ("lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"),
+    }.items():
+        for action in actions:
+            assert _allowed(step, action, _physical_arn(dev, _named(dev, logical_id), action)), action
+    for logical_id in dev.of_type("AWS::Logs::LogGroup"):
+        assert _allowed(step, "logs:DeleteLogGroup", _physical_arn(dev, logical_id, "logs:DeleteLogGroup"))
+    for logical_id in dev.of_type("AWS::IAM::Role"):
+        arn = _physical_arn(dev, logical_id, "iam:GetRole")
+        assert _allowed(step, "iam:GetRole", arn)
+        assert _allowed(step, "iam:DeleteRole", arn) == (logical_id == _named(dev, "account role"))
+
+
+def test_the_machine_may_do_what_its_definition_integrates_and_nothing_else(each_teardown: Synthesised) -> None:
+    machine = each_teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
+    role = each_teardown.resources[machine["RoleArn"]["Fn::GetAtt"][0]]
+    granted = {permission.action for permission in permissions(each_teardown, role_document(role))}
+    used = {INTEGRATIONS[resource] for resource in _integrations(json.loads(machine["DefinitionString"]))}
+    assert granted - BY_STEP_FUNCTIONS == used
+
+
+def test_the_starter_starts_and_the_operator_does_not(each_teardown: Synthesised) -> None:
+    starter = permissions(each_teardown, _managed(each_teardown, "starter"))
+    machine = rendered(each_teardown, {"Ref": _only_id(each_teardown, "AWS::StepFunctions::StateMachine")})
+    assert {(permission.action, permission.resource) for permission in starter} == {("states:StartExecution", machine)}
+    operator = permissions(each_teardown, _managed(each_teardown, "operator"))
+    assert {permission.action for permission in operator if permission.action.startswith("states:")} == {
+        "states:DescribeExecution",
+        "states:GetExecutionHistory",
+        "states:ListExecutions",
+        "states:SendTaskFailure",
+        "states:SendTaskSuccess",
+        "states:StopExecution",
+    }
+
+
+def test_the_operator_may_change_the_expiry_where_there_is_one(teardown: Synthesised, expiring: Synthesised) -> None:
+    def expiry(synthesised: Synthesised) -> set[tuple[str, str]]:
+        found = permissions(synthesised, _managed(synthesised, "operator"))
+        return {
+            (permission.action, permission.resource.split(":", 5)[5])
+            for permission in found
+            if permission.action.startswith(("scheduler:", "iam:"))
+        }
+
+    assert expiry(teardown) == set()
+    assert expiry(expiring) == {
+        ("scheduler:DeleteSchedule", "schedule/default/shop-undo-expiry"),
+        ("scheduler:GetSchedule", "schedule/default/shop-undo-expiry"),
+        ("scheduler:UpdateSchedule", "schedule/default/shop-undo-expiry"),
+        ("iam:PassRole", "role/shop-undo-scheduler"),
+    }
+
+
+def test_a_star_stands_only_where_iam_allows_nothing_else_and_every_arn_fits_its_action(
+    each_teardown: Synthesised,
+) -> None:
+    for document in _documents(each_teardown):
+        for permission in permissions(each_teardown, document):
+            assert "*" not in permission.action
+            if permission.action in LISTS and permission.resource != "*":
+                assert permission.resource.endswith(LISTS[permission.action])
+            elif permission.resource == "*":
+                assert resource_types(permission.action) == [], permission
+            else:
+                assert fits_a_type(permission.action, permission.resource), permission
+
+
+def test_no_policy_denies_or_is_attached_from_elsewhere(each_teardown: Synthesised) -> None:
+    assert each_teardown.of_type("AWS::IAM::Policy") == {}
+    for document in _documents(each_teardown):
+        assert {statement["Effect"] for statement in document["Statement"]} == {"Allow"}
+    for policy in each_teardown.of_type("AWS::IAM::ManagedPolicy").values():
+        assert not {"Roles", "Users", "Groups"} & set(policy["Properties"])
+
+
+def test_the_policies_fit_iams_quotas_with_as_many_services_as_are_allowed(crowd: Synthesised) -> None:
+    for role in crowd.of_type("AWS::IAM::Role").values():
+        assert _size(crowd, role_document(role)) <= INLINE_POLICIES_LIMIT
+    for policy in crowd.of_type("AWS::IAM::ManagedPolicy").values():
+        assert _size(crowd, policy["Properties"]["PolicyDocument"]) <= MANAGED_POLICY_LIMIT
+
+
+def test_no_role_of_the_longest_service_has_its_name_cut(dev: Synthesised) -> None:
+    """CloudFormation: <stack>-<logical id>-<12 or 13 random characters>."""
+    for logical_id in dev.of_type("AWS::IAM::Role"):
+        assert LONGEST_SERVICE + 1 + len(logical_id) + 1 + 13 <= ROLE_NAME_LIMIT, logical_id
+
+
+def _physical_arn(service: Synthesised, logical_id: str, action: str, *, stage: str = "dev") -> str:
+    """The ARN under which a service stack's resource will be deleted."""
+    resource = service.resources[logical_id]
+    stack, where = f"tasks-{stage}", "ap-southeast-1:123456789012"
+    properties = {
+        key: value.replace("tasks-dev", stack).replace("/tasks/dev/", f"/tasks/{stage}/")
+        for key, value in resource.get("Properties", {}).items()
+        if isinstance(value, str)
+    }
+    random = f"{stack}-{logical_id}-1ABCDEFGHIJKL"
+    kind = resource["Type"]
+    if kind.startswith("AWS::ApiGateway::"):
+        path = "/account" if kind.endswith("::Account") else "/restapis/a1b2c3d4e5/some/thing"
+        return f"arn:aws:apigateway:ap-southeast-1::{path}"
+    if kind == "AWS::Logs::MetricFilter":
+        return f"arn:aws:logs:{where}:log-group:/tasks/{stage}/audit"
+    if action in ("logs:DescribeLogGroups", "cloudwatch:DescribeAlarms"):
+        service_name = action.split(":")[0]
+        return f"arn:aws:{service_name}:{where}:{'log-group::log-stream:' if service_name == 'logs' else 'alarm:*'}"
+    if kind == "AWS::Logs::LogGroup":
+        name = properties.get("LogGroupName", f"API-Gateway-Execution-Logs_a1b2c3d4e5/{stage}")
+        return f"arn:aws:logs:{where}:log-group:{name}:log-stream:"
+    function = next(
+        (f["Properties"]["FunctionName"] for f in service.of_type("AWS::Lambda::Function").values()), ""
+    ).replace("tasks-dev", stack)
+    return {
+        "AWS::CloudWatch::Alarm": lambda: f"arn:aws:cloudwatch:{where}:alarm:{properties['AlarmName']}",
+        "AWS::DynamoDB::Table": lambda: f"arn:aws:dynamodb:{where}:table/{random}",
+        "AWS::IAM::Role": lambda: f"arn:aws:iam::123456789012:role/{random}",
+        "AWS::Lambda::EventSourceMapping": lambda: f"arn:aws:lambda:{where}:event-source-mapping:1234-abcd",
+        "AWS::Lambda::Function": lambda: f"arn:aws:lambda:{where}:function:{properties['FunctionName']}",
+        "AWS::Lambda::Permission": lambda: f"arn:aws:lambda:{where}:function:{function}",
+        "AWS::S3::Bucket": lambda: f"arn:aws:s3:::{random.lower()}",
+        "AWS::S3::BucketPolicy": lambda: f"arn:aws:s3:::{_bucket_name(service, stack)}",
+    }[kind]()
+
+
+def _bucket_name(service: Synthesised, stack: str) -> str:
+    return f"{stack}-{_only_id(service, 'AWS::S3::Bucket')}-1abcdefghijkl".lower()
+
+
+def _named(service: Synthesised, what: str) -> str:
+    """Logical ids by what scope.py says of them; each pattern finds exactly one."""
+    kind, prefix = {
+        "table": ("AWS::DynamoDB::Table", scope.TABLE),
+        "bucket": ("AWS::S3::Bucket", scope.BUCKET),
+        "account role": ("AWS::IAM::Role", scope.API_ACCOUNT_ROLE),
+        "task function": ("AWS::Lambda::Function", "TaskApi"),
+    }[what]
+    (name,) = [name for name in service.of_type(kind) if name.startswith(prefix)]
+    return name
+
+
+def _integrations(definition: dict) -> set[str]:
+    """The resources of all Task states, in Parallel and Map states too."""
+    found = set()
+    for state in definition["States"].values():
+        if state["Type"] == "Task":
+            found.add(state["Resource"])
+        inner = [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]
+        for branch in inner:
+            found |= _integrations(branch)
+    return found
+
+
+def _allowed(granted: set[Permission], action: str, resource: str) -> bool:
+    return any(permission.action == action and covers(permission.resource, resource) for permission in granted)
+
+
+def _executor(synthesised: Synthesised) -> set[Permission]:
+    return permissions(synthesised, role_document(_role(synthesised, "executor")))
+
+
+def _step(synthesised: Synthesised) -> set[Permission]:
+    function = synthesised.only("AWS::Lambda::Function")["Properties"]
+    return permissions(synthesised, role_document(synthesised.resources[function["Role"]["Fn::GetAtt"][0]]))
+
+
+def _role_id(synthesised: Synthesised, end: str) -> str:
+    name = f"{synthesised.stack.stack_name}-{end}"
+    (found,) = [
+        logical_id
+        for logical_id, role in synthesised.of_type("AWS::IAM::Role").items()
+        if role["Properties"].get("RoleName") == name
+    ]
+    return found
+
+
+def _role(synthesised: Synthesised, end: str) -> dict:
+    return synthesised.resources[_role_id(synthesised, end)]
+
+
+def _managed(synthesised: Synthesised, end: str) -> dict:
+    name = f"{synthesised.stack.stack_name}-{end}"
+    return synthesised.only("AWS::IAM::ManagedPolicy", ManagedPolicyName=name)["Properties"]["PolicyDocument"]
+
+
+def _documents(synthesised: Synthesised) -> list[dict]:
+    roles = [role_document(role) for role in synthesised.of_type("AWS::IAM::Role").values()]
+    policies = synthesised.of_type("AWS::IAM::ManagedPolicy").values()
+    return roles + [policy["Properties"]["PolicyDocument"] for policy in policies]
+
+
+def _has_arn(synthesised: Synthesised, logical_id: str) -> bool:
+    properties = synthesised.resources[logical_id]["Properties"]
+    return any(name in properties for name in ("TableName", "RoleName", "FunctionName", "LogGroupName"))
+
+
+def _only_id(synthesised: Synthesised, resource_type: str) -> str:
+    (name,) = synthesised.of_type(resource_type)
+    return name
+
+
+def _size(synthesised: Synthesised, document: dict) -> int:
+    statements = [
+        {key: rendered(synthesised, value) for key, value in statement.items()} for statement in document["Statement"]
+    ]
+    assert all(listed(statement["Resource"]) for statement in statements)
+    return len(json.dumps({**document, "Statement": statements}, separators=(",", ":")))

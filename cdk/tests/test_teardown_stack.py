@@ -1,0 +1,183 @@
+"""The teardown stack's resources, and that it depends on nothing that may be gone when it is needed."""
+
+import json
+
+import pytest
+from conftest import Synthesised
+
+from teardown.expiry import expiry_input
+
+
+def test_cloudformation_gets_no_role_to_remember(each_teardown: Synthesised) -> None:
+    """A stored execution role is what makes a stack undeletable once the role is gone."""
+    assembly = each_teardown.app.synth()
+    manifest = assembly.get_stack_by_name(each_teardown.stack.stack_name).manifest.properties
+    assert manifest.cloud_formation_execution_role_arn is None
+    assert manifest.assume_role_arn is None
+    assert manifest.lookup_role is None
+    assert "Rules" not in each_teardown.template.to_json()
+    assert "Parameters" not in each_teardown.template.to_json()
+
+
+def test_it_needs_no_custom_resource_and_no_other_stack(each_teardown: Synthesised) -> None:
+    text = json.dumps(each_teardown.template.to_json())
+    assert "Custom::" not in text
+    assert "Fn::ImportValue" not in text
+    assert "Fn::GetStackOutput" not in text
+
+
+def test_the_machine_is_standard_logged_without_data_and_traced(each_teardown: Synthesised) -> None:
+    machine = each_teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
+    assert machine["StateMachineName"] == each_teardown.stack.stack_name
+    assert machine["StateMachineType"] == "STANDARD"
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+    logging = machine["LoggingConfiguration"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
+    group = logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]
+    name = each_teardown.resources[group]["Properties"]["LogGroupName"]
+    assert name == f"/aws/vendedlogs/states/{each_teardown.stack.stack_name}"
+
+
+def test_the_definition_is_the_file_with_every_placeholder_filled(teardown: Synthesised) -> None:
+    machine = teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
+    function = _only_id(teardown, "AWS::Lambda::Function")
+    assert machine["DefinitionSubstitutions"] == {"StepFunctionArn": {"Fn::GetAtt": [function, "Arn"]}}
+    assert "DefinitionS3Location" not in machine
+    states = json.loads(machine["DefinitionString"])["States"]
+    invoked = [
+        state["Arguments"]["FunctionName"]
+        for state in states.values()
+        if state.get("Resource", "").startswith("arn:aws:states:::lambda:invoke")
+    ]
+    assert set(invoked) == {"${StepFunctionArn}"}
+
+
+def test_the_step_function_knows_what_the_interfaces_say(teardown: Synthesised, expiring: Synthesised) -> None:
+    for synthesised, services, architecture, seconds in (
+        (teardown, "tasks-dev", "arm64", ("600", "7200")),
+        (expiring, "tasks-blue", "x86_64", ("30", "90")),
+    ):
+        name = synthesised.stack.stack_name
+        function = synthesised.only("AWS::Lambda::Function", FunctionName=f"{name}-step")["Properties"]
+        assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "bootstrap")
+        assert function["Architectures"] == [architecture]
+        assert (function["Timeout"], function["MemorySize"]) == (60, 256)
+        environment = function["Environment"]["Variables"]
+        assert synthesised.resources[environment.pop("EVIDENCE_TABLE")["Ref"]]["Type"] == "AWS::DynamoDB::Table"
+        reports = synthesised.resources[environment.pop("REPORT_LOG_GROUP")["Ref"]]["Properties"]
+        assert reports["LogGroupName"] == f"/{name}/report"
+        executor = synthesised.resources[environment.pop("EXECUTOR_ROLE_ARN")["Fn::GetAtt"][0]]["Properties"]
+        assert executor["RoleName"] == f"{name}-executor"
+        assert environment == {
+            "RUST_LOG": "info",
+            "SERVICES": services,
+            "TEARDOWN_STACK": name,
+            "DRAIN_SECONDS": seconds[0],
+            "WATCH_SECONDS": seconds[1],
+        }
+
+
+def test_the_evidence_goes_with_the_stack_and_the_reports_stay(each_teardown: Synthesised) -> None:
+    name = each_teardown.stack.stack_name
+    table = each_teardown.only("AWS::DynamoDB::Table", TableName=f"{name}-evidence")
+    assert table["DeletionPolicy"] == "Delete"
+    assert table["Properties"].get("DeletionProtectionEnabled", False) is False
+    assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["Properties"]["KeySchema"] == [
+        {"AttributeName": "PK", "KeyType": "HASH"},
+        {"AttributeName": "SK", "KeyType": "RANGE"},
+    ]
+    groups = {
+        group["Properties"]["LogGroupName"]: (group["DeletionPolicy"], group["Properties"]["RetentionInDays"])
+        for group in each_teardown.of_type("AWS::Logs::LogGroup").values()
+    }
+    assert groups == {
+        f"/{name}/report": ("Retain", 365),
+        f"/{name}/function": ("Delete", 90),
+        f"/aws/vendedlogs/states/{name}": ("Delete", 90),
+    }
+
+
+def test_only_the_reports_are_left_behind(each_teardown: Synthesised) -> None:
+    kept = [
+        resource["Type"]
+        for resource in each_teardown.resources.values()
+        if resource.get("DeletionPolicy", "Delete") != "Delete"
+    ]
+    assert kept == ["AWS::Logs::LogGroup"]
+
+
+def test_every_name_begins_with_the_stacks(each_teardown: Synthesised) -> None:
+    """Two teardown stacks live side by side."""
+    named = ("FunctionName", "LogGroupName", "TableName", "RoleName", "StateMachineName", "ManagedPolicyName", "Name")
+    name = each_teardown.stack.stack_name
+    names = [
+        value
+        for resource in each_teardown.resources.values()
+        for key, value in resource["Properties"].items()
+        if key in named
+    ]
+    assert len(names) >= 9
+    for value in names:
+        assert value.removeprefix("/aws/vendedlogs/states").removeprefix("/").startswith(name)
+
+
+def test_the_outputs_are_those_of_the_interfaces(teardown: Synthesised, expiring: Synthesised) -> None:
+    always = {
+        "StateMachineArn",
+        "StepFunction",
+        "EvidenceTable",
+        "ReportLogGroup",
+        "ExecutorRoleArn",
+        "StarterPolicyArn",
+        "OperatorPolicyArn",
+    }
+    assert set(teardown.template.to_json()["Outputs"]) == always
+    assert set(expiring.template.to_json()["Outputs"]) == always | {"ExpiryScheduleName"}
+
+
+def test_without_an_expiry_nothing_starts_by_itself(teardown: Synthesised) -> None:
+    assert teardown.of_type("AWS::Scheduler::Schedule") == {}
+    assert teardown.of_type("AWS::Events::Rule") == {}
+
+
+def test_an_expiry_starts_the_machine_once_after_the_time_asked_for(expiring: Synthesised) -> None:
+    schedule = expiring.only("AWS::Scheduler::Schedule")["Properties"]
+    assert schedule["Name"] == "shop-undo-expiry"
+    assert schedule["ScheduleExpression"] == "at(2030-02-03T12:00:00)"
+    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    machine = _only_id(expiring, "AWS::StepFunctions::StateMachine")
+    assert schedule["Target"]["Arn"] == {"Ref": machine}
+    role = expiring.resources[schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
+    (policy,) = role["Policies"]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {"Action": "states:StartExecution", "Effect": "Allow", "Resource": {"Ref": machine}}
+    ]
+
+
+def test_an_expiry_confirms_its_one_service_and_consents_to_nothing_more(expiring: Synthesised) -> None:
+    schedule = expiring.only("AWS::Scheduler::Schedule")["Properties"]
+    request = json.loads(schedule["Target"]["Input"])
+    assert request == expiry_input("tasks-blue")
+    assert (request["stack"], request["confirm"]) == ("tasks-blue", "tasks-blue")
+    for consent in ("deleteData", "emptyBuckets", "overrideTerminationProtection"):
+        assert request[consent] is False
+    for care in ("backup", "keepAuditLog"):
+        assert request[care] is True
+
+
+@pytest.mark.parametrize("principal", ["scheduler.amazonaws.com", "states.amazonaws.com"])
+def test_only_this_accounts_resources_may_use_the_roles(expiring: Synthesised, principal: str) -> None:
+    (trust,) = [
+        role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
+        for role in expiring.of_type("AWS::IAM::Role").values()
+        if role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"] == principal
+    ]
+    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert "aws:SourceArn" in trust["Condition"]["ArnEquals"]
+
+
+def _only_id(synthesised: Synthesised, resource_type: str) -> str:
+    (name,) = synthesised.of_type(resource_type)
+    return name
