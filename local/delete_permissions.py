@@ -156,16 +156,33 @@ def _decision(role_arn: str, action: str, arn: str) -> str:
         action=action,
         resource_arn=arn,
         region=get_region(),
-        service_context={"aws:calledvia": ["cloudformation.amazonaws.com"], **_tags(arn)},
+        service_context={"aws:calledvia": ["cloudformation.amazonaws.com"], **_keys(arn)},
     )
     limits = iam_evaluator._permissions_boundary(iam._roles, name, account)
     return iam_evaluator.evaluate(context, iam_evaluator._gather_role_policies(name, account), *limits).decision
 
 
-def _tags(arn: str) -> dict:
+def _keys(arn: str) -> dict:
+    """The condition keys that the services set about a resource; what is gone has none, as on AWS."""
+    from ministack.services import apigateway_v1, lambda_svc
     from ministack.services.tagging import resource_tags
 
-    return {f"aws:resourcetag/{name}".lower(): value for name, value in (resource_tags(arn) or {}).items()}
+    tagged, keys = arn.removesuffix(":log-stream:"), {}
+    if "/restapis/" in arn:
+        # "Child resources inherit the tags that are set on parent resources": "API Gateway resources that can be tagged".
+        api_id = arn.split("/restapis/")[1].split("/")[0]
+        tagged = f"{arn.split('/restapis/')[0]}/restapis/{api_id}"
+        api = apigateway_v1._rest_apis.get(api_id)
+        if api is not None:
+            keys["apigateway:resource/apiname"] = api["name"]
+    if ":event-source-mapping:" in arn:
+        mapping = lambda_svc._esms.get(arn.rsplit(":", 1)[1])
+        if mapping is not None:
+            keys["lambda:functionarn"] = mapping["FunctionArn"]
+    for found in {tagged, arn}:
+        for name, value in (resource_tags(found) or {}).items():
+            keys[f"aws:resourcetag/{name}".lower()] = value
+    return keys
 
 
 def _denied(role_arn: str, action: str, arn: str, explicit: bool):

@@ -208,6 +208,26 @@ def test_the_executor_needs_its_rights(aws):
     assert stack.delete() == "DELETE_COMPLETE"
 
 
+def test_conditions_on_tags_and_on_what_a_resource_belongs_to(aws):
+    api = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "ours"}}
+    below = {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": {"RestApiId": {"Ref": "Api"}, "ResponseType": "DEFAULT_4XX"}}
+    stack = Stack(aws, {"Table": TABLE, "Api": api, "Below": below})
+
+    def conditioned(stack_name: str, api_name: str) -> str:
+        of_stack = {"StringEqualsIfExists": {"aws:ResourceTag/aws:cloudformation:stack-name": stack_name}}
+        of_api = {"StringEquals": {"apigateway:Resource/ApiName": api_name}}
+        return role(
+            aws,
+            "cloudformation.amazonaws.com",
+            {**allow("dynamodb:*", "*"), "Condition": of_stack},
+            {**allow("apigateway:*", "*"), "Condition": of_api},
+        )
+
+    assert stack.delete(RoleARN=conditioned("another", "theirs")) == "DELETE_FAILED"
+    assert stack.resources() == {"Table": "DELETE_FAILED", "Api": "CREATE_COMPLETE", "Below": "DELETE_FAILED"}
+    assert stack.delete(RoleARN=conditioned(stack.name, "ours")) == "DELETE_COMPLETE"
+
+
 def test_a_role_lost_in_the_middle(aws, rules):
     executor = role(aws)
     stack = Stack(aws, {"Base": TOPIC["Topic"], "Top": {**TOPIC["Topic"], "DependsOn": "Base"}})
