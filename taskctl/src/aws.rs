@@ -1,0 +1,155 @@
+//! The AWS clients: for the local AWS with its test credentials, else as the operator is signed in.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_sfn::config::SharedHttpClient;
+use aws_smithy_http_client::{Builder, tls};
+
+use crate::{
+    cli::TargetArgs,
+    failure::Failure,
+    outputs::{self, Outputs, Shell},
+};
+
+/// The account that commands work in.
+#[derive(Debug)]
+pub struct Aws {
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub scheduler: aws_sdk_scheduler::Client,
+    pub sfn: aws_sdk_sfn::Client,
+    /// As people say it: "the local AWS at …" or "AWS, region …, profile …".
+    pub place: String,
+    /// What a deployment said, if it was asked.
+    pub outputs: Outputs,
+}
+
+impl Aws {
+    pub async fn connect(args: &TargetArgs) -> Result<Self, Failure> {
+        let shell = Shell::read();
+        let found = outputs::find(args, &shell)?;
+        let outputs = found.as_ref().map(|(_, outputs)| outputs.clone()).unwrap_or_default();
+        let endpoint = args.endpoint_url.clone().or(outputs.endpoint_url.clone());
+        let region = args.region.clone().or(outputs.region.clone());
+        let local = endpoint.as_deref().filter(|_| found.is_some()).filter(|url| is_loopback(url));
+        let config = match local {
+            Some(_) if args.profile.is_some() => {
+                return Err(Failure::usage("--profile is for AWS, but the outputs file names the local AWS")
+                    .next("leave one of the two out"));
+            }
+            Some(url) => local_config(url, region.as_deref().unwrap_or("us-east-1")),
+            None => operators_config(args, endpoint.as_deref(), region).await,
+        };
+        let Some(region) = config.region() else {
+            return Err(Failure::usage("no AWS region is set")
+                .next("--region REGION, AWS_REGION, or one in the profile"));
+        };
+        let place = place(local, &config, region, args.profile.as_deref().or(shell.profile.as_deref()));
+        Ok(Self {
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            scheduler: aws_sdk_scheduler::Client::new(&config),
+            sfn: aws_sdk_sfn::Client::new(&config),
+            place,
+            outputs,
+        })
+    }
+}
+
+fn place(local: Option<&str>, config: &SdkConfig, region: &Region, profile: Option<&str>) -> String {
+    match (local, config.endpoint_url()) {
+        (Some(url), _) => format!("the local AWS at {url}"),
+        (None, Some(url)) => format!("{url}, region {region}"),
+        (None, None) => format!(
+            "AWS, region {region}{}",
+            profile.map(|name| format!(", profile {name}")).unwrap_or_default()
+        ),
+    }
+}
+
+/// The local AWS takes any credentials; an operator's real ones have no business there.
+fn local_config(endpoint: &str, region: &str) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "LocalAws");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(region.to_owned()))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .http_client(http_client())
+        .build()
+}
+
+/// Environment, profiles, SSO, roles, credential processes, in AWS's usual order; also `AWS_ENDPOINT_URL`.
+async fn operators_config(args: &TargetArgs, endpoint: Option<&str>, region: Option<String>) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .http_client(http_client());
+    if let Some(profile) = &args.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region));
+    }
+    if let Some(url) = endpoint {
+        loader = loader.endpoint_url(url);
+    }
+    loader.load().await
+}
+
+/// Six tries over some seconds: a throttled account calms down, and every call here may be repeated.
+fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(6)
+        .with_initial_backoff(Duration::from_millis(200))
+        .with_max_backoff(Duration::from_secs(5))
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(20))
+        .operation_timeout(Duration::from_mins(1))
+        .build()
+}
+
+/// `ring` for TLS, as in the functions: one TLS stack in the workspace.
+fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}
+
+/// Whether an address is this machine's own.
+fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(six) => six.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_this_machine_gets_test_credentials() {
+        for url in ["http://127.0.0.1:4566", "http://localhost/", "http://[::1]:4566/x", "http://127.0.0.1"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "https://states.eu-west-1.amazonaws.com",
+            "http://127.0.0.1.example.com",
+            "http://user@127.0.0.1",
+            "http://10.0.0.1:4566",
+            "",
+        ] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
+}

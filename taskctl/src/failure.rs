@@ -1,0 +1,98 @@
+//! How a command ends: its exit code, and for people what happened and what to do next.
+
+use std::process::ExitCode;
+
+/// The exit codes scripts may rely on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exit {
+    /// Planned, deleted, or nothing to do.
+    Success = 0,
+    /// The command line, or the choice of an account, is not clear.
+    Usage = 2,
+    /// Not done, and nothing was changed (or it was changed back).
+    Refused = 3,
+    Failed = 4,
+    /// Not shown to be gone, which is never taken for gone.
+    Unproven = 5,
+    /// Ctrl-C, as shells say it.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command stopped.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    pub what: String,
+    /// Commands, or short advice.
+    pub next: Vec<String>,
+}
+
+impl Failure {
+    fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), next: Vec::new() }
+    }
+
+    pub fn usage(what: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, what)
+    }
+
+    pub fn refused(what: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, what)
+    }
+
+    pub fn failed(what: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, what)
+    }
+
+    pub fn unproven(what: impl Into<String>) -> Self {
+        Self::new(Exit::Unproven, what)
+    }
+
+    pub fn interrupted(what: impl Into<String>) -> Self {
+        Self::new(Exit::Interrupted, what)
+    }
+
+    /// Adds a next step.
+    #[must_use]
+    pub fn next(mut self, command: impl Into<String>) -> Self {
+        self.next.push(command.into());
+        self
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let title = match self.exit {
+            Exit::Success => "",
+            Exit::Interrupted => "stopped: ",
+            Exit::Refused => "refused: ",
+            Exit::Unproven => "unproven: ",
+            Exit::Usage | Exit::Failed => "error: ",
+        };
+        write!(out, "{title}{}", self.what)?;
+        self.next.iter().try_for_each(|next| write!(out, "\n  next: {next}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exit, Failure};
+
+    #[test]
+    fn the_exit_codes_are_those_promised() {
+        let codes = [Exit::Success, Exit::Usage, Exit::Refused, Exit::Failed, Exit::Unproven];
+        assert_eq!(codes.map(|exit| exit as u8), [0, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_failure_says_what_happened_and_what_is_next() {
+        let failure = Failure::refused("an execution runs").next("taskctl teardown watch");
+        assert_eq!(failure.to_string(), "refused: an execution runs\n  next: taskctl teardown watch");
+    }
+}

@@ -1,0 +1,231 @@
+//! `finish`: deletes the teardown stack itself, as the operator, and proves it gone.
+
+use std::time::Duration;
+
+use aws_sdk_cloudformation::types::{Stack, StackStatus};
+use aws_sdk_sfn::types::ExecutionStatus;
+use tokio::time::sleep;
+
+use crate::{
+    answer,
+    aws::Aws,
+    aws_error::AwsError,
+    cli::{FinishArgs, TargetArgs},
+    clock,
+    deployment::{self, Deployment},
+    failure::{Exit, Failure},
+    hint,
+    note::Note,
+    render::one_line,
+    request::execution_short,
+    screen::{self, Paint, Progress},
+    stack_events::Feed,
+};
+
+/// Longer than the deletion of such a small stack ever took.
+const LONGEST: clock::Millis = 30 * 60_000;
+const LOOK: Duration = Duration::from_secs(2);
+const SKEW: clock::Millis = 2_000;
+
+pub async fn finish(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result<Exit, Failure> {
+    let name = deployment::teardown_stack(aws, target);
+    let Some(stack) = deployment::describe(aws, &name).await? else {
+        screen::out(&format!("nothing to do: there is no stack {name} at {}", aws.place));
+        return Ok(Exit::Success);
+    };
+    let outputs = deployment::outputs_of(&stack);
+    let group = outputs.get("ReportLogGroup").cloned().unwrap_or_else(|| deployment::report_group(&name));
+    if let Some(state_machine) = outputs.get("StateMachineArn") {
+        let services = deployment::services(aws, &stack, &outputs).await;
+        let services = if args.although_still_needed { services.unwrap_or_default() } else { services? };
+        let deployment = Deployment {
+            teardown_stack: name.clone(),
+            state_machine: state_machine.clone(),
+            report_group: group.clone(),
+            services,
+        };
+        still_needed(aws, &deployment, args.although_still_needed).await?;
+    } else if !was_teardown(&stack) {
+        return Err(Failure::refused(format!(
+            "the stack {name} has no output StateMachineArn: it is not a teardown stack"
+        ))
+        .next("name the right one: --teardown-stack NAME"));
+    }
+    let id = stack.stack_id().unwrap_or(&name).to_owned();
+    delete(aws, &name, &id).await?;
+    screen::out(&format!("{name}: deleted, and proven gone by its id {id}"));
+    kept(aws, &group);
+    Ok(Exit::Success)
+}
+
+/// A stack whose creation or deletion failed half-way has no outputs any more.
+fn was_teardown(stack: &Stack) -> bool {
+    let status = stack.stack_status().map(StackStatus::as_str).unwrap_or_default();
+    [
+        "DELETE_FAILED",
+        "DELETE_IN_PROGRESS",
+        "ROLLBACK_COMPLETE",
+        "ROLLBACK_FAILED",
+        "CREATE_FAILED",
+        "REVIEW_IN_PROGRESS",
+    ]
+    .contains(&status)
+        && stack.description().is_none_or(|text| text.to_ascii_lowercase().contains("teardown"))
+}
+
+/// Whoever deletes the workflow while something needs it makes the very stuck stack it is for.
+async fn still_needed(aws: &Aws, deployment: &Deployment, although: bool) -> Result<(), Failure> {
+    let name = &deployment.teardown_stack;
+    let mut there = Vec::new();
+    for service in &deployment.services {
+        if deployment::describe(aws, service).await?.is_some() {
+            there.push(service.as_str());
+        }
+    }
+    if !there.is_empty() && !although {
+        let failure = format!("{name} is still needed: it serves {}, which is there", there.join(", "));
+        return Err(Failure::refused(failure)
+            .next(hint::command(&format!("teardown start {}", there.first().unwrap_or(&""))))
+            .next(hint::command(
+                "teardown finish --although-still-needed, to leave that stack to its owner",
+            )));
+    }
+    for running in deployment::executions(aws, deployment, Some(ExecutionStatus::Running)).await? {
+        let execution = running.execution_arn();
+        let short = execution_short(execution);
+        if !although {
+            return Err(Failure::refused(format!("{name} is at work: the execution {short} runs"))
+                .next(hint::command(&format!("teardown watch {short}")))
+                .next(hint::command(&format!("teardown stop {short}"))));
+        }
+        // A machine with a running execution would stay in DELETING until that ends.
+        answer::stop_one(aws, execution).await.map_err(|error| error.stop("stopping the execution"))?;
+        screen::err(&format!("stopped the execution {short}; it does not undo itself"));
+    }
+    Ok(())
+}
+
+/// Without a role: as the caller. By id: a new stack of the same name is not touched.
+async fn delete(aws: &Aws, name: &str, id: &str) -> Result<(), Failure> {
+    let since = clock::now();
+    screen::err(&format!("deleting {name} at {}", aws.place));
+    let delete = aws
+        .cloudformation
+        .delete_stack()
+        .stack_name(id)
+        .client_request_token(format!("taskctl-finish-{since}"));
+    if let Err(error) = delete.send().await.map_err(AwsError::from) {
+        return Err(not_deleted(name, &error));
+    }
+    let (mut feed, mut progress) = (Feed::default(), Progress::new());
+    let mut reasons = Vec::new();
+    loop {
+        // The events are for people: that they cannot be read stops nothing.
+        for note in feed.poll(aws, id, since - SKEW, None).await.unwrap_or_default() {
+            progress.clear();
+            screen::err(&note.line(Paint::stderr()).unwrap_or_default());
+            reasons.extend(failed(&note));
+        }
+        let stack = deployment::describe(aws, id).await?;
+        let status = stack.as_ref().and_then(Stack::stack_status).map(|status| status.as_str().to_owned());
+        match status.as_deref() {
+            Some("DELETE_COMPLETE") => return Ok(()),
+            Some("DELETE_IN_PROGRESS") => {}
+            // By id, CloudFormation knows a deleted stack for 90 days: "not there" is no proof unless the name is free too.
+            None => {
+                return match deployment::describe(aws, name).await? {
+                    None => Ok(()),
+                    Some(_) => Err(unproven(name)),
+                };
+            }
+            Some(status) => {
+                let own = stack.and_then(|stack| stack.stack_status_reason).map(|reason| one_line(&reason));
+                return Err(left(name, status, &reasons, own));
+            }
+        }
+        let lasted = clock::now() - since;
+        if lasted > LONGEST {
+            return Err(unproven(name));
+        }
+        progress.show(&format!("{name}: {} so far: {}", clock::duration(lasted), feed.progress(None)));
+        sleep(LOOK).await;
+    }
+}
+
+fn failed(note: &Note) -> Option<String> {
+    match note {
+        Note::Resource { logical_id, status, reason, .. } if status == "DELETE_FAILED" => {
+            Some(format!("{logical_id}: {}", one_line(reason)))
+        }
+        _ => None,
+    }
+}
+
+fn not_deleted(name: &str, error: &AwsError) -> Failure {
+    let failure = error.stop(&format!("deleting {name}"));
+    if error.message.contains("TerminationProtection") || error.message.contains("termination protection") {
+        return failure
+            .next(format!("aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {name}"))
+            .next(hint::command("teardown finish"));
+    }
+    if error.message.contains("is invalid or cannot be assumed") {
+        return failure.next("it was deployed with an execution role, which it must not be: deploy it once more as docs/teardown.md says");
+    }
+    failure.next(hint::command("teardown finish"))
+}
+
+fn left(name: &str, status: &str, reasons: &[String], own: Option<String>) -> Failure {
+    let why = if reasons.is_empty() { own.unwrap_or_default() } else { reasons.join("; ") };
+    let next = if why.contains("attached") {
+        "detach the starter policy from users, groups and roles, then finish again"
+    } else {
+        "remove what the reason names, then finish again"
+    };
+    Failure::failed(format!("{name} is {status}: {why}")).next(next).next(hint::command("teardown finish"))
+}
+
+fn unproven(name: &str) -> Failure {
+    Failure::unproven(format!("{name} is not shown to be gone")).next(hint::command("teardown finish"))
+}
+
+fn kept(aws: &Aws, group: &str) {
+    screen::out("Kept on purpose:");
+    screen::out(&format!("  the log group {group}, with the reports, for as long as its retention says"));
+    screen::out(&format!(
+        "  at {}; to delete it too: aws logs delete-log-group --log-group-name {group}",
+        aws.place
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{left, not_deleted};
+    use crate::{
+        aws_error::{AwsError, Kind},
+        failure::Exit,
+    };
+
+    #[test]
+    fn a_stack_that_is_left_names_its_reasons_and_the_way_on() {
+        let reasons = ["StarterPolicy: Cannot delete a policy attached to entities.".to_owned()];
+        let failure = left("tasks-teardown", "DELETE_FAILED", &reasons, None);
+        assert_eq!(failure.exit, Exit::Failed);
+        assert!(failure.what.contains("DELETE_FAILED: StarterPolicy: Cannot delete"), "{failure}");
+        assert!(failure.next[0].starts_with("detach the starter policy"), "{failure}");
+        let other = left("tasks-teardown", "DELETE_FAILED", &[], Some("no".into()));
+        assert!(other.what.ends_with("DELETE_FAILED: no"), "{other}");
+    }
+
+    #[test]
+    fn a_refused_deletion_says_how_to_go_on() {
+        let refused = |message: &str| {
+            let error =
+                AwsError { kind: Kind::Answered, code: "ValidationError".into(), message: message.into() };
+            not_deleted("tasks-teardown", &error)
+        };
+        let protected = refused("Stack [x] cannot be deleted while TerminationProtection is enabled");
+        assert!(protected.next[0].contains("--no-enable-termination-protection"), "{protected}");
+        let role = refused("Role arn:aws:iam::1:role/cdk is invalid or cannot be assumed");
+        assert!(role.next[0].contains("deployed with an execution role"), "{role}");
+    }
+}

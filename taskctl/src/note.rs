@@ -1,0 +1,222 @@
+//! What the one who watches is told, as a line for people or a JSON object.
+
+use serde::{Serialize, Serializer};
+
+use crate::{
+    clock::{self, Millis},
+    hint,
+    render::one_line,
+    screen::{Colour, Paint},
+};
+
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Note {
+    Started {
+        #[serde(serialize_with = "date_time")]
+        at: Millis,
+        stack: String,
+    },
+    Entered {
+        #[serde(serialize_with = "date_time")]
+        at: Millis,
+        state: String,
+    },
+    Left {
+        #[serde(serialize_with = "date_time")]
+        at: Millis,
+        state: String,
+        millis: Millis,
+        /// How often the work of a loop was done.
+        times: u32,
+    },
+    /// A person has to answer.
+    Approval {
+        #[serde(serialize_with = "date_time")]
+        at: Millis,
+        execution: String,
+    },
+    /// A task went wrong: it is tried again, or the workflow takes its way out.
+    Trouble {
+        #[serde(serialize_with = "date_time")]
+        at: Millis,
+        state: String,
+        error: String,
+        reason: String,
+        attempt: u32,
+    },
+    /// What `CloudFormation` says about one resource.
+    Resource {
+        #[serde(serialize_with = "date_time")]
+        at: Millis,
+        logical_id: String,
+        r#type: String,
+        status: String,
+        reason: String,
+    },
+    /// Something lasts.
+    Progress {
+        #[serde(serialize_with = "date_time")]
+        at: Millis,
+        state: String,
+        millis: Millis,
+        text: String,
+    },
+    Ended {
+        #[serde(serialize_with = "date_time")]
+        at: Millis,
+        status: String,
+        error: String,
+        millis: Millis,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn date_time<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&clock::date_time(*at))
+}
+
+impl Note {
+    pub fn at(&self) -> Millis {
+        match self {
+            Self::Started { at, .. }
+            | Self::Entered { at, .. }
+            | Self::Left { at, .. }
+            | Self::Approval { at, .. }
+            | Self::Trouble { at, .. }
+            | Self::Resource { at, .. }
+            | Self::Progress { at, .. }
+            | Self::Ended { at, .. } => *at,
+        }
+    }
+
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// `None` for what only a program wants to know.
+    pub fn line(&self, paint: Paint) -> Option<String> {
+        let text = match self {
+            Self::Started { stack, .. } => format!("{stack}: the execution began"),
+            Self::Entered { .. } => return None,
+            Self::Left { state, millis, .. } => {
+                let name = paint.text(Colour::Green, &format!("{state:<14}"));
+                format!("{name}{}", clock::duration(*millis))
+            }
+            Self::Approval { execution, .. } => {
+                let wait = hint::command(&format!("teardown approve {execution}"));
+                paint.text(Colour::Yellow, &format!("Approve       waits for your answer: {wait}"))
+            }
+            Self::Trouble { state, error, reason, attempt, .. } => {
+                let attempt = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+                let trouble = format!("{state:<14}{error}{attempt}: {}", one_line(reason));
+                paint.text(Colour::Yellow, trouble.trim_end_matches([':', ' ']))
+            }
+            Self::Resource { logical_id, r#type, status, reason, .. } => {
+                resource_line(paint, logical_id, r#type, status, reason)?
+            }
+            Self::Progress { state, millis, text, .. } => {
+                let text = if text.is_empty() { String::new() } else { format!(": {text}") };
+                format!("{state:<14}{} so far{text}", clock::duration(*millis))
+            }
+            Self::Ended { status, error, millis, .. } => {
+                let colour = if status == "SUCCEEDED" { Colour::Green } else { Colour::Red };
+                let error = if error.is_empty() { String::new() } else { format!(" ({error})") };
+                format!(
+                    "{} after {}",
+                    paint.text(colour, &format!("{status}{error}")),
+                    clock::duration(*millis)
+                )
+            }
+        };
+        Some(format!("{}  {text}", paint.text(Colour::Dim, &clock::day_time(self.at()))))
+    }
+}
+
+/// A resource's beginning says nothing to people; its end, and every reason, do.
+fn resource_line(paint: Paint, logical_id: &str, kind: &str, status: &str, reason: &str) -> Option<String> {
+    if status.ends_with("_IN_PROGRESS") && reason.is_empty() {
+        return None;
+    }
+    let colour = if status.ends_with("_FAILED") { Colour::Red } else { Colour::Dim };
+    let reason = if reason.is_empty() { String::new() } else { format!("  {}", one_line(reason)) };
+    Some(format!("  {}  {kind}  {logical_id}{reason}", paint.text(colour, &format!("{status:<15}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Note;
+    use crate::screen::Paint;
+
+    const AT: i64 = 1_795_448_600_000;
+
+    fn line(note: &Note) -> Option<String> {
+        note.line(Paint::NONE)
+    }
+
+    fn resource(status: &str, reason: &str) -> Note {
+        let (logical_id, r#type) = ("FailureBucket".into(), "AWS::S3::Bucket".into());
+        Note::Resource { at: AT, logical_id, r#type, status: status.into(), reason: reason.into() }
+    }
+
+    #[test]
+    fn states_stand_with_their_time() {
+        let note = Note::Left { at: AT, state: "Resolve".into(), millis: 1_250, times: 1 };
+        assert_eq!(line(&note).expect("a line"), "15:43:20Z  Resolve       1.2 s");
+        assert_eq!(line(&Note::Entered { at: AT, state: "Resolve".into() }), None);
+    }
+
+    #[test]
+    fn trouble_is_told_with_its_reason_on_one_line() {
+        let trouble = |reason: &str, attempt| {
+            let note = Note::Trouble {
+                at: AT,
+                state: "Watch".into(),
+                error: "Transient".into(),
+                reason: reason.into(),
+                attempt,
+            };
+            line(&note).expect("a line")
+        };
+        assert_eq!(
+            trouble("Rate\n exceeded", 2),
+            "15:43:20Z  Watch         Transient (attempt 2): Rate exceeded"
+        );
+        assert_eq!(trouble("", 1), "15:43:20Z  Watch         Transient");
+    }
+
+    #[test]
+    fn a_resource_is_told_at_its_end_or_with_a_reason() {
+        assert_eq!(line(&resource("DELETE_IN_PROGRESS", "")), None);
+        let failed = line(&resource("DELETE_FAILED", "The bucket is not empty")).expect("a line");
+        assert_eq!(
+            failed,
+            "15:43:20Z    DELETE_FAILED    AWS::S3::Bucket  FailureBucket  The bucket is not empty"
+        );
+        assert!(
+            line(&resource("DELETE_COMPLETE", ""))
+                .expect("a line")
+                .ends_with("AWS::S3::Bucket  FailureBucket")
+        );
+    }
+
+    #[test]
+    fn an_end_names_its_error() {
+        let note = Note::Ended { at: AT, status: "FAILED".into(), error: "refused".into(), millis: 65_000 };
+        assert_eq!(line(&note).expect("a line"), "15:43:20Z  FAILED (refused) after 1 min 5 s");
+    }
+
+    #[test]
+    fn every_note_is_one_json_object_with_kind_and_time() {
+        let note = resource("DELETE_FAILED", "in\nuse");
+        assert!(!note.json().contains('\n'));
+        let read: serde_json::Value = serde_json::from_str(&note.json()).expect("json");
+        let expected = json!({
+            "kind": "resource", "at": "2026-11-23T15:43:20Z", "logicalId": "FailureBucket", "type": "AWS::S3::Bucket",
+            "status": "DELETE_FAILED", "reason": "in\nuse",
+        });
+        assert_eq!(read, expected);
+    }
+}

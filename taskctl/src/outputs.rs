@@ -1,0 +1,114 @@
+//! The file a deployment writes for scripts, and whether it says where to go.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::{cli::TargetArgs, failure::Failure};
+
+/// What `cargo xtask up` writes, from the root of the repository.
+pub const DEFAULT: &str = ".local/outputs.json";
+
+/// The keys of the file that matter here.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Outputs {
+    pub endpoint_url: Option<String>,
+    pub region: Option<String>,
+    pub service_stack: Option<String>,
+    pub teardown_stack: Option<String>,
+    pub state_machine_arn: Option<String>,
+    pub report_log_group: Option<String>,
+}
+
+/// What the shell's environment says about AWS.
+#[derive(Debug, Default)]
+pub struct Shell {
+    pub profile: Option<String>,
+    pub endpoint_url: Option<String>,
+}
+
+impl Shell {
+    pub fn read() -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self { profile: variable("AWS_PROFILE"), endpoint_url: variable("AWS_ENDPOINT_URL") }
+    }
+}
+
+/// The file that counts for this call, if any.
+pub fn find(args: &TargetArgs, shell: &Shell) -> Result<Option<(PathBuf, Outputs)>, Failure> {
+    if let Some(path) = args.outputs.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+        return read(path).map(|outputs| Some((path.to_owned(), outputs)));
+    }
+    let path = Path::new(DEFAULT);
+    // Somebody who names an account does not mean the local AWS that happens to be there.
+    let named = args.profile.is_some() || args.region.is_some() || args.endpoint_url.is_some();
+    if named || !path.is_file() {
+        return Ok(None);
+    }
+    let outputs = read(path)?;
+    match ambiguity(&outputs, shell) {
+        Some(variable) => {
+            Err(Failure::usage(format!("{DEFAULT} names the local AWS, but {variable} is set too"))
+                .next(format!("for the local AWS: --outputs {DEFAULT}"))
+                .next(
+                    "for an AWS account: --profile NAME (or --region REGION to keep the shell's credentials)",
+                ))
+        }
+        None => Ok(Some((path.to_owned(), outputs))),
+    }
+}
+
+/// The variable that points elsewhere than the file. To tear the wrong one down would be worse than to ask.
+fn ambiguity(outputs: &Outputs, shell: &Shell) -> Option<&'static str> {
+    let same = |url: &String| {
+        outputs.endpoint_url.as_deref().map(|url| url.trim_end_matches('/'))
+            == Some(url.trim_end_matches('/'))
+    };
+    match shell {
+        Shell { endpoint_url: Some(url), .. } if same(url) => None,
+        Shell { endpoint_url: Some(_), .. } => Some("AWS_ENDPOINT_URL"),
+        Shell { profile: Some(_), .. } => Some("AWS_PROFILE"),
+        Shell { .. } => None,
+    }
+}
+
+fn read(path: &Path) -> Result<Outputs, Failure> {
+    let shown = path.display();
+    let text = fs::read(path).map_err(|error| {
+        Failure::usage(format!("{shown} cannot be read: {error}"))
+            .next("cargo xtask up, or name another --outputs FILE")
+    })?;
+    serde_json::from_slice(&text).map_err(|error| {
+        Failure::usage(format!("{shown} is not what a deployment writes: {error}")).next("cargo xtask up")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outputs, Shell, ambiguity};
+
+    fn shell(profile: Option<&str>, endpoint_url: Option<&str>) -> Shell {
+        Shell { profile: profile.map(Into::into), endpoint_url: endpoint_url.map(Into::into) }
+    }
+
+    #[test]
+    fn a_shell_that_points_elsewhere_is_asked_back() {
+        let local = Outputs { endpoint_url: Some("http://127.0.0.1:4566".into()), ..Outputs::default() };
+        assert_eq!(ambiguity(&local, &shell(None, None)), None);
+        assert_eq!(ambiguity(&local, &shell(Some("prod"), None)), Some("AWS_PROFILE"));
+        assert_eq!(ambiguity(&local, &shell(None, Some("http://127.0.0.1:9"))), Some("AWS_ENDPOINT_URL"));
+        assert_eq!(ambiguity(&local, &shell(Some("prod"), Some("http://127.0.0.1:4566/"))), None);
+    }
+
+    #[test]
+    fn an_older_file_without_the_teardown_stack_is_read_too() {
+        let text = r#"{"apiUrl":"u","endpointUrl":"http://127.0.0.1:1","region":"us-east-1","serviceStack":"tasks-dev"}"#;
+        let outputs: Outputs = serde_json::from_str(text).expect("valid");
+        assert_eq!(outputs.service_stack.as_deref(), Some("tasks-dev"));
+        assert_eq!(outputs.state_machine_arn, None);
+    }
+}

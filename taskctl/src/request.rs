@@ -1,0 +1,162 @@
+//! What is asked of the state machine: the execution's input and its name.
+
+use serde::Serialize;
+
+use crate::{
+    cli::{Consents, StartArgs},
+    clock::{self, Millis},
+};
+
+/// The execution's input (docs/teardown.md). The workflow refuses fields it does not know.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a consent of its own")]
+pub struct Request {
+    pub stack: String,
+    /// The stack's name once more, for a real run.
+    pub confirm: Option<String>,
+    pub dry_run: bool,
+    pub approval: bool,
+    pub plan_hash: Option<String>,
+    pub delete_data: bool,
+    pub empty_buckets: bool,
+    pub override_termination_protection: bool,
+    pub keep_audit_log: bool,
+    pub backup: bool,
+}
+
+impl Request {
+    fn new(stack: &str, consents: Consents) -> Self {
+        Self {
+            stack: stack.to_owned(),
+            confirm: None,
+            dry_run: true,
+            approval: false,
+            plan_hash: None,
+            delete_data: consents.delete_data,
+            empty_buckets: consents.empty_buckets,
+            override_termination_protection: consents.override_termination_protection,
+            keep_audit_log: !consents.no_keep_audit_log,
+            backup: !consents.no_backup,
+        }
+    }
+
+    /// Ends with the plan.
+    pub fn plan(stack: &str, consents: Consents) -> Self {
+        Self::new(stack, consents)
+    }
+
+    /// Deletes. Made only after the operator has confirmed.
+    pub fn start(stack: &str, args: &StartArgs) -> Self {
+        Self {
+            confirm: Some(stack.to_owned()),
+            dry_run: false,
+            approval: args.approval,
+            plan_hash: args.plan_hash.clone(),
+            ..Self::new(stack, args.consents)
+        }
+    }
+
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The flags that give these consents again, for the next command.
+pub fn flags(consents: Consents) -> String {
+    let all = [
+        (consents.delete_data, " --delete-data"),
+        (consents.empty_buckets, " --empty-buckets"),
+        (consents.override_termination_protection, " --override-termination-protection"),
+        (consents.no_keep_audit_log, " --no-keep-audit-log"),
+        (consents.no_backup, " --no-backup"),
+    ];
+    all.iter().filter(|(given, _)| *given).map(|(_, flag)| *flag).collect()
+}
+
+/// A name chosen here makes `StartExecution` repeatable: the same name and input start nothing a second time.
+pub fn execution_name(now: Millis, random: [u8; 4]) -> String {
+    format!("taskctl-{}-{:08x}", clock::compact(now), u32::from_be_bytes(random))
+}
+
+/// `arn:…:stateMachine:NAME` and an execution's name → `arn:…:execution:NAME:EXECUTION`.
+pub fn execution_arn(machine: &str, name: &str) -> Option<String> {
+    let (before, machine) = machine.split_once(":stateMachine:")?;
+    Some(format!("{before}:execution:{machine}:{name}"))
+}
+
+/// The last part of an execution's ARN.
+pub fn execution_short(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+/// The account in an ARN.
+pub fn account(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|account| !account.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::{Request, account, execution_arn, execution_name, execution_short, flags};
+    use crate::cli::{Cli, Command, Consents, StartArgs, TeardownCommand};
+
+    const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:tasks-teardown";
+
+    fn start(words: &[&str]) -> StartArgs {
+        let cli = Cli::try_parse_from(["taskctl", "teardown", "start"].iter().chain(words)).expect("valid");
+        match cli.command {
+            Command::Teardown(TeardownCommand::Start(args)) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_plan_never_confirms() {
+        let request: serde_json::Value =
+            serde_json::from_str(&Request::plan("tasks-dev", Consents::default()).json()).expect("json");
+        let expected = json!({
+            "stack": "tasks-dev", "confirm": null, "dryRun": true, "approval": false, "planHash": null, "deleteData": false,
+            "emptyBuckets": false, "overrideTerminationProtection": false, "keepAuditLog": true, "backup": true,
+        });
+        assert_eq!(request, expected);
+    }
+
+    #[test]
+    fn a_start_says_what_its_flags_say() {
+        let args = start(&[
+            "--approval",
+            "--plan-hash",
+            "h",
+            "--delete-data",
+            "--empty-buckets",
+            "--override-termination-protection",
+            "--no-keep-audit-log",
+            "--no-backup",
+        ]);
+        let request: serde_json::Value =
+            serde_json::from_str(&Request::start("tasks-dev", &args).json()).expect("json");
+        let expected = json!({
+            "stack": "tasks-dev", "confirm": "tasks-dev", "dryRun": false, "approval": true, "planHash": "h", "deleteData": true,
+            "emptyBuckets": true, "overrideTerminationProtection": true, "keepAuditLog": false, "backup": false,
+        });
+        assert_eq!(request, expected);
+        let all = " --delete-data --empty-buckets --override-termination-protection --no-keep-audit-log --no-backup";
+        assert_eq!(flags(args.consents), all);
+        assert_eq!(flags(Consents::default()), "");
+    }
+
+    #[test]
+    fn names_and_arns_belong_together() {
+        let name = execution_name(1_795_448_600_123, [0, 1, 0xab, 0xff]);
+        assert_eq!(name, "taskctl-20261123T154320Z-0001abff");
+        let arn = execution_arn(MACHINE, &name).expect("an ARN");
+        assert_eq!(arn, format!("arn:aws:states:eu-west-1:123456789012:execution:tasks-teardown:{name}"));
+        assert_eq!(execution_short(&arn), name);
+        assert_eq!(account(&arn), Some("123456789012"));
+        assert_eq!(execution_arn("nonsense", "x"), None);
+        assert_eq!(account("nonsense"), None);
+    }
+}

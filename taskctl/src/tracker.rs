@@ -1,0 +1,290 @@
+//! From single events to what a person follows: one step after the other, a loop with its wait as one.
+
+use serde_json::Value;
+
+use crate::{
+    clock::Millis,
+    history::{self, Event, What},
+    note::Note,
+};
+
+/// Follows one execution through its events.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    execution: String,
+    stack: String,
+    stack_id: Option<String>,
+    started: Millis,
+    current: Option<Span>,
+    /// When the deletion began, and when it was left.
+    deletion: Option<(Millis, Option<Millis>)>,
+    doomed: Option<usize>,
+    ended: Option<&'static str>,
+}
+
+/// The step that lasts now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Span {
+    pub state: String,
+    pub since: Millis,
+    times: u32,
+    attempts: u32,
+    until: Option<Millis>,
+}
+
+impl Tracker {
+    pub fn new(execution: &str) -> Self {
+        Self { execution: execution.to_owned(), ..Self::default() }
+    }
+
+    pub fn current(&self) -> Option<&Span> {
+        self.current.as_ref()
+    }
+
+    /// How it ended, as `DescribeExecution` says it.
+    pub fn ended(&self) -> Option<&'static str> {
+        self.ended
+    }
+
+    /// The stack being deleted, since when, and until when if that is over.
+    pub fn deletion(&self) -> Option<(&str, Millis, Option<Millis>)> {
+        let (since, until) = self.deletion?;
+        Some((self.stack_id.as_deref()?, since, until))
+    }
+
+    /// How many resources are to go.
+    pub fn doomed(&self) -> Option<usize> {
+        self.doomed
+    }
+
+    /// Events in their order. What comes after the end (a task that was still at work) is not told.
+    pub fn take(&mut self, event: &Event) -> Vec<Note> {
+        let at = event.at;
+        if self.ended.is_some() {
+            return Vec::new();
+        }
+        match &event.what {
+            What::Started { input } => {
+                self.started = at;
+                let input: Option<Value> = serde_json::from_str(input).ok();
+                self.stack = input
+                    .and_then(|input| Some(input.get("stack")?.as_str()?.to_owned()))
+                    .unwrap_or_default();
+                vec![Note::Started { at, stack: self.stack.clone() }]
+            }
+            What::Entered { kind, state } => self.enter(at, kind, state),
+            What::Exited { output } => {
+                self.learn(output);
+                if let Some(span) = &mut self.current {
+                    span.until = Some(at);
+                }
+                Vec::new()
+            }
+            What::Scheduled { .. } if history::waits_for_answer(event) => {
+                vec![Note::Approval { at, execution: self.execution.clone() }]
+            }
+            What::Trouble { error, cause } => self.trouble(at, error, cause),
+            What::Ended { status, error } => {
+                let mut notes = self.leave(at);
+                self.close_deletion(at);
+                self.ended = Some(status);
+                let (status, error) = ((*status).to_owned(), error.clone());
+                notes.push(Note::Ended { at, status, error, millis: at - self.started });
+                notes
+            }
+            What::Scheduled { .. } | What::Answered | What::Other => Vec::new(),
+        }
+    }
+
+    fn enter(&mut self, at: Millis, kind: &str, state: &str) -> Vec<Note> {
+        // These take no time and do nothing.
+        if matches!(kind, "Choice" | "Succeed" | "Fail") {
+            return Vec::new();
+        }
+        let step = step_of(state);
+        match &mut self.current {
+            Some(span) if span.state == step => {
+                span.times += u32::from(state == step);
+                span.attempts = 0;
+                Vec::new()
+            }
+            _ => {
+                let mut notes = self.leave(at);
+                if matches!(step, "Delete" | "Watch" | "Remedy") {
+                    let since = self.deletion.map_or(at, |(since, _)| since);
+                    self.deletion = Some((since, None));
+                } else {
+                    self.close_deletion(at);
+                }
+                let state = step.to_owned();
+                self.current =
+                    Some(Span { state: state.clone(), since: at, times: 1, attempts: 0, until: None });
+                notes.push(Note::Entered { at, state });
+                notes
+            }
+        }
+    }
+
+    fn leave(&mut self, now: Millis) -> Vec<Note> {
+        let span = self.current.take();
+        let left = span.map(|Span { state, since, times, until, .. }| {
+            let at = until.unwrap_or(now);
+            Note::Left { at, state, millis: at - since, times }
+        });
+        left.into_iter().collect()
+    }
+
+    fn close_deletion(&mut self, at: Millis) {
+        if let Some((_, until @ None)) = &mut self.deletion {
+            *until = Some(at);
+        }
+    }
+
+    fn trouble(&mut self, at: Millis, error: &str, cause: &str) -> Vec<Note> {
+        let (state, attempt) = match &mut self.current {
+            Some(span) => {
+                span.attempts += 1;
+                (span.state.clone(), span.attempts)
+            }
+            None => (String::new(), 1),
+        };
+        vec![Note::Trouble { at, state, error: error.to_owned(), reason: history::reason(cause), attempt }]
+    }
+
+    /// What the run carries from Resolve and Inventory on.
+    fn learn(&mut self, output: &str) {
+        if self.stack_id.is_some() && self.doomed.is_some() {
+            return;
+        }
+        let Ok(data) = serde_json::from_str::<Value>(output) else { return };
+        self.stack_id = self.stack_id.take().or_else(|| history::stack_id_in(&data, &self.stack));
+        self.doomed = self.doomed.or_else(|| history::doomed_in(&data));
+    }
+}
+
+/// A wait belongs to the step that asks for it.
+fn step_of(state: &str) -> &str {
+    match state {
+        "WaitStable" => "Stabilise",
+        "WaitDrained" => "Drain",
+        "WaitBackup" => "Backup",
+        "WaitDeleted" => "Watch",
+        "WaitSwept" => "Sweep",
+        state => state,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tracker;
+    use crate::{
+        history::{What, samples::*},
+        note::Note,
+        screen::Paint,
+    };
+
+    const RUN: &str = r#"{"stack":{"id":"arn:aws:cloudformation:r:1:stack/tasks-dev/0a"},"inventory":[
+        {"logicalId":"A","fate":"delete"},{"logicalId":"B","fate":"delete"}]}"#;
+
+    fn follow(all: Vec<What>) -> (Tracker, Vec<Note>) {
+        let mut tracker = Tracker::new("E");
+        let notes = history(all).iter().flat_map(|event| tracker.take(event)).collect();
+        (tracker, notes)
+    }
+
+    fn lines(notes: &[Note]) -> Vec<String> {
+        notes.iter().filter_map(|note| note.line(Paint::NONE)).collect()
+    }
+
+    fn step(state: &str) -> [What; 4] {
+        [entered("Task", state), scheduled("invoke", "{}"), What::Answered, exited(RUN)]
+    }
+
+    fn wait(state: &str) -> [What; 2] {
+        [entered("Wait", state), exited(RUN)]
+    }
+
+    fn deletion() -> Vec<What> {
+        let mut all = vec![started("tasks-dev")];
+        all.extend(step("Delete"));
+        all.extend(step("Watch"));
+        all.extend([entered("Choice", "Gone?"), exited(RUN)]);
+        all.extend(wait("WaitDeleted"));
+        all.extend(step("Watch"));
+        all
+    }
+
+    #[test]
+    fn a_loop_with_its_wait_is_one_step() {
+        let mut all = deletion();
+        all.extend(step("Prove"));
+        all.extend([entered("Succeed", "Succeeded"), exited("{}"), ended("SUCCEEDED", "")]);
+        let (tracker, notes) = follow(all);
+        assert_eq!(
+            lines(&notes),
+            [
+                "15:43:21Z  tasks-dev: the execution began",
+                "15:43:25Z  Delete        3.0 s",
+                "15:43:37Z  Watch         11 s",
+                "15:43:41Z  Prove         3.0 s",
+                "15:43:44Z  SUCCEEDED after 23 s",
+            ]
+        );
+        assert!(
+            notes.iter().any(|note| matches!(note, Note::Left { state, times: 2, .. } if state == "Watch"))
+        );
+        assert_eq!(tracker.ended(), Some("SUCCEEDED"));
+    }
+
+    #[test]
+    fn the_deletion_is_known_while_it_lasts_and_when_it_is_over() {
+        let (tracker, _) = follow(deletion());
+        let (id, since, until) = tracker.deletion().expect("a deletion");
+        assert_eq!((id, until), ("arn:aws:cloudformation:r:1:stack/tasks-dev/0a", None));
+        assert_eq!(tracker.doomed(), Some(2));
+        let mut all = deletion();
+        all.extend(step("Sweep"));
+        let (tracker, _) = follow(all);
+        let (_, again, until) = tracker.deletion().expect("a deletion");
+        assert_eq!(again, since);
+        assert!(until.is_some_and(|until| until > since));
+    }
+
+    #[test]
+    fn retries_are_counted_and_told() {
+        let mut all = vec![started("tasks-dev"), entered("Task", "Resolve"), scheduled("invoke", "{}")];
+        let cause = r#"{"errorMessage":"describing the stack: Throttling: Rate exceeded"}"#;
+        all.extend([trouble("Transient", cause), scheduled("invoke", "{}"), trouble("Transient", cause)]);
+        let (tracker, notes) = follow(all);
+        let lines = lines(&notes);
+        assert_eq!(
+            lines[1],
+            "15:43:24Z  Resolve       Transient: describing the stack: Throttling: Rate exceeded"
+        );
+        assert!(lines[2].contains("Transient (attempt 2): "), "{}", lines[2]);
+        assert_eq!(tracker.current().expect("it lasts").state, "Resolve");
+    }
+
+    #[test]
+    fn an_approval_is_asked_for() {
+        let (_, notes) = follow(vec![
+            started("t"),
+            entered("Task", "Approve"),
+            scheduled("invoke.waitForTaskToken", "{}"),
+        ]);
+        let line = lines(&notes).pop().expect("a line");
+        assert!(line.ends_with("taskctl teardown approve E"), "{line}");
+    }
+
+    #[test]
+    fn nothing_is_told_after_the_end() {
+        let mut all = deletion();
+        all.push(ended("ABORTED", ""));
+        let before = follow(all.clone()).1.len();
+        all.extend(step("Prove"));
+        let (tracker, notes) = follow(all);
+        assert_eq!(notes.len(), before);
+        assert_eq!(tracker.ended(), Some("ABORTED"));
+        assert!(tracker.deletion().expect("a deletion").2.is_some());
+    }
+}

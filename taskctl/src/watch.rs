@@ -1,0 +1,220 @@
+//! Following an execution: its history, and `CloudFormation`'s events while it deletes.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::{
+    aws::Aws,
+    aws_error::AwsError,
+    clock::{self, Millis},
+    failure::Failure,
+    hint,
+    history::Event,
+    note::Note,
+    request::execution_short,
+    screen::{self, Paint, Progress},
+    stack_events::Feed,
+    tracker::Tracker,
+};
+
+/// Between two looks at the history; Step Functions allows many times that.
+const LOOK: Duration = Duration::from_secs(1);
+/// Every so many looks one at `CloudFormation`, which throttles sooner.
+const STACK_LOOKS: u32 = 3;
+/// Without a terminal, a wait says so often that it lasts.
+const HEARTBEAT: Millis = 15_000;
+/// AWS may be out of reach for some minutes: the execution does not mind.
+const PATIENCE: u32 = 30;
+/// Two services' clocks.
+const SKEW: Millis = 2_000;
+
+/// How the one who watches is told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Voice {
+    /// Lines on standard output.
+    Text,
+    /// JSON lines on standard output.
+    Json,
+    /// Only what lasts and what goes wrong, on standard error.
+    Quiet,
+}
+
+/// Follows an execution to its end. Ctrl-C ends the watching only.
+pub async fn follow(aws: &Aws, execution: &str, voice: Voice) -> Result<(), Failure> {
+    let mut watch = Watch::new(aws, execution, voice);
+    let name = execution_short(execution);
+    tokio::select! {
+        ended = watch.run() => ended,
+        _ = tokio::signal::ctrl_c() => {
+            Err(Failure::interrupted(format!("no longer watching; the execution {name} goes on"))
+                .next(hint::command(&format!("teardown watch {name}")))
+                .next(hint::command(&format!("teardown stop {name}"))))
+        }
+    }
+}
+
+struct Watch<'a> {
+    aws: &'a Aws,
+    execution: &'a str,
+    voice: Voice,
+    paint: Paint,
+    tracker: Tracker,
+    feed: Feed,
+    progress: Progress,
+    last_event: i64,
+    last_heartbeat: Millis,
+    /// The stack's events cannot be read; this is said once.
+    feed_failed: bool,
+    /// The deletion's last events were read.
+    feed_done: bool,
+}
+
+impl<'a> Watch<'a> {
+    fn new(aws: &'a Aws, execution: &'a str, voice: Voice) -> Self {
+        Self {
+            aws,
+            execution,
+            voice,
+            paint: if voice == Voice::Text { Paint::stdout() } else { Paint::stderr() },
+            tracker: Tracker::new(execution_short(execution)),
+            feed: Feed::default(),
+            progress: Progress::new(),
+            last_event: 0,
+            last_heartbeat: clock::now(),
+            feed_failed: false,
+            feed_done: false,
+        }
+    }
+
+    async fn run(&mut self) -> Result<(), Failure> {
+        let mut failed = 0;
+        for look in 0_u32.. {
+            match self.look(look % STACK_LOOKS == 0).await {
+                Ok(()) => failed = 0,
+                Err(error) if error.passes() && failed < PATIENCE => {
+                    failed += 1;
+                    self.progress.show(&format!("AWS does not answer well ({}); trying again", error.line()));
+                    sleep(LOOK * failed.min(10)).await;
+                    continue;
+                }
+                Err(error) => {
+                    let name = execution_short(self.execution);
+                    return Err(error
+                        .stop("following the execution")
+                        .next(hint::command(&format!("teardown watch {name}"))));
+                }
+            }
+            if self.tracker.ended().is_some() {
+                break;
+            }
+            self.lasting();
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Reads what is new and tells it in the order of time.
+    async fn look(&mut self, stack_too: bool) -> Result<(), AwsError> {
+        let events = new_events(self.aws, self.execution, self.last_event).await?;
+        let mut notes = Vec::new();
+        for event in &events {
+            notes.extend(self.tracker.take(event));
+            self.last_event = self.last_event.max(event.id);
+        }
+        if stack_too || self.tracker.ended().is_some() {
+            notes.extend(self.stack_notes().await);
+        }
+        notes.sort_by_key(Note::at);
+        // The end is told last, whatever two clocks say.
+        notes.sort_by_key(|note| matches!(note, Note::Ended { .. }));
+        for note in &notes {
+            self.tell(note);
+        }
+        Ok(())
+    }
+
+    async fn stack_notes(&mut self) -> Vec<Note> {
+        let Some((stack, since, until)) = self.tracker.deletion() else { return Vec::new() };
+        if self.feed_failed || self.feed_done {
+            return Vec::new();
+        }
+        let polled = self.feed.poll(self.aws, stack, since - SKEW, until.map(|until| until + SKEW)).await;
+        match polled {
+            Ok(notes) => {
+                self.feed_done = until.is_some();
+                notes
+            }
+            Err(error) if error.passes() => Vec::new(),
+            Err(error) => {
+                self.feed_failed = true;
+                self.progress.clear();
+                screen::err(&format!("CloudFormation's events cannot be shown: {}", error.line()));
+                Vec::new()
+            }
+        }
+    }
+
+    fn tell(&mut self, note: &Note) {
+        self.last_heartbeat = clock::now();
+        match self.voice {
+            Voice::Json => {
+                self.progress.clear();
+                screen::out(&note.json());
+            }
+            Voice::Text => {
+                if let Some(line) = note.line(self.paint) {
+                    self.progress.clear();
+                    screen::out(&line);
+                }
+            }
+            Voice::Quiet => {
+                if let (Note::Trouble { .. } | Note::Approval { .. }, Some(line)) =
+                    (note, note.line(self.paint))
+                {
+                    self.progress.clear();
+                    screen::err(&line);
+                }
+            }
+        }
+    }
+
+    /// Says what lasts: in the line at the bottom, or now and then in a line of its own.
+    fn lasting(&mut self) {
+        let now = clock::now();
+        let Some(span) = self.tracker.current() else { return };
+        let text = match self.tracker.deletion() {
+            Some((_, _, None)) => self.feed.progress(self.tracker.doomed()),
+            _ => String::new(),
+        };
+        let note = Note::Progress { at: now, state: span.state.clone(), millis: now - span.since, text };
+        if self.progress.visible() && self.voice != Voice::Json {
+            self.progress.show(&note.line(Paint::NONE).unwrap_or_default());
+        } else if now - self.last_heartbeat >= HEARTBEAT {
+            match self.voice {
+                Voice::Quiet => screen::err(&note.line(self.paint).unwrap_or_default()),
+                Voice::Text | Voice::Json => self.tell(&note),
+            }
+            self.last_heartbeat = now;
+        }
+    }
+}
+
+/// The events after `last`, in their order. Read from the newest back, so that a long history is not read again and again.
+pub async fn new_events(aws: &Aws, execution: &str, last: i64) -> Result<Vec<Event>, AwsError> {
+    let (mut events, mut token) = (Vec::new(), None);
+    loop {
+        let page =
+            aws.sfn.get_execution_history().execution_arn(execution).reverse_order(true).max_results(100);
+        let page = page.include_execution_data(true).set_next_token(token).send().await?;
+        let all = page.events().len();
+        let new: Vec<Event> = page.events().iter().map(Event::from).filter(|event| event.id > last).collect();
+        let finished = new.len() < all;
+        events.extend(new);
+        token = page.next_token;
+        if token.is_none() || finished {
+            events.sort_by_key(|event| event.id);
+            return Ok(events);
+        }
+    }
+}
