@@ -8,12 +8,14 @@ from constructs import Construct
 
 from teardown.expiry import Expiry
 from teardown.grants import Grant, accept_patterns, statements
-from teardown.scope import arn
+from teardown.scope import Scope, arn
 
 
 class Access(Construct):
-    """Attached to nobody. Whoever starts a teardown needs the starter alone; approving one's own start takes both, so
-    giving them to different people makes the approval somebody else's."""
+    """Attached to nobody. A pipeline that starts a teardown needs the starter alone; taskctl needs both, because it
+    watches what it starts. Given to different people, they make the approval somebody else's. `taskctl teardown finish`
+    deletes this stack with what its caller may do anyway: no policy of this stack could outlive that.
+    """
 
     def __init__(
         self,
@@ -21,6 +23,7 @@ class Access(Construct):
         construct_id: str,
         *,
         teardown: str,
+        service_scope: Scope,
         machine: sfn.StateMachine,
         reports: logs.LogGroup,
         expiry: Expiry | None,
@@ -39,6 +42,7 @@ class Access(Construct):
             name=f"{teardown}-operator",
             description="Watches, approves and stops teardown runs, reads their reports",
             grants=[
+                *_stack_grants(service_scope, teardown=teardown),
                 *self._run_grants(teardown=teardown, machine=machine, reports=reports),
                 *(_expiry_grants(expiry) if expiry else []),
             ],
@@ -47,7 +51,11 @@ class Access(Construct):
     def _run_grants(self, *, teardown: str, machine: sfn.StateMachine, reports: logs.LogGroup) -> list[Grant]:
         executions = arn("states", f"execution:{teardown}:*")
         return [
-            Grant(actions=("states:ListExecutions",), resources=[machine.state_machine_arn], why="The one machine"),
+            Grant(
+                actions=("states:DescribeStateMachine", "states:ListExecutions"),
+                resources=[machine.state_machine_arn],
+                why="The one machine",
+            ),
             Grant(
                 actions=("states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"),
                 resources=[executions],
@@ -81,11 +89,25 @@ class Access(Construct):
         return policy
 
 
+def _stack_grants(scope: Scope, *, teardown: str) -> list[Grant]:
+    """The teardown stack's outputs say where everything is; the service stack's events are shown while it goes."""
+    own = [arn("cloudformation", f"stack/{teardown}/*")]
+    stack_ids = "A stack's ARN ends in a random id; the name before it is exact"
+    return [
+        Grant(actions=("cloudformation:GetTemplate",), resources=own, why=stack_ids),
+        Grant(actions=("cloudformation:DescribeStackEvents",), resources=scope.stacks(), why=stack_ids),
+        Grant(actions=("cloudformation:DescribeStacks",), resources=[*own, *scope.stacks()], why=stack_ids),
+    ]
+
+
 def _expiry_grants(expiry: Expiry) -> list[Grant]:
-    """`taskctl expiry show|extend|cancel`: UpdateSchedule writes the whole schedule, so it passes the role again."""
+    """`taskctl expiry show|extend|cancel`: UpdateSchedule writes the whole schedule, so it passes the role again.
+
+    Cancelling disables the schedule. Deleted, it would be missing at the next deployment: CloudFormation updates what
+    it believes to be there, and fails."""
     return [
         Grant(
-            actions=("scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"),
+            actions=("scheduler:GetSchedule", "scheduler:UpdateSchedule"),
             resources=[arn("scheduler", f"schedule/default/{expiry.name}")],
             why="The one schedule",
         ),

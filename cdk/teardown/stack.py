@@ -61,6 +61,7 @@ class TeardownStack(Stack):
             self,
             "Access",
             teardown=settings.teardown,
+            service_scope=service_scope,
             machine=workflow.machine,
             reports=evidence.reports,
             expiry=expiry,
@@ -72,6 +73,7 @@ class TeardownStack(Stack):
             "ReportLogGroup": evidence.reports.log_group_name,
             "ExecutorRoleArn": executor.role.role_arn,
             "StarterPolicyArn": access.starter.managed_policy_arn,
+            "Services": ",".join(settings.services),
             "OperatorPolicyArn": access.operator.managed_policy_arn,
             **({"ExpiryScheduleName": expiry.name} if expiry else {}),
         }

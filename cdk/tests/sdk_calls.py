@@ -16,6 +16,8 @@ ACTIONS = {
     ("s3", "delete_objects"): {"s3:DeleteObject", "s3:DeleteObjectVersion"},
     ("s3", "head_bucket"): {"s3:ListBucket"},
     ("s3", "list_object_versions"): {"s3:ListBucketVersions"},
+    # Writes the whole schedule, its role included.
+    ("scheduler", "update_schedule"): {"iam:PassRole", "scheduler:UpdateSchedule"},
 }
 
 # IAM's prefix, where it is not the client's name.
@@ -43,8 +45,11 @@ def actions(found: Iterable[tuple[str, str]]) -> set[str]:
 
 def module(root: Path, name: str) -> list[str]:
     """The sources of a Rust module: `name.rs` and all below `name/`."""
-    files = [root / f"{name}.rs", *sorted((root / name).rglob("*.rs"))]
-    return [path.read_text(encoding="utf-8") for path in files]
+    return [(root / f"{name}.rs").read_text(encoding="utf-8"), *below(root / name)]
+
+
+def below(folder: Path) -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.rs"))]
 
 
 def _actions(service: str, operation: str) -> set[str]:

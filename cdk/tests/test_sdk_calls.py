@@ -3,9 +3,13 @@
 import pytest
 from conftest import APP_DIR, Synthesised
 from iam_facts import listed
-from sdk_calls import actions, calls, client_calls, module
+from sdk_calls import actions, below, calls, client_calls, module
 
 SOURCES = APP_DIR.parent / "functions" / "src"
+TASKCTL = APP_DIR.parent / "taskctl" / "src"
+
+# `taskctl teardown finish`: with what its caller may do anyway.
+BY_THE_CALLER = {("cloudformation", "delete_stack")}
 
 # Which modules of the Rust crate make a function's calls, and the service of their one client.
 SERVICE_FUNCTIONS = {
@@ -79,6 +83,17 @@ def test_the_step_function_may_do_what_its_code_calls_and_nothing_else(each_tear
         "granted, never called": set(),
         "called, not granted": set(),
     }
+
+
+def test_starter_and_operator_together_may_do_what_taskctl_calls_and_nothing_else(expiring: Synthesised) -> None:
+    called = actions(calls(below(TASKCTL)) - BY_THE_CALLER)
+    granted = {
+        action
+        for policy in expiring.of_type("AWS::IAM::ManagedPolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+    assert granted == called
 
 
 @pytest.mark.parametrize("binary", sorted(SERVICE_FUNCTIONS))

@@ -131,8 +131,10 @@ def test_the_outputs_are_those_of_the_interfaces(teardown: Synthesised, expiring
         "ExecutorRoleArn",
         "StarterPolicyArn",
         "OperatorPolicyArn",
+        "Services",
     }
     assert set(teardown.template.to_json()["Outputs"]) == always
+    assert expiring.template.to_json()["Outputs"]["Services"]["Value"] == "tasks-blue"
     assert set(expiring.template.to_json()["Outputs"]) == always | {"ExpiryScheduleName"}
 
 
