@@ -6,6 +6,7 @@ use aws_sdk_cloudformation::{
 };
 
 use super::StepError;
+use crate::store::chain;
 
 /// Every call in this module tree is written `aws.<service>.<operation>()`: a test compares them with the
 /// function's policy.
@@ -50,7 +51,7 @@ const PASSING: [&str; 12] = [
     "ConcurrentModificationException",
 ];
 
-impl<E: ProvideErrorMetadata> From<SdkError<E, HttpResponse>> for AwsError {
+impl<E: ProvideErrorMetadata + std::error::Error + 'static> From<SdkError<E, HttpResponse>> for AwsError {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         let unanswered = matches!(
             error,
@@ -58,7 +59,7 @@ impl<E: ProvideErrorMetadata> From<SdkError<E, HttpResponse>> for AwsError {
         );
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let code = error.code().unwrap_or(if unanswered { "NoAnswer" } else { "Unknown" }).to_owned();
-        let message = error.message().unwrap_or("no message").to_owned();
+        let message = error.message().map_or_else(|| chain(&error), str::to_owned);
         let transient = unanswered || status >= 500 || status == 429 || PASSING.contains(&code.as_str());
         Self { code, message, status, transient, unanswered }
     }
@@ -78,7 +79,7 @@ impl AwsError {
 }
 
 /// The value; `None` when the service says, by one of these codes, that there is none; else the step stops.
-pub fn found<T, E: ProvideErrorMetadata>(
+pub fn found<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     answer: Result<T, SdkError<E, HttpResponse>>,
     absent: &[&str],
     doing: &str,
@@ -91,7 +92,7 @@ pub fn found<T, E: ProvideErrorMetadata>(
 }
 
 /// The value, or the step stops.
-pub fn done<T, E: ProvideErrorMetadata>(
+pub fn done<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     answer: Result<T, SdkError<E, HttpResponse>>,
     doing: &str,
 ) -> Result<T, StepError> {
