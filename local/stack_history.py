@@ -39,6 +39,8 @@ def apply() -> None:
     handlers._resolve_stack, handlers._page = resolve_with_deleted, page_of
     for name in ("ListStackResources", "DescribeStackResources", "DescribeStackResource"):
         actions[name] = _remembering(actions[name])
+    for name in ("ListStackResources", "DescribeStackResources", "GetTemplate"):
+        actions[name] = _with_their_words(actions[name])
     actions["DescribeStackResources"] = _first(actions["DescribeStackResources"])
     actions["ListStackResources"] = _with_reasons(actions["ListStackResources"])
     actions["DescribeStacks"] = _described(actions["DescribeStacks"])
@@ -53,6 +55,18 @@ def _remembering(handler):
             _with_deleted.reset(token)
 
     return remembering
+
+
+def _with_their_words(handler):
+    """Each call has its own words for a stack that is not there."""
+
+    def with_their_words(params):
+        status, headers, body = handler(params)
+        if status == 400:
+            body = re.sub(rb"Stack \[([^\]]*)\] does not exist", rb"Stack with id \1 does not exist", body)
+        return status, headers, body
+
+    return with_their_words
 
 
 def _first(handler):

@@ -322,7 +322,10 @@ def test_a_deleted_stack_is_found_by_its_id_beside_a_new_one_of_its_name(aws):
     client = old.cloudformation
     missing = ("ValidationError", f"Stack with id {old.name} does not exist")
     assert refused(client.describe_stacks, StackName=old.name) == missing
-    assert refused(client.list_stack_resources, StackName=old.name)[0] == "ValidationError"
+    for call in (client.list_stack_resources, client.describe_stack_resources, client.get_template):
+        assert refused(call, StackName=old.name) == missing
+    other_words = ("ValidationError", f"Stack [{old.name}] does not exist")
+    assert refused(client.describe_stack_events, StackName=old.name) == other_words
     client.delete_stack(StackName=old.name)
     new = Stack(aws, name=old.name)
     client.delete_stack(StackName=old.id)

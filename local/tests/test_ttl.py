@@ -7,6 +7,7 @@ import uuid
 
 from local.tests.aws import until
 from local.tests.test_stream_mapping import Mapping
+from local.tests.test_stream_shards import iterator, shards
 
 
 def test_expiry_leaves_a_record_of_the_service(aws):
@@ -70,11 +71,8 @@ def _table(aws) -> str:
 def _records(aws, name):
     streams = aws.client("dynamodbstreams")
     arn = aws.client("dynamodb").describe_table(TableName=name)["Table"]["LatestStreamArn"]
-    [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-    iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")[
-        "ShardIterator"
-    ]
-    return until(lambda: streams.get_records(ShardIterator=iterator)["Records"])
+    iterators = [iterator(streams, arn, shard, "TRIM_HORIZON") for shard in shards(streams, arn)]
+    return until(lambda: [r for one in iterators for r in streams.get_records(ShardIterator=one)["Records"]])
 
 
 def test_a_function_gets_the_record_in_lambdas_shape(aws):
