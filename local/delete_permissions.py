@@ -7,8 +7,8 @@ and delete). An executor's policy should grant both. A type that is not in the t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 from local.delete_refusals import service_failure
 

@@ -30,9 +30,7 @@ def _filter_log_events(data):
 
     group = logs._resolve_log_group_name(data)
     if group not in logs._log_groups:
-        return error_response_json(
-            "ResourceNotFoundException", f"The specified log group does not exist: {group}", 400
-        )
+        return error_response_json("ResourceNotFoundException", f"The specified log group does not exist: {group}", 400)
     try:
         matches = log_patterns.compiled(data.get("filterPattern") or "")
     except log_patterns.InvalidPattern:

@@ -108,7 +108,10 @@ def _problem(given: str, stack: dict, status: str, retain: list[str], force: boo
         return f"Stack [{given}] cannot be deleted while TerminationProtection is enabled"
     if status.endswith("_IN_PROGRESS") and status not in ("CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"):
         return f"Stack [{stack['StackId']}] cannot be deleted while in status {status}"
-    only = f"Invalid operation on stack [{stack['StackId']}]. You can {{}} in a delete stack operation only when the stack is in the DELETE_FAILED state."
+    only = (
+        f"Invalid operation on stack [{stack['StackId']}]. You can {{}} in a delete stack operation only when the stack "
+        "is in the DELETE_FAILED state."
+    )
     if force and status != "DELETE_FAILED":
         return only.format("activate DeletionMode FORCE_DELETE_STACK")
     if retain and status != "DELETE_FAILED":

@@ -162,6 +162,8 @@ def _description(handler):
             return found[0] + (f"<RoleARN>{escape(role)}</RoleARN>" if role else "")
 
         status, headers, body = handler(params)
-        return (status, headers, _MEMBER.sub(shown, body.decode()).encode()) if status == 200 else (status, headers, body)
+        return (
+            (status, headers, _MEMBER.sub(shown, body.decode()).encode()) if status == 200 else (status, headers, body)
+        )
 
     return with_role

@@ -66,7 +66,11 @@ def apply() -> None:
             answer["NextShardIterator"] = f"{shard}|{answer['NextShardIterator']}"
         return streams.json_response(answer)
 
-    streams._describe_stream, streams._get_shard_iterator, streams._get_records = describe_shards, iterate_shard, read_shard
+    streams._describe_stream, streams._get_shard_iterator, streams._get_records = (
+        describe_shards,
+        iterate_shard,
+        read_shard,
+    )
 
 
 _OPEN_IDS = [f"shardId-00000000000000000001-{number:08x}" for number in range(OPEN)]

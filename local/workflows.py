@@ -1,13 +1,14 @@
 """Correction: executions of Step Functions as its history, its API and its time-outs show them.
 
-What AWS does ("GetExecutionHistory", "StartExecution", "Wait for a Callback with Task Token", "Amazon States Language"): a task's
-``TaskScheduled`` event has the resolved ``parameters`` (with the task token, where one is waited for), region and the short names
-of service and action; ``TaskStarted`` follows. StartExecution with the name and input of an execution that still runs is that
-execution. A function that fails under ``.waitForTaskToken`` fails the task. ``TimeoutSeconds`` of the machine ends an execution
-as TIMED_OUT. A failed execution has no output. A token that is used up answers TaskTimedOut, one that never was InvalidToken.
+What AWS does ("GetExecutionHistory", "StartExecution", "Wait for a Callback with Task Token", "Amazon States Language"): a
+task's ``TaskScheduled`` event has the resolved ``parameters`` (with the task token, where one is waited for), region and the
+short names of service and action; ``TaskStarted`` follows. StartExecution with the name and input of an execution that still
+runs is that execution. A function that fails under ``.waitForTaskToken`` fails the task. ``TimeoutSeconds`` of the machine ends
+an execution as TIMED_OUT. A failed execution has no output. A token that is used up answers TaskTimedOut, one that never was
+InvalidToken.
 
-What stock MiniStack does: no parameters, ExecutionAlreadyExists always, waits for a token that nobody has, no time-out, the error
-as output, TaskDoesNotExist.
+What stock MiniStack does: no parameters, ExecutionAlreadyExists always, waits for a token that nobody has, no time-out, the
+error as output, TaskDoesNotExist.
 
 Waits and the pauses before retries take a hundredth of their time here: ``environment.WAIT_SCALE``.
 """
@@ -135,7 +136,9 @@ def _end_in_time(machine) -> None:
     def time_out(execution):
         if execution["status"] == "RUNNING":
             execution.update(status="TIMED_OUT", stopDate=machine.now_iso(), error="States.Timeout", cause=None)
-            machine._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}})
+            machine._add_event(
+                execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}}
+            )
 
     def fail_without_output(execution, error, cause):
         if execution["status"] != "RUNNING":  # stopped or timed out already

@@ -78,9 +78,9 @@ def role(aws: Launcher, service: str = "cloudformation.amazonaws.com", *allowed:
     """A role that a service can assume; what it may do (default: all). Its ARN."""
     iam, name = aws.client("iam"), name or fresh("role")
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))[
-        "Role"
-    ]["Arn"]
+    arn = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]["Arn"]
     statements = allowed or [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
     iam.put_role_policy(
         RoleName=name,

@@ -1,4 +1,4 @@
-"""Smoke tests of ``delete_refusals``, ``stack_delete`` and ``stack_history``: deletions that fail, wait, are refused or done."""
+"""Smoke tests of ``delete_refusals``, ``stack_delete`` and ``stack_history``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ TABLE = {
         "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
     },
 }
-TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+TRUST = {
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+}
 INLINE = {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 ROLE = {
@@ -90,7 +92,9 @@ def test_a_role_with_policies_that_are_not_its_own_stays(aws):
     assert stack.delete() == "DELETE_FAILED"
     assert "Cannot delete entity, must detach all policies first." in stack.why("Role")
     iam.detach_role_policy(RoleName=name, PolicyArn=arn)
-    iam.put_role_policy(RoleName=name, PolicyName="more", PolicyDocument=json.dumps({"Version": "2012-10-17", **INLINE}))
+    iam.put_role_policy(
+        RoleName=name, PolicyName="more", PolicyDocument=json.dumps({"Version": "2012-10-17", **INLINE})
+    )
     assert stack.delete() == "DELETE_FAILED"
     assert "must delete policies first" in stack.why("Role")
     iam.delete_role_policy(RoleName=name, PolicyName="more")
@@ -120,7 +124,9 @@ def test_the_account_role_of_api_gateway_survives_the_stack(aws):
 
 
 def test_what_is_absent_already_deletes_fine(aws):
-    stack = Stack(aws, {"Table": TABLE, "Role": ROLE, "Group": {"Type": "AWS::Logs::LogGroup"}, "B": {"Type": "AWS::S3::Bucket"}})
+    stack = Stack(
+        aws, {"Table": TABLE, "Role": ROLE, "Group": {"Type": "AWS::Logs::LogGroup"}, "B": {"Type": "AWS::S3::Bucket"}}
+    )
     aws.client("dynamodb").delete_table(TableName=stack.physical("Table"))
     aws.client("logs").delete_log_group(logGroupName=stack.physical("Group"))
     aws.client("s3").delete_bucket(Bucket=stack.physical("B"))
@@ -152,7 +158,11 @@ def test_a_planned_failure_of_one_handler_and_retention(aws, rules):
     assert stack.delete() == "DELETE_FAILED"
     assert 'Resource handler returned message: "as planned"' in stack.why("First")
     assert stack.resources() == {"First": "DELETE_FAILED", "Second": "DELETE_COMPLETE", "Topic": "DELETE_COMPLETE"}
-    [listed] = [r for r in client.list_stack_resources(StackName=stack.id)["StackResourceSummaries"] if r["LogicalResourceId"] == "First"]
+    [listed] = [
+        r
+        for r in client.list_stack_resources(StackName=stack.id)["StackResourceSummaries"]
+        if r["LogicalResourceId"] == "First"
+    ]
     assert "as planned" in listed["ResourceStatusReason"]
     code, message = refused(client.delete_stack, StackName=stack.id, RetainResources=["First", "Second"])
     assert code == "ValidationError" and "Do not specify resources that are in the DELETE_COMPLETE state" in message
@@ -195,7 +205,9 @@ def test_the_executor_needs_its_rights(aws):
         allow("dynamodb:DeleteTable", tables, "Deny"),
     )
     assert stack.delete(RoleARN=executor) == "DELETE_FAILED"
-    because = f"is not authorized to perform: logs:DeleteLogGroup on resource: {bare}:log-stream: because no identity-based"
+    because = (
+        f"is not authorized to perform: logs:DeleteLogGroup on resource: {bare}:log-stream: because no identity-based"
+    )
     assert because in stack.why("Group") and "HandlerErrorCode: AccessDenied" in stack.why("Group")
     assert "with an explicit deny in an identity-based policy" in stack.why("Table")
     aws.client("iam").put_role_policy(
@@ -210,7 +222,10 @@ def test_the_executor_needs_its_rights(aws):
 
 def test_conditions_on_tags_and_on_what_a_resource_belongs_to(aws):
     api = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "ours"}}
-    below = {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": {"RestApiId": {"Ref": "Api"}, "ResponseType": "DEFAULT_4XX"}}
+    below = {
+        "Type": "AWS::ApiGateway::GatewayResponse",
+        "Properties": {"RestApiId": {"Ref": "Api"}, "ResponseType": "DEFAULT_4XX"},
+    }
     stack = Stack(aws, {"Table": TABLE, "Api": api, "Below": below})
 
     def conditioned(stack_name: str, api_name: str) -> str:

@@ -10,7 +10,10 @@ from local.tests.test_stack_delete import TABLE
 def test_a_change_takes_a_while(aws):
     dynamodb, stack = aws.client("dynamodb"), Stack(aws, {"Table": TABLE})
     name = stack.physical("Table")
-    assert dynamodb.update_table(TableName=name, DeletionProtectionEnabled=True)["TableDescription"]["TableStatus"] == "UPDATING"
+    assert (
+        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=True)["TableDescription"]["TableStatus"]
+        == "UPDATING"
+    )
     assert refused(dynamodb.delete_table, TableName=name)[0] == "ResourceInUseException"
     assert stack.delete() == "DELETE_FAILED"
     until(lambda: dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE")

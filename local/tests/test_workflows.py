@@ -112,7 +112,12 @@ def test_a_one_shot_schedule_starts_a_machine_when_its_time_comes(aws):
 def test_stock_hides_the_parameters(stock):
     name = fresh("step")
     create_function(stock, name, STEP)
-    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {"FunctionName": name}, "End": True}
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": name},
+        "End": True,
+    }
     machine = Machine(stock, {"Step": task})
     execution = machine.start()
     machine.ended(execution)
