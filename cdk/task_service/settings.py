@@ -17,7 +17,8 @@ RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
 
-STAGE = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
+# Longer, CloudFormation would cut the stack's name inside the names of roles (teardown/settings.py, LONGEST_SERVICE).
+STAGE = re.compile(r"[a-z](?:[a-z0-9-]{0,16}[a-z0-9])?")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 _TOPIC_ARN = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+")
 
@@ -50,7 +51,7 @@ class Settings:
         stage = context.text("stage", default="dev")
         if not STAGE.fullmatch(stage):
             raise SettingsError(
-                f"stage={stage!r} cannot be used: 1 to 20 characters a-z 0-9 -, beginning with a letter and not "
+                f"stage={stage!r} cannot be used: 1 to 18 characters a-z 0-9 -, beginning with a letter and not "
                 "ending with -, because it becomes part of the names of the stack, the functions and the API's path"
             )
         disposable = stage == "dev"

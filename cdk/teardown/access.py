@@ -68,7 +68,7 @@ class Access(Construct):
                 resources=["*"],
                 conditions={"StringEquals": {"aws:ResourceTag/aws:cloudformation:stack-id": Stack.of(self).stack_id}},
                 why="states:SendTaskSuccess and states:SendTaskFailure take no resource in IAM; the condition names "
-                "this stack's machine, and only its history shows the token",
+                "this stack's machine, and a token is needed that only its history and its event show",
             ),
             Grant(
                 actions=("logs:FilterLogEvents",),

@@ -16,7 +16,8 @@ DEFINITION = "../statemachine/teardown.asl.json"
 # by some 1,500 characters a service; a test holds this number to the quota.
 MOST_SERVICES = 4
 # CloudFormation names a role <stack>-<logical id>-<random> and cuts the *stack's* part when that exceeds IAM's 64
-# characters; the patterns below would then miss the role. A test holds this to the service template's logical ids.
+# characters; the executor's patterns would then miss the role. The service app takes no longer stage, and a test holds
+# this to its template's logical ids.
 LONGEST_SERVICE = 24
 
 _PREFIX = "tasks-"
@@ -82,11 +83,6 @@ def _services(context: Context, *, teardown: str) -> tuple[str, ...]:
             raise SettingsError(
                 f"services has {name!r}: a service stack is named tasks-<stage> (the names of cdk/app.py); this "
                 "workflow's permissions are made for the resources of such a stack"
-            )
-        if len(name) > LONGEST_SERVICE:
-            raise SettingsError(
-                f"services has {name!r}: at most {LONGEST_SERVICE} characters, because CloudFormation shortens longer "
-                "stack names inside the names of roles, where the executor's permissions would no longer find them"
             )
         # The permissions on a service are patterns: <service>-*. Neither may reach the teardown's own resources.
         if name == teardown or teardown.startswith(f"{name}-") or name.startswith(f"{teardown}-"):

@@ -12,6 +12,10 @@ from task_service.logs import log_group
 from teardown.grants import Grant, accept_patterns, statements
 from teardown.scope import arn
 
+# What the machine says on the event bus; a test finds these in its definition.
+EVENT_SOURCE = "tasks.teardown"
+EVENT_TYPES = ("Teardown finished", "Teardown waits for approval")
+
 _LOG_RETENTION_DAYS = 90
 
 
@@ -58,9 +62,7 @@ class Workflow(Construct):
                 actions=("events:PutEvents",),
                 resources=[arn("events", "event-bus/default")],
                 # The bus takes anything from anyone who may put; this role speaks for the teardown alone.
-                conditions={
-                    "StringEquals": {"events:source": "tasks.teardown", "events:detail-type": "Teardown finished"}
-                },
+                conditions={"StringEquals": {"events:source": EVENT_SOURCE, "events:detail-type": list(EVENT_TYPES)}},
                 why="The default event bus",
             ),
             # "Using CloudWatch Logs to log execution history in Step Functions": the log deliveries and resource

@@ -18,7 +18,7 @@ from task_service.settings import SettingsError
         ({"stage": "Prod"}, ["stage='Prod'", "a-z 0-9 -"]),
         ({"stage": "a/b"}, ["stage"]),
         ({"stage": "dev\n\n- "}, ["stage"]),
-        ({"stage": "x" * 21}, ["stage", "20"]),
+        ({"stage": "x" * 19}, ["stage", "18"]),
         ({"stage": "dev-"}, ["stage"]),
         ({"architecture": "riscv"}, ["architecture='riscv'", "arm64", "x86_64"]),
         ({"principals": None}, ["-c principals=FILE", "tokenSha256"]),

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import Synthesised
+from conftest import APP_DIR, Synthesised
 from iam_facts import (
     Permission,
     covers,
@@ -19,6 +19,7 @@ from iam_facts import (
 from teardown import scope
 from teardown.executor import DELETE_ACTIONS, NOT_NEEDED
 from teardown.settings import LONGEST_SERVICE
+from teardown.workflow import EVENT_SOURCE, EVENT_TYPES
 
 # "IAM and AWS STS quotas", white space not counted.
 INLINE_POLICIES_LIMIT = 10_240
@@ -147,6 +148,8 @@ def test_the_step_function_writes_sentinels_into_the_service_table_and_no_task(t
         if permission.action == "dynamodb:PutItem" and "evidence" not in permission.resource
     ]
     assert json.loads(put.conditions) == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SENTINEL#*"]}}
+    drain = (APP_DIR.parent / "functions" / "src" / "teardown" / "drain.rs").read_text(encoding="utf-8")
+    assert 'let key = format!("SENTINEL#{name}");' in drain
 
 
 def test_the_step_function_reaches_what_it_prepares_and_sweeps(dev: Synthesised, teardown: Synthesised) -> None:
@@ -171,8 +174,26 @@ def test_the_machine_may_do_what_its_definition_integrates_and_nothing_else(each
     machine = each_teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
     role = each_teardown.resources[machine["RoleArn"]["Fn::GetAtt"][0]]
     granted = {permission.action for permission in permissions(each_teardown, role_document(role))}
-    used = {INTEGRATIONS[resource] for resource in _integrations(json.loads(machine["DefinitionString"]))}
-    assert granted - BY_STEP_FUNCTIONS == used
+    tasks = _tasks(json.loads(machine["DefinitionString"]))
+    assert granted - BY_STEP_FUNCTIONS == {INTEGRATIONS[task["Resource"]] for task in tasks}
+
+
+def test_the_machine_may_say_what_it_says_on_the_event_bus_and_nothing_else(each_teardown: Synthesised) -> None:
+    machine = each_teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
+    entries = [
+        entry
+        for task in _tasks(json.loads(machine["DefinitionString"]))
+        if ":events:putEvents" in task["Resource"]
+        for entry in task["Arguments"]["Entries"]
+    ]
+    assert {entry["EventBusName"] for entry in entries} == {"default"}
+    assert {entry["Source"] for entry in entries} == {EVENT_SOURCE}
+    assert {entry["DetailType"] for entry in entries} == set(EVENT_TYPES)
+    role = role_document(each_teardown.resources[machine["RoleArn"]["Fn::GetAtt"][0]])
+    (put,) = [found for found in permissions(each_teardown, role) if found.action == "events:PutEvents"]
+    assert json.loads(put.conditions) == {
+        "StringEquals": {"events:detail-type": list(EVENT_TYPES), "events:source": EVENT_SOURCE}
+    }
 
 
 def test_the_starter_starts_and_the_operator_does_not(each_teardown: Synthesised) -> None:
@@ -288,15 +309,14 @@ def _named(service: Synthesised, what: str) -> str:
     return name
 
 
-def _integrations(definition: dict) -> set[str]:
-    """The resources of all Task states, in Parallel and Map states too."""
-    found = set()
+def _tasks(definition: dict) -> list[dict]:
+    """All Task states, those in Parallel and Map states too."""
+    found = []
     for state in definition["States"].values():
         if state["Type"] == "Task":
-            found.add(state["Resource"])
+            found.append(state)
         inner = [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]
-        for branch in inner:
-            found |= _integrations(branch)
+        found += [task for branch in inner for task in _tasks(branch)]
     return found
 
 

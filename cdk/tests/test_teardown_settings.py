@@ -11,7 +11,7 @@ import pytest
 from conftest import APP_DIR, TeardownProject
 
 from task_service.settings import SettingsError
-from teardown.settings import MOST_SERVICES
+from teardown.settings import LONGEST_SERVICE, MOST_SERVICES
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from teardown.settings import MOST_SERVICES
         ({"services": "tasks-*"}, ["'tasks-*'", "tasks-<stage>"]),
         ({"services": "tasks-Dev"}, ["'tasks-Dev'"]),
         ({"services": "tasks-"}, ["'tasks-'"]),
-        ({"services": "tasks-abcdefghijklmnopqrs"}, ["24 characters", "names of roles"]),
+        ({"services": "tasks-abcdefghijklmnopqrs"}, ["'tasks-abcdefghijklmnopqrs'", "tasks-<stage>"]),
         ({"services": "tasks-dev,tasks-teardown"}, ["'tasks-teardown'", "cannot remove itself", "-c teardown=NAME"]),
         ({"services": "tasks-teardown-x"}, ["'tasks-teardown-x'", "continue the other"]),
         ({"teardown": "tasks-dev-undo"}, ["'tasks-dev'", "continue the other"]),
@@ -67,6 +67,12 @@ def test_an_expiry_is_minutes_hours_or_days(
     teardown_project: TeardownProject, text: str | None, expected: timedelta | None
 ) -> None:
     assert teardown_project.settings(expiresIn=text).expires_in == expected
+
+
+def test_a_service_of_every_stage_that_can_be_deployed_can_be_torn_down(teardown_project: TeardownProject) -> None:
+    longest = "tasks-" + "x" * 18
+    assert len(longest) == LONGEST_SERVICE
+    assert teardown_project.settings(services=longest).services == (longest,)
 
 
 def test_services_are_trimmed_and_named_once(teardown_project: TeardownProject) -> None:
