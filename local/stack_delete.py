@@ -44,9 +44,13 @@ def _held(deploy):
     """A stack operation that a rule can hold in *_IN_PROGRESS."""
 
     async def held(stack_name, stack_id, *args, **kwargs):
+        from ministack.services.cloudformation import _stacks
+
         operation = "UPDATE" if kwargs.get("is_update") else "CREATE"
         await _fault(STACK, {"Operation": operation, "StackName": stack_name, "StackId": stack_id})
-        await deploy(stack_name, stack_id, *args, **kwargs)
+        stack = _stacks.get(stack_name) or {}
+        if stack.get("StackId") == stack_id and stack["StackStatus"] == f"{operation}_IN_PROGRESS":  # not deleted since
+            await deploy(stack_name, stack_id, *args, **kwargs)
 
     return held
 

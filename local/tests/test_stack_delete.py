@@ -277,6 +277,18 @@ def test_operations_can_be_held_and_a_moving_stack_is_not_deleted(aws, rules):
     assert sum(event["ResourceStatus"] == "DELETE_COMPLETE" for event in stack.events()) == 3
 
 
+def test_a_stack_deleted_while_it_is_created_is_not_created_after_all(aws, rules):
+    rules(held("AWS::CloudFormation::Stack", 400, '"CREATE"'))
+    client, name = aws.client("cloudformation"), fresh()
+    template = json.dumps({"Resources": TOPIC})
+    stack_id = client.create_stack(StackName=name, TemplateBody=template)["StackId"]
+    assert client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "CREATE_IN_PROGRESS"
+    client.delete_stack(StackName=stack_id)
+    until(lambda: client.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE")
+    new = Stack(aws, name=name)
+    assert new.delete() == "DELETE_COMPLETE"
+
+
 def test_a_token_is_one_deletion(aws, rules):
     stack = Stack(aws)
     rules(
