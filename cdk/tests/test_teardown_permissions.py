@@ -95,6 +95,25 @@ def test_the_executor_reaches_nothing_of_a_stage_whose_name_merely_begins_alike(
                     assert "IfExists" in permission.conditions, (logical_id, action)
 
 
+def test_the_executor_reaches_nothing_of_strangers(dev: Synthesised, teardown: Synthesised) -> None:
+    """But for what has a random id, where conditions stand instead."""
+    executor = _executor(teardown)
+    for logical_id, resource in dev.resources.items():
+        for action in DELETE_ACTIONS[resource["Type"]]:
+            own = _physical_arn(dev, logical_id, action)
+            other = _physical_arn(dev, logical_id, action, stage="prod")
+            for stranger in {other, own.replace("tasks-dev", "my-tasks-dev")} - {own}:
+                assert not _allowed(executor, action, stranger), (stranger, action)
+    without_names = {
+        permission.resource.split(":", 5)[5]: permission.conditions
+        for permission in executor
+        if permission.action in ("apigateway:DELETE", "lambda:DeleteEventSourceMapping")
+    }
+    assert set(without_names) == {"/restapis/*", "event-source-mapping:*"}
+    assert "apigateway:Resource/ApiName" in without_names["/restapis/*"]
+    assert "lambda:FunctionArn" in without_names["event-source-mapping:*"]
+
+
 def test_what_was_removed_by_hand_is_answered_with_not_found(each_teardown: Synthesised) -> None:
     """An absent resource has no tags: a condition that demands them would turn "not found" into AccessDenied."""
     for permission in _executor(each_teardown):
