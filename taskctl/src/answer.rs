@@ -1,7 +1,7 @@
 //! `approve` and `stop`: a person's word to an execution that runs.
 
 use aws_sdk_sfn::types::ExecutionStatus;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     aws::Aws,
@@ -22,7 +22,8 @@ pub async fn approve(aws: &Aws, target: &TargetArgs, args: &ApproveArgs) -> Resu
     let execution = deployment.execution(aws, args.execution.as_deref(), true).await?;
     let name = execution_short(&execution);
     let pending = waiting(aws, &execution).await?;
-    let hash = plan_hash(&pending.parameters);
+    let hash = pending.plan_hash();
+    let hash = hash.as_deref();
     if let Some(wanted) = args.plan_hash.as_deref().filter(|wanted| Some(*wanted) != hash) {
         let hash = hash.unwrap_or("none");
         return Err(Failure::refused(format!(
@@ -77,12 +78,6 @@ fn lost(error: &AwsError, name: &str) -> Failure {
             .next(watch);
     }
     error.stop("sending the answer").next(watch)
-}
-
-/// The hash of the plan that waits, not the one the request asked for.
-fn plan_hash(parameters: &Value) -> Option<&str> {
-    let places = ["/Payload/run/planHash", "/run/planHash", "/Payload/planHash", "/planHash"];
-    places.iter().find_map(|place| parameters.pointer(place)?.as_str())
 }
 
 pub async fn stop(aws: &Aws, target: &TargetArgs, args: &StopArgs) -> Result<Exit, Failure> {
@@ -155,17 +150,8 @@ fn left_behind(state: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use super::{left_behind, plan_hash, standing};
+    use super::{left_behind, standing};
     use crate::history::samples::{ended, entered, exited, history, scheduled, started};
-
-    #[test]
-    fn the_plan_that_waits_counts_not_the_one_asked_for() {
-        let parameters = json!({"Payload": {"run": {"request": {"planHash": "asked"}, "planHash": "real"}}});
-        assert_eq!(plan_hash(&parameters), Some("real"));
-        assert_eq!(plan_hash(&json!({"Payload": {"run": {"request": {"planHash": "asked"}}}})), None);
-    }
 
     #[test]
     fn a_stopped_execution_says_where_it_stood() {

@@ -17,8 +17,10 @@ pub struct Deployment {
     pub teardown_stack: String,
     pub state_machine: String,
     pub report_group: String,
-    /// The stacks it may tear down.
+    /// The stacks it may tear down; the one that the outputs file names comes first.
     pub services: Vec<String>,
+    /// Whether the first of them is meant when none is named.
+    pub has_default: bool,
 }
 
 /// The teardown stack's name.
@@ -41,6 +43,7 @@ pub async fn find(aws: &Aws, args: &TargetArgs) -> Result<Option<Deployment>, Fa
             report_group: outputs.report_log_group.clone().unwrap_or_else(|| report_group(&name)),
             state_machine: machine.clone(),
             services: vec![service.clone()],
+            has_default: true,
             teardown_stack: name,
         }));
     }
@@ -52,10 +55,15 @@ pub async fn find(aws: &Aws, args: &TargetArgs) -> Result<Option<Deployment>, Fa
         ))
         .next("name the right one: --teardown-stack NAME"));
     };
+    let mut services = services(aws, &stack, &outputs).await?;
+    let usual = aws.outputs.service_stack.as_ref();
+    services.sort_by_key(|service| Some(service) != usual);
+    let named = services.first() == usual && usual.is_some();
     Ok(Some(Deployment {
         state_machine: machine.clone(),
         report_group: outputs.get("ReportLogGroup").cloned().unwrap_or_else(|| report_group(&name)),
-        services: services(aws, &stack, &outputs).await?,
+        has_default: services.len() == 1 || named,
+        services,
         teardown_stack: name,
     }))
 }
@@ -130,7 +138,7 @@ impl Deployment {
     pub fn service(&self, named: Option<&str>) -> Result<String, Failure> {
         match (named, self.services.as_slice()) {
             (Some(name), _) => Ok(name.to_owned()),
-            (None, [only]) => Ok(only.clone()),
+            (None, [first, ..]) if self.has_default => Ok(first.clone()),
             (None, several) => Err(Failure::usage(format!(
                 "which stack? {} serves {}",
                 self.teardown_stack,
@@ -201,6 +209,7 @@ mod tests {
             state_machine: MACHINE.into(),
             report_group: "/tasks-teardown/report".into(),
             services: services.iter().map(|&name| name.to_owned()).collect(),
+            has_default: services.len() == 1,
         }
     }
 

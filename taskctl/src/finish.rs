@@ -43,6 +43,7 @@ pub async fn finish(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result
             state_machine: state_machine.clone(),
             report_group: group.clone(),
             services,
+            has_default: false,
         };
         still_needed(aws, &deployment, args.although_still_needed).await?;
     } else if !was_teardown(&stack) {

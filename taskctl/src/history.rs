@@ -131,6 +131,17 @@ pub struct Pending {
     pub parameters: Value,
 }
 
+impl Pending {
+    /// The hash of the plan that waits.
+    pub fn plan_hash(&self) -> Option<String> {
+        let detail = match self.parameters.pointer("/Entries/0/Detail")? {
+            Value::String(text) => serde_json::from_str(text).ok()?,
+            detail => detail.clone(),
+        };
+        Some(detail.get("planHash")?.as_str()?.to_owned())
+    }
+}
+
 /// The task that waits now: scheduled with a token, and nothing came of it yet. Events in their order.
 pub fn pending(events: &[Event]) -> Option<Pending> {
     let (mut state, mut pending) = (String::new(), None);
@@ -172,6 +183,8 @@ fn token_in(value: &Value) -> Option<String> {
             }
         }),
         Value::Array(items) => items.iter().find_map(token_in),
+        // An event's detail may be JSON in a text.
+        Value::String(text) if text.starts_with('{') => token_in(&serde_json::from_str(text).ok()?),
         _ => None,
     }
 }
@@ -273,6 +286,19 @@ mod tests {
         let pending = pending(&history(waiting())).expect("it waits");
         assert_eq!((pending.state.as_str(), pending.token.as_str()), ("Approve", "T1"));
         assert_eq!(pending.parameters["Payload"]["run"]["planHash"], "h");
+    }
+
+    #[test]
+    fn the_token_may_be_in_an_events_detail() {
+        let object = r#"{"Entries":[{"DetailType":"x","Detail":{"planHash":"h","taskToken":"T"}}]}"#;
+        let text = r#"{"Entries":[{"DetailType":"x","Detail":"{\"planHash\":\"h\",\"taskToken\":\"T\"}"}]}"#;
+        for parameters in [object, text] {
+            let events =
+                vec![entered("Task", "Approve"), scheduled("putEvents.waitForTaskToken", parameters)];
+            let pending = pending(&history(events)).expect("it waits");
+            assert_eq!(pending.token, "T");
+            assert_eq!(pending.plan_hash().as_deref(), Some("h"));
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub enum Note {
         millis: Millis,
         /// How often the work of a loop was done.
         times: u32,
+        /// It was given up.
+        failed: bool,
     },
     /// A person has to answer.
     Approval {
@@ -99,6 +101,10 @@ impl Note {
         let text = match self {
             Self::Started { stack, .. } => format!("{stack}: the execution began"),
             Self::Entered { .. } => return None,
+            Self::Left { state, millis, failed: true, .. } => {
+                let failed = format!("{state:<14}failed after {}", clock::duration(*millis));
+                paint.text(Colour::Red, &failed)
+            }
             Self::Left { state, millis, .. } => {
                 let name = paint.text(Colour::Green, &format!("{state:<14}"));
                 format!("{name}{}", clock::duration(*millis))
@@ -163,8 +169,12 @@ mod tests {
 
     #[test]
     fn states_stand_with_their_time() {
-        let note = Note::Left { at: AT, state: "Resolve".into(), millis: 1_250, times: 1 };
-        assert_eq!(line(&note).expect("a line"), "15:43:20Z  Resolve       1.2 s");
+        let left = |failed| {
+            let note = Note::Left { at: AT, state: "Resolve".into(), millis: 1_250, times: 1, failed };
+            line(&note).expect("a line")
+        };
+        assert_eq!(left(false), "15:43:20Z  Resolve       1.2 s");
+        assert_eq!(left(true), "15:43:20Z  Resolve       failed after 1.2 s");
         assert_eq!(line(&Note::Entered { at: AT, state: "Resolve".into() }), None);
     }
 

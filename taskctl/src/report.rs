@@ -114,6 +114,14 @@ impl Report {
         (report.schema == SCHEMA).then_some(report)
     }
 
+    /// What the state machine says by itself when even reporting failed.
+    fn emergency(execution: &str, cause: &str) -> Option<Self> {
+        let raw: Value = serde_json::from_str(cause).ok()?;
+        raw.get("outcome")?.as_str()?;
+        let execution = Some(execution.to_owned());
+        Some(Self { raw: raw.clone(), execution, ..Self::deserialize(raw).ok()? })
+    }
+
     /// For an execution that left none: stopped, timed out, or failed before it could report.
     fn made_up(execution: &str, outcome: Outcome, reason: String, next: String) -> Self {
         let raw = json!({
@@ -167,6 +175,12 @@ fn told(described: &DescribeExecutionOutput) -> &str {
 fn without_report(described: &DescribeExecutionOutput) -> Report {
     let (error, cause) = (described.error().unwrap_or_default(), described.cause().unwrap_or_default());
     let execution = described.execution_arn();
+    // Never green: the execution is.
+    let emergency =
+        Report::emergency(execution, cause).filter(|report| report.outcome.exit() != Exit::Success);
+    if let Some(report) = emergency.filter(|_| described.status().as_str() == "FAILED") {
+        return report;
+    }
     let again = format!("{} (it goes on where this one stopped)", hint::command("teardown start"));
     let reason = match described.status().as_str() {
         "ABORTED" => format!(
@@ -227,7 +241,7 @@ pub fn text(report: &Report, paint: Paint, width: Option<usize>) -> String {
             value.filter(|value| !value.is_empty()).map(|value| format!("  {name:<11}{}", one_line(value))),
         );
     };
-    fact("reason", report.reason.as_deref());
+    fact("reason", report.reason.as_deref().map(with_flag).as_deref());
     fact("stack", report.stack_id.as_deref());
     fact("execution", report.execution.as_deref());
     fact("time", time(report).as_deref());
@@ -239,11 +253,7 @@ pub fn text(report: &Report, paint: Paint, width: Option<usize>) -> String {
     section(&mut lines, paint, "Unproven", &rows(&report.unproven), width);
     section(&mut lines, paint, "Kept on purpose", &rows(&report.kept), width);
     lines.extend(
-        report
-            .next
-            .as_ref()
-            .filter(|next| !next.is_empty())
-            .map(|next| format!("\nnext: {}", one_line(next))),
+        report.next.as_ref().filter(|next| !next.is_empty()).map(|next| format!("\nnext: {}", here(next))),
     );
     lines.join("\n")
 }
@@ -303,6 +313,30 @@ pub fn section(
     }
 }
 
+/// The workflow does not know from where it is asked: its commands get this call's "where".
+fn here(next: &str) -> String {
+    one_line(next).replace("taskctl ", &hint::command(""))
+}
+
+const FLAGS: [(&str, &str); 3] = [
+    ("overrideTerminationProtection", "--override-termination-protection"),
+    ("deleteData", "--delete-data"),
+    ("emptyBuckets", "--empty-buckets"),
+];
+
+/// The workflow names a consent as its input does; people give it as a flag.
+fn with_flag(text: &str) -> String {
+    FLAGS.iter().fold(one_line(text), |text, (field, flag)| text.replace(field, flag))
+}
+
+/// The flags that answer all blockers; `None` when a consent does not do.
+fn consents(blockers: &[String]) -> Option<String> {
+    let answers = |blocker: &String| FLAGS.iter().any(|(field, _)| blocker.contains(field));
+    let asked = |field: &str| blockers.iter().any(|blocker| blocker.contains(field));
+    let flags = FLAGS.iter().filter(|(field, _)| asked(field)).map(|(_, flag)| format!(" {flag}"));
+    blockers.iter().all(answers).then(|| flags.collect())
+}
+
 /// The plan for people: what goes, what stays and why, what has to be consented to, and the next command.
 pub fn plan_text(report: &Report, start: &str, paint: Paint, width: Option<usize>) -> String {
     let stack = report.stack.as_deref().unwrap_or("the stack");
@@ -326,10 +360,10 @@ pub fn plan_text(report: &Report, start: &str, paint: Paint, width: Option<usize
     section(&mut lines, paint, &format!("Removed ({})", goes.len()), &rows, width);
     let mut kept: Vec<Vec<String>> =
         stays.iter().map(|entry| vec![entry.physical_id.clone(), one_line(&entry.why)]).collect();
-    let known = |noted: &&Noted| !stays.iter().any(|entry| entry.physical_id == noted.what);
+    let known = |noted: &&Noted| !stays.iter().any(|entry| noted.what.ends_with(&entry.physical_id));
     kept.extend(report.kept.iter().filter(known).map(|noted| vec![noted.what.clone(), one_line(&noted.why)]));
     section(&mut lines, paint, &format!("Kept ({})", kept.len()), &kept, width);
-    let blockers: Vec<Vec<String>> = report.blockers.iter().map(|blocker| vec![one_line(blocker)]).collect();
+    let blockers: Vec<Vec<String>> = report.blockers.iter().map(|blocker| vec![with_flag(blocker)]).collect();
     section(&mut lines, paint, "Needed before it can start", &blockers, None);
     if report.blockers.is_empty() {
         lines.push("\nNo further consent is needed.".to_owned());
@@ -337,7 +371,14 @@ pub fn plan_text(report: &Report, start: &str, paint: Paint, width: Option<usize
     let hash = report.plan_hash.as_deref();
     lines.extend(hash.map(|hash| format!("\nplan hash: {hash}")));
     let exactly = hash.map(|hash| format!(" --plan-hash {hash}")).unwrap_or_default();
-    lines.push(format!("next: {start}{exactly}"));
+    lines.push(match consents(&report.blockers) {
+        Some(flags) if flags.is_empty() => format!("next: {start}{exactly}"),
+        Some(flags) => format!("next, if you consent: {start}{flags}{exactly}"),
+        None => format!(
+            "next: remove what stands in the way, then: {}",
+            hint::command(&format!("teardown plan {stack}"))
+        ),
+    });
     lines.join("\n")
 }
 
@@ -347,7 +388,7 @@ mod tests {
         operation::describe_execution::DescribeExecutionOutput, primitives::DateTime, types::ExecutionStatus,
     };
 
-    use super::{Outcome, Report, fates, plan_text, text, told, without_report};
+    use super::{Outcome, Report, consents, fates, plan_text, text, told, without_report};
     use crate::{failure::Exit, screen::Paint};
 
     const DELETED: &str = r#"{"schema":"task.teardown/1","execution":"arn:E","stack":"tasks-dev","stackId":"arn:S",
@@ -437,10 +478,23 @@ Kept on purpose
         assert_eq!(end(ExecutionStatus::Succeeded, "", "").outcome, Outcome::Unproven);
         assert_eq!(end(ExecutionStatus::TimedOut, "", "").outcome, Outcome::Failed);
         assert_eq!(end(ExecutionStatus::Failed, "refused", "{cut").outcome, Outcome::Refused);
+        let emergency =
+            end(ExecutionStatus::Failed, "failed", r#"{"outcome":"failed","reason":"r","next":"n"}"#);
+        assert_eq!((emergency.reason.as_deref(), emergency.next.as_deref()), (Some("r"), Some("n")));
+        assert_eq!(end(ExecutionStatus::Failed, "x", r#"{"outcome":"deleted"}"#).outcome, Outcome::Failed);
         assert_eq!(end(ExecutionStatus::Failed, "States.Runtime", "x").outcome, Outcome::Failed);
         let stopped = end(ExecutionStatus::Aborted, "", "by alice");
         assert_eq!(stopped.reason.as_deref(), Some("the execution was stopped: by alice"));
         assert!(stopped.next.is_some_and(|next| next.contains("taskctl teardown start")));
+    }
+
+    #[test]
+    fn what_no_consent_answers_has_no_flags() {
+        let consents =
+            |blockers: &[&str]| consents(&blockers.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
+        assert_eq!(consents(&[]).as_deref(), Some(""));
+        assert_eq!(consents(&["x: consent with deleteData"]).as_deref(), Some(" --delete-data"));
+        assert_eq!(consents(&["x: consent with deleteData", "the export e is in use"]), None);
     }
 
     #[test]
@@ -450,7 +504,7 @@ Kept on purpose
             .replace("\"fate\":\"kept\"", "\"fate\":\"keep\"")
             .replace(
                 "\"unproven\":[]",
-                r#""unproven":[],"blockers":["the table is protected: --delete-data"]"#,
+                r#""unproven":[],"blockers":["the table is protected: consent with deleteData"]"#,
             );
         let report = Report::parse(&json).expect("a report");
         assert_eq!(fates(&report.inventory), "2 entries: 1 delete, 1 keep");
@@ -464,10 +518,10 @@ Kept (1)
   /tasks/dev/audit  asked for
 
 Needed before it can start
-  the table is protected: --delete-data
+  the table is protected: consent with --delete-data
 
 plan hash: p
-next: taskctl teardown start tasks-dev --plan-hash p";
+next, if you consent: taskctl teardown start tasks-dev --delete-data --plan-hash p";
         assert_eq!(plan_text(&report, "taskctl teardown start tasks-dev", Paint::NONE, None), expected);
     }
 }

@@ -20,6 +20,8 @@ pub struct Tracker {
     deletion: Option<(Millis, Option<Millis>)>,
     doomed: Option<usize>,
     ended: Option<&'static str>,
+    /// In a state that is no step: it takes no time and does nothing.
+    between: bool,
 }
 
 /// The step that lasts now.
@@ -29,6 +31,8 @@ pub struct Span {
     pub since: Millis,
     times: u32,
     attempts: u32,
+    /// Its last try went wrong.
+    failed: bool,
     until: Option<Millis>,
 }
 
@@ -75,13 +79,18 @@ impl Tracker {
             What::Entered { kind, state } => self.enter(at, kind, state),
             What::Exited { output } => {
                 self.learn(output);
-                if let Some(span) = &mut self.current {
+                let step = !std::mem::take(&mut self.between);
+                if let Some(span) = self.current.as_mut().filter(|_| step) {
                     span.until = Some(at);
                 }
                 Vec::new()
             }
-            What::Scheduled { .. } if history::waits_for_answer(event) => {
-                vec![Note::Approval { at, execution: self.execution.clone() }]
+            What::Scheduled { .. } => {
+                if let Some(span) = &mut self.current {
+                    span.failed = false;
+                }
+                let waits = history::waits_for_answer(event);
+                waits.then(|| Note::Approval { at, execution: self.execution.clone() }).into_iter().collect()
             }
             What::Trouble { error, cause } => self.trouble(at, error, cause),
             What::Ended { status, error } => {
@@ -92,13 +101,13 @@ impl Tracker {
                 notes.push(Note::Ended { at, status, error, millis: at - self.started });
                 notes
             }
-            What::Scheduled { .. } | What::Answered | What::Other => Vec::new(),
+            What::Answered | What::Other => Vec::new(),
         }
     }
 
     fn enter(&mut self, at: Millis, kind: &str, state: &str) -> Vec<Note> {
-        // These take no time and do nothing.
-        if matches!(kind, "Choice" | "Succeed" | "Fail") {
+        self.between = matches!(kind, "Choice" | "Fail" | "Pass" | "Succeed");
+        if self.between {
             return Vec::new();
         }
         let step = step_of(state);
@@ -117,8 +126,14 @@ impl Tracker {
                     self.close_deletion(at);
                 }
                 let state = step.to_owned();
-                self.current =
-                    Some(Span { state: state.clone(), since: at, times: 1, attempts: 0, until: None });
+                self.current = Some(Span {
+                    state: state.clone(),
+                    since: at,
+                    times: 1,
+                    attempts: 0,
+                    failed: false,
+                    until: None,
+                });
                 notes.push(Note::Entered { at, state });
                 notes
             }
@@ -127,9 +142,9 @@ impl Tracker {
 
     fn leave(&mut self, now: Millis) -> Vec<Note> {
         let span = self.current.take();
-        let left = span.map(|Span { state, since, times, until, .. }| {
+        let left = span.map(|Span { state, since, times, failed, until, .. }| {
             let at = until.unwrap_or(now);
-            Note::Left { at, state, millis: at - since, times }
+            Note::Left { at, state, millis: at - since, times, failed }
         });
         left.into_iter().collect()
     }
@@ -144,6 +159,7 @@ impl Tracker {
         let (state, attempt) = match &mut self.current {
             Some(span) => {
                 span.attempts += 1;
+                span.failed = true;
                 (span.state.clone(), span.attempts)
             }
             None => (String::new(), 1),
@@ -263,6 +279,26 @@ mod tests {
         );
         assert!(lines[2].contains("Transient (attempt 2): "), "{}", lines[2]);
         assert_eq!(tracker.current().expect("it lasts").state, "Resolve");
+    }
+
+    #[test]
+    fn a_step_that_was_given_up_is_told_from_one_that_was_tried_again() {
+        let left = |after: What| {
+            let all = vec![
+                started("t"),
+                entered("Task", "Drain"),
+                scheduled("i", ""),
+                trouble("Failed", "x"),
+                after,
+            ];
+            let all = all.into_iter().chain([exited("{}"), entered("Task", "Restore")]).collect();
+            follow(all).1.into_iter().find_map(|note| match note {
+                Note::Left { failed, .. } => Some(failed),
+                _ => None,
+            })
+        };
+        assert_eq!(left(What::Other), Some(true));
+        assert_eq!(left(scheduled("i", "")), Some(false));
     }
 
     #[test]
