@@ -44,7 +44,7 @@ impl<'a> Route<'a> {
         match path.split('/').collect::<Vec<_>>().as_slice() {
             ["health"] => Self::Health,
             ["tasks"] => Self::Tasks,
-            ["tasks", id] => Self::Task(id),
+            ["tasks", id] if !id.is_empty() => Self::Task(id),
             _ => Self::Unknown,
         }
     }
@@ -116,7 +116,7 @@ impl Api {
         match (method, route) {
             (_, Route::Unknown) => Err(Problem::unknown_path()),
             ("OPTIONS", _) => Ok(Response::empty(204).with_header("Allow", route.allow())),
-            ("GET", Route::Health) => Ok(health()),
+            ("GET", Route::Health) => health(request),
             ("GET", Route::Tasks) => self.list(&call(Scope::Read)?).await,
             ("POST", Route::Tasks) => self.create(&call(Scope::Write)?).await,
             ("GET", Route::Task(id)) => self.get(&call(Scope::Read)?, id).await,
@@ -284,8 +284,9 @@ fn etag(version: u64) -> String {
     format!("\"{version}\"")
 }
 
-fn health() -> Response {
-    Response::json(200, &serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+fn health(request: &Request) -> Result<Response, Problem> {
+    valid(unexpected_parameters(&request.multi_value_query_string_parameters))?;
+    Ok(Response::json(200, &serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
 }
 
 fn with_common_headers(response: Response, request_id: &str) -> Response {
@@ -357,7 +358,7 @@ mod tests {
     fn paths_have_one_spelling() {
         assert_eq!(Route::of("tasks"), Route::Tasks);
         assert_eq!(Route::of("tasks/x"), Route::Task("x"));
-        for unknown in ["", "Tasks", "tasks/x/y", "task", "tasks//x", "health/"] {
+        for unknown in ["", "Tasks", "tasks/x/y", "task", "tasks//x", "tasks/", "health/"] {
             assert_eq!(Route::of(unknown), Route::Unknown, "{unknown}");
         }
     }

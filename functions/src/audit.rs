@@ -7,12 +7,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{input::hex, task::Timestamp};
+use crate::{
+    input::hex,
+    task::{DESCRIPTION_MAX, Timestamp},
+};
 
 pub const SCHEMA: &str = "task.audit/1";
 
 /// The fields whose changes are recorded, in the order they are listed. All others stay out of the log.
 const AUDITED_FIELDS: [&str; 5] = ["title", "description", "status", "priority", "dueAt"];
+
+/// Longest name, address or id in a record, in characters, and most of them in a list.
+const NAME_MAX: usize = 300;
+const NAMES_MAX: usize = 10;
 
 /// An attribute value as DynamoDB JSON. Numbers stay text: DynamoDB has 38 digits, a float 15.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -240,8 +247,14 @@ impl StreamRecord {
         record.request = written.and_then(request_of);
         record.task = Some(task);
         record.changes = changes(old, new, free_text);
-        if matches!(action, Action::Created | Action::Updated | Action::Deleted) {
-            record.time.changed = new.and_then(|new| text(new, "updatedAt")).and_then(Timestamp::parse);
+        let written_at = |image: &Image| text(image, "updatedAt").and_then(Timestamp::parse);
+        match action {
+            Action::Created | Action::Updated | Action::Deleted => {
+                record.time.changed = new.and_then(written_at)
+            }
+            // The stream's time has no milliseconds: a purge is not before the deletion it follows.
+            Action::Purged => record.time.changed = record.time.streamed.max(old.and_then(written_at)),
+            _ => {}
         }
         Ok(Some(record))
     }
@@ -355,20 +368,26 @@ fn actor_of(image: Option<&Image>) -> Actor {
         _ => None,
     };
     let scope = |scope: &Attribute| match scope {
-        Attribute::S(scope) => Some(scope.clone()),
+        Attribute::S(scope) => Some(short(scope)),
         _ => None,
     };
     Actor {
-        id: text(actor, "id").unwrap_or("unknown").to_owned(),
-        auth: text(actor, "auth").map(str::to_owned),
-        scopes: scopes.map(|scopes| scopes.iter().filter_map(scope).collect()),
+        id: short(text(actor, "id").unwrap_or("unknown")),
+        auth: text(actor, "auth").map(short),
+        scopes: scopes.map(|scopes| scopes.iter().take(NAMES_MAX).filter_map(scope).collect()),
     }
 }
 
 fn request_of(image: &Image) -> Option<Value> {
     let Attribute::M(request) = image.get("request")? else { return None };
     let known = ["id", "sourceIp", "userAgent", "idempotencyKey"];
-    Some(known.into_iter().filter_map(|name| Some((name.to_owned(), json!(text(request, name)?)))).collect())
+    let member = |name: &str| Some((name.to_owned(), json!(short(text(request, name)?))));
+    Some(known.into_iter().filter_map(member).collect())
+}
+
+/// What the API writes is shorter; what was put there by hand must not make a record too large for the log.
+fn short(text: &str) -> String {
+    text.chars().take(NAME_MAX).collect()
 }
 
 fn changes(old: Option<&Image>, new: Option<&Image>, free_text: FreeText) -> Vec<FieldChange> {
@@ -382,16 +401,17 @@ fn changes(old: Option<&Image>, new: Option<&Image>, free_text: FreeText) -> Vec
 }
 
 fn shown(image: &Image, field: &str, free_text: FreeText) -> Value {
-    match (image.get(field), free_text) {
-        (None, _) => Value::Null,
-        (Some(Attribute::S(text)), FreeText::Hashed) if field == "title" || field == "description" => {
+    let is_free = free_text == FreeText::Hashed && (field == "title" || field == "description");
+    match image.get(field) {
+        None => Value::Null,
+        // A text that the API would not have taken may be as large as an item: a log event may not.
+        Some(Attribute::S(text)) if is_free || text.chars().count() > DESCRIPTION_MAX => {
             json!({"length": text.chars().count(), "sha256": salted_hash(image, text)})
         }
-        (Some(Attribute::S(text)), _) => json!(text),
-        (Some(Attribute::N(_) | Attribute::Bool(_) | Attribute::Null(_)), _) => json!(image.get(field)),
+        Some(Attribute::S(text)) => json!(text),
+        Some(Attribute::N(_) | Attribute::Bool(_) | Attribute::Null(_)) => json!(image.get(field)),
         // Whatever else was put there by hand may hold anything.
-        (Some(_), FreeText::Hashed) => json!({"sha256": salted_hash(image, &fingerprint(image))}),
-        (Some(other), FreeText::Plain) => json!(other),
+        Some(_) => json!({"sha256": salted_hash(image, &fingerprint(image))}),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every DynamoDB call of the task function, and item ↔ [`Task`].
 //!
 //! Base table: `PK` = owner, `SK` = `TASK#<id>`; sparse index `byStatus`: `PK`, `statusKey` =
-//! `<STATUS>#<id>`. What each call costs stands in docs/api.md, and `tests/cost.rs` holds it.
+//! `<STATUS>#<id>`. What each call costs stands in docs/api.md, and `tests/service/cost.rs` holds it.
 
 mod item;
 

@@ -26,6 +26,10 @@ const EVENT_OVERHEAD: usize = 26;
 const CALL_EVENTS: usize = 10_000;
 /// ... that span less than 24 hours.
 const CALL_SPAN_MILLIS: i64 = 24 * 60 * 60 * 1_000 - 1;
+/// A payload up to this size, in bytes, is quarantined in one event.
+const QUARANTINE_BYTES: usize = 900_000;
+/// Beyond it, in parts of so many characters: a character takes at most 6 bytes as JSON text.
+const QUARANTINE_PART: usize = 150_000;
 /// Older than 14 days or more than 2 hours ahead is rejected; the stream keeps 24 hours.
 const OLDEST_MILLIS: i64 = 36 * 60 * 60 * 1_000;
 const AHEAD_MILLIS: i64 = 60 * 60 * 1_000;
@@ -133,17 +137,46 @@ impl Auditor {
     async fn quarantine(&self, raw: &RawValue, reason: &str, now: Timestamp) -> Result<(), Stopped> {
         let sequence_number = sequence_number(raw);
         tracing::error!(sequence_number, reason, "record quarantined");
-        let line = json!({
-            "schema": "task.quarantine/1",
-            "reason": reason,
-            "sequenceNumber": sequence_number,
-            "quarantined": now,
-            "payload": raw,
-        });
-        let mut call = Call::default();
-        call.push(line.to_string(), now.unix_millis(), sequence_number);
-        self.quarantine.put(call).await
+        for line in quarantine_lines(raw, reason, sequence_number.as_deref(), now) {
+            let mut call = Call::default();
+            call.push(line, now.unix_millis(), sequence_number.clone());
+            self.quarantine.put(call).await?;
+        }
+        Ok(())
     }
+}
+
+/// One line with the payload as it is; or, where that would be more than a log event takes, a line for each
+/// part of its text, to be joined in order.
+fn quarantine_lines(
+    raw: &RawValue,
+    reason: &str,
+    sequence_number: Option<&str>,
+    now: Timestamp,
+) -> Vec<String> {
+    let head = json!({
+        "schema": "task.quarantine/1",
+        "reason": reason.chars().take(500).collect::<String>(),
+        "sequenceNumber": sequence_number,
+        "quarantined": now,
+    });
+    let line = |members: serde_json::Value| {
+        let mut line = head.clone();
+        line.as_object_mut()
+            .into_iter()
+            .for_each(|line| line.extend(members.as_object().cloned().unwrap_or_default()));
+        line.to_string()
+    };
+    if raw.get().len() <= QUARANTINE_BYTES {
+        return vec![line(json!({"payload": raw}))];
+    }
+    let characters: Vec<char> = raw.get().chars().collect();
+    let parts = characters.chunks(QUARANTINE_PART).map(|part| part.iter().collect::<String>());
+    let count = parts.len();
+    parts
+        .zip(1..)
+        .map(|(text, part)| line(json!({"part": part, "parts": count, "payloadText": text})))
+        .collect()
 }
 
 /// Even of a record that is broken elsewhere.
@@ -269,6 +302,21 @@ mod tests {
         let times: Vec<_> = call.events.iter().map(InputLogEvent::timestamp).collect();
         assert_eq!(times, [5, 5, 7]);
         assert_eq!(call.first_sequence_number.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_payload_too_large_for_one_event_is_quarantined_in_parts() {
+        let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
+        let small = quarantine_lines(&raw(r#"{"a":1}"#), "why", Some("7"), Timestamp::now());
+        let small: serde_json::Value = serde_json::from_str(&small[0]).unwrap();
+        assert_eq!((&small["payload"], &small["sequenceNumber"]), (&json!({"a": 1}), &json!("7")));
+        let large = json!({"a": "\"é\u{1}".repeat(300_000)}).to_string();
+        let lines = quarantine_lines(&raw(&large), "why", None, Timestamp::now());
+        assert!(lines.iter().all(|line| line.len() + EVENT_OVERHEAD < CALL_BYTES));
+        let text =
+            |line: &String| serde_json::from_str::<serde_json::Value>(line).unwrap()["payloadText"].take();
+        let joined: String = lines.iter().map(|line| text(line).as_str().unwrap().to_owned()).collect();
+        assert_eq!(joined, large);
     }
 
     #[test]

@@ -142,6 +142,24 @@ fn numbers_keep_all_their_digits() {
     assert_eq!(record.changes[0].new, json!({"N": digits}));
 }
 
+/// What a log event takes is 1 MiB; an attribute written by hand may have 400 KB, six times that when escaped.
+#[test]
+fn nothing_written_by_hand_makes_a_record_too_large() {
+    let huge = "\u{1}".repeat(390_000);
+    for name in ["title", "priority", "dueAt", "actor", "request"] {
+        let value = match name {
+            "actor" => json!({"M": {"id": {"S": huge}, "scopes": {"L": [{"S": huge}]}}}),
+            "request" => json!({"M": {"id": {"S": huge}, "userAgent": {"S": huge}}}),
+            _ => json!({"S": huge}),
+        };
+        let record = stream_record(&live(1, "a"), &with(live(2, "a"), name, value));
+        for free_text in [FreeText::Hashed, FreeText::Plain] {
+            let record = record.audit(free_text, audited_at()).unwrap().unwrap();
+            assert!(json!(record).to_string().len() < 100_000, "{name}");
+        }
+    }
+}
+
 #[test]
 fn a_missing_stream_time_is_not_1970() {
     let mut record = stream_record(&Value::Null, &live(1, "a"));

@@ -78,9 +78,18 @@ impl Context<'_> {
     /// Why CloudFormation did not do what the call with this token asked; empty when it never heard of it.
     async fn refusals(&self, stack_id: &str, token: &str) -> Result<Vec<String>, StepError> {
         let aws = self.aws;
-        let events = aws.cloudformation.describe_stack_events().stack_name(stack_id).send().await;
-        let events = super::clients::done(events, "reading the stack's events")?;
-        let ours = events.stack_events().iter().filter(|event| event.client_request_token() == Some(token));
-        Ok(ours.map(|event| event.resource_status_reason().unwrap_or("no reason given").to_owned()).collect())
+        let (mut reasons, mut next) = (Vec::new(), None);
+        loop {
+            let page = aws.cloudformation.describe_stack_events().stack_name(stack_id).set_next_token(next);
+            let page = super::clients::done(page.send().await, "reading the stack's events")?;
+            let ours = page.stack_events().iter().filter(|event| event.client_request_token() == Some(token));
+            reasons.extend(
+                ours.map(|event| event.resource_status_reason().unwrap_or("no reason given").to_owned()),
+            );
+            next = page.next_token().map(str::to_owned);
+            if next.is_none() {
+                return Ok(reasons);
+            }
+        }
     }
 }

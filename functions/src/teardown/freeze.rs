@@ -3,6 +3,8 @@
 //! The old values are remembered before anything is changed, so that an execution stopped in between leaves
 //! what the next one needs.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,6 +14,9 @@ use super::{
 };
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
+/// How often, and how long apart, an update of the table is looked at before the state machine tries again.
+const LOOKS: u32 = 60;
+const LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Frozen {
@@ -68,8 +73,24 @@ impl Context<'_> {
         }
         for table in &tables {
             self.set_deletion_protection(table, false).await?;
+            self.settled(table).await?;
         }
         Ok(run)
+    }
+
+    /// A table that is being updated cannot be deleted.
+    async fn settled(&self, table: &str) -> Result<(), StepError> {
+        let aws = self.aws;
+        for _ in 0..LOOKS {
+            let described = aws.dynamodb.describe_table().table_name(table).send().await;
+            let described = found(described, GONE, "reading the table")?;
+            let status = described.and_then(|described| described.table).and_then(|table| table.table_status);
+            if status.is_none_or(|status| status.as_str() != "UPDATING") {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Err(StepError::Transient(format!("the table {table} is still being updated")))
     }
 
     /// Undoes what this execution, or a stopped one before it, has changed. Does nothing to a stack that another
