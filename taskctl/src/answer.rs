@@ -10,8 +10,8 @@ use crate::{
     deployment,
     failure::{Exit, Failure},
     hint,
-    history::{self, Event, Pending},
-    request::execution_short,
+    history::{self, Event, Pending, What},
+    request::{self, execution_short},
     screen,
     tracker::Tracker,
     watch,
@@ -97,9 +97,16 @@ pub async fn stop(aws: &Aws, target: &TargetArgs, args: &StopArgs) -> Result<Exi
     }
     let events = watch::new_events(aws, &execution, 0).await.unwrap_or_default();
     let (state, _) = standing(name, &events);
+    let input = events.iter().find_map(|event| match &event.what {
+        What::Started { input } => Some(input.as_str()),
+        _ => None,
+    });
     screen::out(&format!("{name}: stopped at {state}"));
     screen::out(&format!("A stopped execution does not undo itself. {}", left_behind(&state)));
-    screen::out(&format!("To go on where it stopped: {}", hint::command("teardown start")));
+    screen::out(&format!(
+        "To go on where it stopped: {}",
+        hint::command(&request::again(input.unwrap_or_default()))
+    ));
     Ok(Exit::Success)
 }
 
@@ -134,11 +141,11 @@ fn standing(name: &str, events: &[Event]) -> (String, Option<&'static str>) {
 fn left_behind(state: &str) -> &'static str {
     match state {
         "Freeze" | "Drain" | "Backup" => {
-            "Writes may still be frozen: the service answers reads only until it goes on."
+            "The service may still be frozen: it answers nothing until the teardown goes on or is ended in an orderly way."
         }
-        "Unprotect" => "Writes may still be frozen, and the deletion protections off.",
+        "Unprotect" => "The service may still be frozen, and its deletion protections off.",
         "Delete" | "Watch" | "Remedy" => {
-            "CloudFormation goes on with a deletion it has begun; writes are frozen and the deletion protections off."
+            "CloudFormation goes on with a deletion it has begun; the service is frozen and its deletion protections are off."
         }
         "Sweep" | "Prove" | "Report" => "The stack is gone; what it left behind is not proven gone.",
         "Restore" | "ReportFailure" => {

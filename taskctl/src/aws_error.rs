@@ -121,6 +121,10 @@ impl AwsError {
                 Failure::failed(format!("{doing}: {line}"))
                     .next("sign in again: aws sso login --profile NAME")
             }
+            Kind::Answered if self.is("ExecutionDoesNotExist") => {
+                Failure::failed(format!("{doing}: {}", self.message))
+                    .next("leave the name out for the newest one")
+            }
             Kind::Answered => Failure::failed(format!("{doing}: {line}")),
         }
     }

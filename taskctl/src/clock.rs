@@ -36,6 +36,11 @@ pub fn date_time(at: Millis) -> String {
     formatted(at, DATE_TIME)
 }
 
+/// `2026-11-23T15:43:20.123Z`, for programs.
+pub fn exact(at: Millis) -> String {
+    format!("{}.{:03}Z", formatted(at, BARE), at.rem_euclid(1000))
+}
+
 /// `20261123T154320Z`, for names.
 pub fn compact(at: Millis) -> String {
     formatted(at, COMPACT)
@@ -110,7 +115,9 @@ pub fn duration(millis: Millis) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{at_expression, compact, date_time, day_time, duration, parse_at_expression, parse_duration};
+    use super::{
+        at_expression, compact, date_time, day_time, duration, exact, parse_at_expression, parse_duration,
+    };
 
     const AT: i64 = 1_795_448_600_123;
 
@@ -171,6 +178,7 @@ mod tests {
     #[test]
     fn times_are_utc() {
         assert_eq!(date_time(AT), "2026-11-23T15:43:20Z");
+        assert_eq!(exact(AT), "2026-11-23T15:43:20.123Z");
         assert_eq!(day_time(AT), "15:43:20Z");
         assert_eq!(compact(AT), "20261123T154320Z");
     }

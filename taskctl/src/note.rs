@@ -13,17 +13,17 @@ use crate::{
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Note {
     Started {
-        #[serde(serialize_with = "date_time")]
+        #[serde(serialize_with = "exact")]
         at: Millis,
         stack: String,
     },
     Entered {
-        #[serde(serialize_with = "date_time")]
+        #[serde(serialize_with = "exact")]
         at: Millis,
         state: String,
     },
     Left {
-        #[serde(serialize_with = "date_time")]
+        #[serde(serialize_with = "exact")]
         at: Millis,
         state: String,
         millis: Millis,
@@ -34,13 +34,13 @@ pub enum Note {
     },
     /// A person has to answer.
     Approval {
-        #[serde(serialize_with = "date_time")]
+        #[serde(serialize_with = "exact")]
         at: Millis,
         execution: String,
     },
     /// A task went wrong: it is tried again, or the workflow takes its way out.
     Trouble {
-        #[serde(serialize_with = "date_time")]
+        #[serde(serialize_with = "exact")]
         at: Millis,
         state: String,
         error: String,
@@ -49,7 +49,7 @@ pub enum Note {
     },
     /// What `CloudFormation` says about one resource.
     Resource {
-        #[serde(serialize_with = "date_time")]
+        #[serde(serialize_with = "exact")]
         at: Millis,
         logical_id: String,
         r#type: String,
@@ -58,14 +58,14 @@ pub enum Note {
     },
     /// Something lasts.
     Progress {
-        #[serde(serialize_with = "date_time")]
+        #[serde(serialize_with = "exact")]
         at: Millis,
         state: String,
         millis: Millis,
         text: String,
     },
     Ended {
-        #[serde(serialize_with = "date_time")]
+        #[serde(serialize_with = "exact")]
         at: Millis,
         status: String,
         error: String,
@@ -74,8 +74,8 @@ pub enum Note {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn date_time<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&clock::date_time(*at))
+fn exact<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&clock::exact(*at))
 }
 
 impl Note {
@@ -224,7 +224,7 @@ mod tests {
         assert!(!note.json().contains('\n'));
         let read: serde_json::Value = serde_json::from_str(&note.json()).expect("json");
         let expected = json!({
-            "kind": "resource", "at": "2026-11-23T15:43:20Z", "logicalId": "FailureBucket", "type": "AWS::S3::Bucket",
+            "kind": "resource", "at": "2026-11-23T15:43:20.000Z", "logicalId": "FailureBucket", "type": "AWS::S3::Bucket",
             "status": "DELETE_FAILED", "reason": "in\nuse",
         });
         assert_eq!(read, expected);

@@ -11,7 +11,7 @@ use crate::{
     failure::{Exit, Failure},
     hint,
     render::{count, one_line, table},
-    request::execution_short,
+    request::{self, execution_short},
     screen::{Colour, Paint},
 };
 
@@ -174,14 +174,14 @@ fn told(described: &DescribeExecutionOutput) -> &str {
 
 fn without_report(described: &DescribeExecutionOutput) -> Report {
     let (error, cause) = (described.error().unwrap_or_default(), described.cause().unwrap_or_default());
-    let execution = described.execution_arn();
+    let (execution, input) = (described.execution_arn(), described.input().unwrap_or_default());
     // Never green: the execution is.
     let emergency =
         Report::emergency(execution, cause).filter(|report| report.outcome.exit() != Exit::Success);
     if let Some(report) = emergency.filter(|_| described.status().as_str() == "FAILED") {
         return report;
     }
-    let again = format!("{} (it goes on where this one stopped)", hint::command("teardown start"));
+    let again = format!("{} (it goes on where this one stopped)", hint::command(&request::again(input)));
     let reason = match described.status().as_str() {
         "ABORTED" => format!(
             "the execution was stopped: {}",
@@ -196,7 +196,7 @@ fn without_report(described: &DescribeExecutionOutput) -> Report {
         "FAILED" => Outcome::from_error(error),
         _ => Outcome::Failed,
     };
-    Report::made_up(execution, outcome, reason, again)
+    Report { stack: request::stack(input), ..Report::made_up(execution, outcome, reason, again) }
 }
 
 /// The newest report in the log group: of one execution, or of any.

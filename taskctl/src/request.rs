@@ -1,6 +1,7 @@
 //! What is asked of the state machine: the execution's input and its name.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     cli::{Consents, StartArgs},
@@ -74,6 +75,28 @@ pub fn flags(consents: Consents) -> String {
     all.iter().filter(|(given, _)| *given).map(|(_, flag)| *flag).collect()
 }
 
+/// `teardown start …` with what an execution's input said, to go on after it.
+pub fn again(input: &str) -> String {
+    let input: Value = serde_json::from_str(input).unwrap_or_default();
+    let said = |field: &str| input.get(field).and_then(Value::as_bool);
+    let consents = Consents {
+        delete_data: said("deleteData") == Some(true),
+        empty_buckets: said("emptyBuckets") == Some(true),
+        override_termination_protection: said("overrideTerminationProtection") == Some(true),
+        no_keep_audit_log: said("keepAuditLog") == Some(false),
+        no_backup: said("backup") == Some(false),
+    };
+    let stack = stack(&input.to_string()).map(|stack| format!(" {stack}")).unwrap_or_default();
+    let approval = if said("approval") == Some(true) { " --approval" } else { "" };
+    format!("teardown start{stack}{}{approval}", flags(consents))
+}
+
+/// The stack that an execution's input names.
+pub fn stack(input: &str) -> Option<String> {
+    let input: Value = serde_json::from_str(input).ok()?;
+    Some(input.get("stack")?.as_str()?.to_owned())
+}
+
 /// A name chosen here makes `StartExecution` repeatable: the same name and input start nothing a second time.
 pub fn execution_name(now: Millis, random: [u8; 4]) -> String {
     format!("taskctl-{}-{:08x}", clock::compact(now), u32::from_be_bytes(random))
@@ -100,7 +123,7 @@ mod tests {
     use clap::Parser;
     use serde_json::json;
 
-    use super::{Request, account, execution_arn, execution_name, execution_short, flags};
+    use super::{Request, account, again, execution_arn, execution_name, execution_short, flags};
     use crate::cli::{Cli, Command, Consents, StartArgs, TeardownCommand};
 
     const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:tasks-teardown";
@@ -145,6 +168,10 @@ mod tests {
         assert_eq!(request, expected);
         let all = " --delete-data --empty-buckets --override-termination-protection --no-keep-audit-log --no-backup";
         assert_eq!(flags(args.consents), all);
+        let input = Request::start("tasks-dev", &args).json();
+        assert_eq!(again(&input), format!("teardown start tasks-dev{all} --approval"));
+        assert_eq!(again(r#"{"stack":"tasks-dev"}"#), "teardown start tasks-dev");
+        assert_eq!(again("not json"), "teardown start");
         assert_eq!(flags(Consents::default()), "");
     }
 
