@@ -6,7 +6,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::cdk::{Cdk, Settings, Target};
+use crate::cdk::{App, Cdk, Settings, Target};
 use crate::checks::succeed;
 use crate::install;
 use crate::lock::Lock;
@@ -126,11 +126,11 @@ pub fn deploy(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
             .collect(),
     };
     let cdk = cdk(workspace, account, folder);
-    step("CDK template", || cdk.synthesise(&settings))?;
+    step("CDK template", || cdk.synthesise(App::Service, &settings))?;
     if args.bootstrap {
         step("CDK bootstrap", || cdk.bootstrap())?;
     }
-    let outputs = step(&format!("Deployment of {}", settings.stack()), || cdk.deploy(&settings)).context(
+    let outputs = step(&format!("Deployment of {}", settings.stack(App::Service)), || cdk.deploy(App::Service, &settings)).context(
         "the deployment failed.\n  Are the account, the region and the profile right (`--profile`, `--region`)? Was the account prepared \
          for CDK in this region (`--bootstrap`)?",
     )?;

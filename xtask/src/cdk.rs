@@ -35,25 +35,55 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The name of the service's stack.
-    pub fn stack(&self) -> String {
-        format!("tasks-{}", self.stage)
+    /// The name of an app's stack.
+    pub fn stack(&self, app: App) -> String {
+        match app {
+            App::Service => format!("tasks-{}", self.stage),
+            App::Teardown => TEARDOWN_STACK.to_owned(),
+        }
     }
 
-    fn arguments(&self) -> Vec<String> {
-        let values = [
-            ("stage", self.stage.clone()),
-            ("architecture", self.architecture.clone()),
-            ("assets", self.assets.display().to_string()),
-            ("principals", self.principals.display().to_string()),
-        ];
-        let values = values
-            .into_iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .chain(self.more.iter().cloned());
-        values.flat_map(|value| ["--context".to_owned(), value]).collect()
+    fn arguments(&self, app: App) -> Vec<String> {
+        let mut values =
+            vec![format!("architecture={}", self.architecture), format!("assets={}", self.assets.display())];
+        match app {
+            App::Service => {
+                values.push(format!("stage={}", self.stage));
+                values.push(format!("principals={}", self.principals.display()));
+                values.extend(self.more.iter().cloned());
+            }
+            App::Teardown => values.push(format!("services={}", self.stack(App::Service))),
+        }
+        values.into_iter().flat_map(|value| ["--context".to_owned(), value]).collect()
     }
 }
+
+/// Which app of `cdk/`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum App {
+    Service,
+    /// The workflow that removes services: an app of its own, so that it is deployed and deleted apart from them.
+    Teardown,
+}
+
+impl App {
+    fn script(self) -> &'static str {
+        match self {
+            Self::Service => "app.py",
+            Self::Teardown => "teardown_app.py",
+        }
+    }
+
+    fn assembly(self) -> &'static str {
+        match self {
+            Self::Service => "cdk.out",
+            Self::Teardown => "teardown.out",
+        }
+    }
+}
+
+/// The name of the stack that holds the teardown workflow.
+pub const TEARDOWN_STACK: &str = "tasks-teardown";
 
 /// Runs the CDK command line with one folder for what it makes.
 #[derive(Debug)]
@@ -77,7 +107,7 @@ impl Cdk<'_> {
     /// The same in the user's account and region, which CDK finds out; after [`Self::synthesise`].
     pub fn bootstrap(&self) -> Result<()> {
         let mut command = self.command();
-        command.arg("bootstrap").arg("--app").arg(self.assembly());
+        command.arg("bootstrap").arg("--app").arg(self.assembly(App::Service));
         self.bootstrap_with(command)
     }
 
@@ -86,43 +116,41 @@ impl Cdk<'_> {
         self.run(&mut command, "cdk bootstrap")
     }
 
-    /// Writes the template and the list of assets to `cdk.out`.
-    pub fn synthesise(&self, settings: &Settings) -> Result<()> {
+    /// Writes the template and the list of assets, for [`Self::deploy`].
+    pub fn synthesise(&self, app: App, settings: &Settings) -> Result<()> {
         let mut command = self.command();
-        command
-            .args(["synth", "--quiet", "--app", &self.app(), "--output"])
-            .arg(self.assembly())
-            .args(settings.arguments());
-        self.run(&mut command, "cdk synth")
+        let script = format!("\"{}\" {}", python_of(&self.workspace.cdk_venv()).display(), app.script());
+        command.args(["synth", "--quiet", "--app", &script, "--output"]);
+        command.arg(self.assembly(app)).args(settings.arguments(app));
+        self.run(&mut command, &format!("cdk synth {}", app.script()))
     }
 
     /// Deploys what [`Self::synthesise`] wrote; the stack's outputs.
-    pub fn deploy(&self, settings: &Settings) -> Result<BTreeMap<String, String>> {
-        let outputs = self.folder.join("cdk-outputs.json");
+    pub fn deploy(&self, app: App, settings: &Settings) -> Result<BTreeMap<String, String>> {
+        let stack = settings.stack(app);
+        let outputs = self.folder.join(format!("{stack}-outputs.json"));
         fs::remove_file(&outputs).ok();
         let mut command = self.command();
-        command.arg("deploy").arg(settings.stack()).arg("--app").arg(self.assembly());
-        command.args(["--require-approval", "never", "--progress", "events", "--outputs-file"]).arg(&outputs);
-        self.run(&mut command, "cdk deploy")?;
-        outputs_of(&outputs, &settings.stack())
+        command.arg("deploy").arg(&stack).arg("--app").arg(self.assembly(app));
+        // The audit log and the reports outlive their stacks under fixed names: a later deployment adopts them.
+        command.args(["--import-existing-resources", "--require-approval", "never", "--progress", "events"]);
+        command.arg("--outputs-file").arg(&outputs);
+        self.run(&mut command, &format!("cdk deploy {stack}"))?;
+        outputs_of(&outputs, &stack)
     }
 
     /// Deletes the stack; CDK's dialogue with `CloudFormation` is shown.
     pub fn destroy(&self, stack: &str) -> Result<()> {
         let mut command = self.command();
-        command.args(["destroy", "--force", stack, "--app"]).arg(self.assembly());
+        command.args(["destroy", "--force", stack, "--app"]).arg(self.assembly(App::Service));
         if process::run(&mut command)? {
             return Ok(());
         }
         bail!("the stack {stack} could not be deleted: see CDK's messages above")
     }
 
-    fn assembly(&self) -> PathBuf {
-        self.folder.join("cdk.out")
-    }
-
-    fn app(&self) -> String {
-        format!("\"{}\" app.py", python_of(&self.workspace.cdk_venv()).display())
+    fn assembly(&self, app: App) -> PathBuf {
+        self.folder.join(app.assembly())
     }
 
     fn command(&self) -> Command {
@@ -142,7 +170,8 @@ impl Cdk<'_> {
             .env("CDK_DISABLE_VERSION_CHECK", "true")
             .env("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "true")
             .env("JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION", "true")
-            .env("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "true")
+            // Names the version whose end of life is known.
+            .env("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
             .env("NODE_NO_WARNINGS", "1")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .args(["--no-notices", "--no-version-reporting", "--no-color", "--ci"]);
@@ -177,7 +206,7 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    use super::{Settings, outputs_of};
+    use super::{App, Settings, outputs_of};
     use crate::testing::folder;
 
     #[test]
@@ -189,11 +218,13 @@ mod tests {
             principals: PathBuf::from("/p.json"),
             more: vec!["auditFreeText=true".to_owned()],
         };
-        assert_eq!(settings.stack(), "tasks-dev");
-        let arguments = settings.arguments();
-        assert_eq!(arguments[..2], ["--context", "stage=dev"]);
-        assert!(arguments.contains(&"assets=/a b".to_owned()));
+        assert_eq!(settings.stack(App::Service), "tasks-dev");
+        let arguments = settings.arguments(App::Service);
+        assert_eq!(arguments[..2], ["--context", "architecture=x86_64"]);
+        assert!(arguments.contains(&"assets=/a b".to_owned()) && arguments.contains(&"stage=dev".to_owned()));
         assert_eq!(arguments[8..], ["--context", "auditFreeText=true"]);
+        let teardown = settings.arguments(App::Teardown);
+        assert_eq!(teardown[4..], ["--context", "services=tasks-dev"]);
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Outputs {
         })
     }
 
+    /// Adds another stack's outputs.
+    pub fn add(&mut self, outputs: BTreeMap<String, String>) {
+        self.rest.extend(outputs.into_iter().map(|(name, value)| (camel_case(&name), value)));
+    }
+
     /// The ones written earlier, if they are whole.
     pub fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(path).ok()?).ok()

@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 
-use crate::cdk::{Cdk, Settings, Target, host_architecture};
+use crate::cdk::{App, Cdk, Settings, TEARDOWN_STACK, Target, host_architecture};
 use crate::environment::REGION;
 use crate::fingerprint::Fingerprint;
 use crate::functions::{self, Binary};
@@ -136,7 +136,7 @@ impl<'a> Stack<'a> {
         let Some(running) = running else {
             return Found { running: false, same_launcher: false, same_deployment: false };
         };
-        let status = LocalAws::new(&running.endpoint_url).stack_status(&settings.stack());
+        let status = LocalAws::new(&running.endpoint_url).stack_status(&settings.stack(App::Service));
         let deployed = matches!(status.as_deref(), Some("CREATE_COMPLETE" | "UPDATE_COMPLETE"));
         let outputs = Outputs::read(&self.outputs_file());
         Found {
@@ -171,7 +171,10 @@ impl<'a> Stack<'a> {
         let (synthesised, running) = thread::scope(|scope| {
             let synthesis = scope.spawn(|| {
                 let nowhere = self.cdk("http://127.0.0.1:1");
-                step("CDK template", || nowhere.synthesise(settings))
+                step("CDK templates", || {
+                    nowhere.synthesise(App::Service, settings)?;
+                    nowhere.synthesise(App::Teardown, settings)
+                })
             });
             let running = start().and_then(|running| self.bootstrap(&running).map(|()| running));
             (synthesis.join().unwrap_or_else(|_| Err(anyhow!("the synthesis broke off"))), running)
@@ -180,11 +183,16 @@ impl<'a> Stack<'a> {
         synthesised?;
         let part = Record { pid: running.pid, deployment: None, ..wanted.clone() };
         write_private(&self.record(), &part)?;
-        let stack = settings.stack();
-        let outputs = step(&format!("Deployment of {stack}"), || {
-            let outputs = self.cdk(&running.endpoint_url).deploy(settings)?;
+        let stack = settings.stack(App::Service);
+        let cdk = self.cdk(&running.endpoint_url);
+        let mut outputs = step(&format!("Deployment of {stack}"), || {
+            let outputs = cdk.deploy(App::Service, settings)?;
             Outputs::of_local_stack(&stack, outputs, &running.endpoint_url, REGION, tokens)
         })?;
+        let teardown =
+            step(&format!("Deployment of {TEARDOWN_STACK}"), || cdk.deploy(App::Teardown, settings))?;
+        outputs.add(teardown);
+        outputs.add([("TeardownStack".to_owned(), TEARDOWN_STACK.to_owned())].into());
         write_private(&self.outputs_file(), &outputs)?;
         write_private(&self.record(), &Record { deployment: wanted.deployment.clone(), ..part })
     }

@@ -126,6 +126,9 @@ fn e2e(workspace: &Workspace) -> Result<()> {
     let (_, outputs) = stack.bring_up(&binaries, None)?;
     environment::local_aws(&mut command, &outputs.endpoint_url);
     command.env("E2E_OUTPUTS", stack.outputs_file());
+    // The teardown's tests put the same templates into accounts of their own.
+    command.env("E2E_SERVICE_ASSEMBLY", folder.join("cdk.out"));
+    command.env("E2E_TEARDOWN_ASSEMBLY", folder.join("teardown.out"));
     succeed(&mut command, "cargo test").with_context(|| {
         format!(
             "the end-to-end tests failed; the local AWS's log is {}",
