@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
+};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_sfn::config::SharedHttpClient;
 use aws_smithy_http_client::{Builder, tls};
@@ -98,7 +101,22 @@ async fn operators_config(args: &TargetArgs, endpoint: Option<&str>, region: Opt
     if let Some(url) = endpoint {
         loader = loader.endpoint_url(url);
     }
-    loader.load().await
+    let config = loader.load().await;
+    match &args.profile {
+        Some(profile) => as_profile(config, profile),
+        None => config,
+    }
+}
+
+/// The default order takes keys in the environment before any profile. A profile named on the command line is meant,
+/// whatever the shell has: else another account than the one named would be torn down.
+fn as_profile(config: SdkConfig, profile: &str) -> SdkConfig {
+    let settings = ProviderConfig::without_region()
+        .with_region(config.region().cloned())
+        .with_http_client(http_client());
+    let provider =
+        ProfileFileCredentialsProvider::builder().configure(&settings).profile_name(profile).build();
+    config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }
 
 /// Six tries over some seconds: a throttled account calms down, and every call here may be repeated.

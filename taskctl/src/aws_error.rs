@@ -109,8 +109,12 @@ impl AwsError {
     pub fn stop(&self, doing: &str) -> Failure {
         let line = self.line();
         match self.kind {
-            Kind::NoCredentials => Failure::failed(format!("{doing}: no usable AWS credentials: {line}"))
-                .next("sign in (aws sso login --profile NAME), then name the profile: --profile NAME"),
+            // What follows the first line is a list of all that was tried.
+            Kind::NoCredentials => Failure::failed(format!(
+                "{doing}: no usable AWS credentials: {}",
+                line.lines().next().unwrap_or_default().trim_end_matches(" Attempted:")
+            ))
+            .next("sign in (aws sso login --profile NAME), then name the profile: --profile NAME"),
             Kind::Unanswered => Failure::failed(format!("{doing}: no answer: {line}")).next(
                 "look at the network and at where this goes (--endpoint-url, --region), then run it again",
             ),

@@ -42,7 +42,7 @@ pub async fn find(aws: &Aws, args: &TargetArgs) -> Result<Option<Deployment>, Fa
         return Ok(Some(Deployment {
             report_group: outputs.report_log_group.clone().unwrap_or_else(|| report_group(&name)),
             state_machine: machine.clone(),
-            services: vec![service.clone()],
+            services: usual_first(outputs.services.as_deref().map_or_else(Vec::new, names), service),
             has_default: true,
             teardown_stack: name,
         }));
@@ -118,6 +118,13 @@ pub async fn services(
         Failure::failed("the teardown stack does not say which stacks it serves (SERVICES of its function)")
             .next("deploy it again (docs/teardown.md)")
     })
+}
+
+/// The outputs file's own service stack is meant when none is named.
+fn usual_first(mut services: Vec<String>, usual: &str) -> Vec<String> {
+    services.retain(|service| service != usual);
+    services.insert(0, usual.to_owned());
+    services
 }
 
 fn names(list: &str) -> Vec<String> {
@@ -198,7 +205,7 @@ pub async fn executions(
 
 #[cfg(test)]
 mod tests {
-    use super::{Deployment, arn, services_in};
+    use super::{Deployment, arn, services_in, usual_first};
     use crate::failure::Exit;
 
     const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:tasks-teardown";
@@ -219,6 +226,13 @@ mod tests {
         assert_eq!(deployment(&["a", "b"]).service(Some("b")).expect("named"), "b");
         let failure = deployment(&["a", "b"]).service(None).expect_err("two");
         assert_eq!((failure.exit, failure.what.contains("a, b")), (Exit::Usage, true));
+    }
+
+    #[test]
+    fn the_usual_service_stack_comes_first() {
+        let services = ["a".to_owned(), "b".to_owned()].to_vec();
+        assert_eq!(usual_first(services, "b"), ["b", "a"]);
+        assert_eq!(usual_first(Vec::new(), "b"), ["b"]);
     }
 
     #[test]

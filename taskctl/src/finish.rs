@@ -123,8 +123,10 @@ async fn delete(aws: &Aws, name: &str, id: &str) -> Result<(), Failure> {
     loop {
         // The events are for people: that they cannot be read stops nothing.
         for note in feed.poll(aws, id, since - SKEW, None).await.unwrap_or_default() {
-            progress.clear();
-            screen::err(&note.line(Paint::stderr()).unwrap_or_default());
+            if let Some(line) = note.line(Paint::stderr()) {
+                progress.clear();
+                screen::err(&line);
+            }
             reasons.extend(failed(&note));
         }
         let stack = deployment::describe(aws, id).await?;

@@ -19,6 +19,8 @@ pub struct Outputs {
     pub endpoint_url: Option<String>,
     pub region: Option<String>,
     pub service_stack: Option<String>,
+    /// All the teardown stack serves, with commas.
+    pub services: Option<String>,
     pub teardown_stack: Option<String>,
     pub state_machine_arn: Option<String>,
     pub report_log_group: Option<String>,
