@@ -337,31 +337,42 @@ fn consents(blockers: &[String]) -> Option<String> {
     blockers.iter().all(answers).then(|| flags.collect())
 }
 
+/// Type, name in the template, name in AWS; and why, where that tells something. By type.
+fn doomed(report: &Report) -> Vec<Vec<String>> {
+    let mut entries: Vec<&Entry> = report.inventory.iter().filter(|entry| entry.fate == "delete").collect();
+    entries.sort_by_key(|entry| (&entry.kind, &entry.logical_id));
+    let told = entries.windows(2).any(|pair| pair[0].why != pair[1].why);
+    let row = |entry: &&Entry| {
+        let why = if told { one_line(&entry.why) } else { String::new() };
+        vec![entry.kind.clone(), entry.logical_id.clone(), entry.physical_id.clone(), why]
+    };
+    entries.iter().map(row).collect()
+}
+
+/// Type, name and why.
+fn staying(report: &Report) -> Vec<Vec<String>> {
+    let entries: Vec<&Entry> = report.inventory.iter().filter(|entry| entry.fate == "keep").collect();
+    let known = |noted: &&Noted| !entries.iter().any(|entry| noted.what.ends_with(&entry.physical_id));
+    let noted = report
+        .kept
+        .iter()
+        .filter(known)
+        .map(|noted| vec![String::new(), noted.what.clone(), one_line(&noted.why)]);
+    let rows =
+        entries.iter().map(|entry| vec![entry.kind.clone(), entry.physical_id.clone(), one_line(&entry.why)]);
+    rows.chain(noted).collect()
+}
+
 /// The plan for people: what goes, what stays and why, what has to be consented to, and the next command.
 pub fn plan_text(report: &Report, start: &str, paint: Paint, width: Option<usize>) -> String {
     let stack = report.stack.as_deref().unwrap_or("the stack");
-    let part = |fate: &str| report.inventory.iter().filter(|entry| entry.fate == fate).collect::<Vec<_>>();
-    let (goes, stays) = (part("delete"), part("keep"));
-    let mut lines = vec![format!(
+    let intro = format!(
         "The teardown of {} would do this. Nothing has been changed.",
         paint.text(Colour::Bold, stack)
-    )];
-    let rows: Vec<Vec<String>> = goes
-        .iter()
-        .map(|entry| {
-            vec![
-                entry.kind.clone(),
-                entry.logical_id.clone(),
-                entry.physical_id.clone(),
-                one_line(&entry.why),
-            ]
-        })
-        .collect();
-    section(&mut lines, paint, &format!("Removed ({})", goes.len()), &rows, width);
-    let mut kept: Vec<Vec<String>> =
-        stays.iter().map(|entry| vec![entry.physical_id.clone(), one_line(&entry.why)]).collect();
-    let known = |noted: &&Noted| !stays.iter().any(|entry| noted.what.ends_with(&entry.physical_id));
-    kept.extend(report.kept.iter().filter(known).map(|noted| vec![noted.what.clone(), one_line(&noted.why)]));
+    );
+    let (goes, kept) = (doomed(report), staying(report));
+    let mut lines = vec![intro];
+    section(&mut lines, paint, &format!("Removed ({})", goes.len()), &goes, width);
     section(&mut lines, paint, &format!("Kept ({})", kept.len()), &kept, width);
     let blockers: Vec<Vec<String>> = report.blockers.iter().map(|blocker| vec![with_flag(blocker)]).collect();
     section(&mut lines, paint, "Needed before it can start", &blockers, None);
@@ -512,10 +523,10 @@ Kept on purpose
 The teardown of tasks-dev would do this. Nothing has been changed.
 
 Removed (1)
-  AWS::DynamoDB::Table  Table  t  not found
+  AWS::DynamoDB::Table  Table  t
 
 Kept (1)
-  /tasks/dev/audit  asked for
+  AWS::Logs::LogGroup  /tasks/dev/audit  asked for
 
 Needed before it can start
   the table is protected: consent with --delete-data
