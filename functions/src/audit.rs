@@ -250,7 +250,7 @@ impl StreamRecord {
         let written_at = |image: &Image| text(image, "updatedAt").and_then(Timestamp::parse);
         match action {
             Action::Created | Action::Updated | Action::Deleted => {
-                record.time.changed = new.and_then(written_at)
+                record.time.changed = new.and_then(written_at);
             }
             // The stream's time has no milliseconds: a purge is not before the deletion it follows.
             Action::Purged => record.time.changed = record.time.streamed.max(old.and_then(written_at)),

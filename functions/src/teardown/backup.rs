@@ -56,16 +56,13 @@ impl Context<'_> {
         let listed = done(listed, "listing backups")?.backup_summaries.unwrap_or_default();
         let begun =
             listed.into_iter().find(|backup| backup.backup_name() == Some(&name)).and_then(|b| b.backup_arn);
-        let arn = match begun {
-            Some(arn) => arn,
-            None => {
-                let created = aws.dynamodb.create_backup().table_name(table).backup_name(name).send().await;
-                let created = found(created, &["TableNotFoundException"], "backing the table up")?;
-                match created.and_then(|created| created.backup_details) {
-                    Some(details) => details.backup_arn,
-                    None => return Ok(None),
-                }
-            }
+        let arn = if let Some(arn) = begun {
+            arn
+        } else {
+            let created = aws.dynamodb.create_backup().table_name(table).backup_name(name).send().await;
+            let created = found(created, &["TableNotFoundException"], "backing the table up")?;
+            let Some(details) = created.and_then(|created| created.backup_details) else { return Ok(None) };
+            details.backup_arn
         };
         self.remember(&stack.id, Kind::Backup, &arn).await.map(Some)
     }

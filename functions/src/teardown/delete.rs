@@ -1,5 +1,6 @@
 //! Delete asks CloudFormation once; Watch looks until the stack is gone, refused or failed.
 
+use aws_sdk_cloudformation::types::StackStatus;
 use sha2::{Digest, Sha256};
 
 use super::{Context, DeleteState, Run, StepError, clients::AwsError, evidence::Kind};
@@ -46,7 +47,7 @@ impl Context<'_> {
         let id = run.stack()?.id.clone();
         let expired = run.expired(self.now, self.settings.watch_seconds);
         let status = self.describe(&id).await?.and_then(|stack| stack.stack_status);
-        match status.as_ref().map(|status| status.as_str()) {
+        match status.as_ref().map(StackStatus::as_str) {
             None | Some("DELETE_COMPLETE") => {
                 (run.delete, run.gone, run.deadline) = (DeleteState::Deleted, true, None);
                 self.forget(&id, Kind::Freeze).await?;

@@ -1,13 +1,13 @@
 //! What must outlive an execution: who holds the stack, the first inventory, values to restore.
 //!
 //! One table: `PK` = the stack's id, `SK` = what it is, `json` = the value. `PK` = `name#<stack name>` holds the
-//! last id a name stood for, so that a stack already gone is still found.
+//! last stack a name stood for, so that a stack already gone is still found.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Context, StepError,
+    Context, StackRef, StepError,
     clients::{AwsError, done},
 };
 
@@ -19,6 +19,8 @@ pub enum Kind {
     Freeze,
     Unprotect,
     Backup,
+    /// The stack was deleted and everything of it proven absent.
+    Done,
 }
 
 impl Kind {
@@ -29,6 +31,7 @@ impl Kind {
             Self::Freeze => "freeze",
             Self::Unprotect => "unprotect",
             Self::Backup => "backup",
+            Self::Done => "done",
         }
     }
 }
@@ -77,14 +80,14 @@ impl Context<'_> {
     }
 
     /// Remembers which stack a name stands for now.
-    pub(super) async fn remember_name(&self, name: &str, stack_id: &str) -> Result<(), StepError> {
+    pub(super) async fn remember_name(&self, stack: &StackRef) -> Result<(), StepError> {
         let aws = self.aws;
         let put = aws.dynamodb.put_item().table_name(&self.settings.evidence_table);
-        let put = put.item("PK", text(&format!("name#{name}"))).item("SK", text("latest"));
-        done(put.item("json", text(&json(&stack_id)?)).send().await, "writing evidence").map(drop)
+        let put = put.item("PK", text(&format!("name#{}", stack.name))).item("SK", text("latest"));
+        done(put.item("json", text(&json(stack)?)).send().await, "writing evidence").map(drop)
     }
 
-    pub(super) async fn recall_name(&self, name: &str) -> Result<Option<String>, StepError> {
+    pub(super) async fn recall_name(&self, name: &str) -> Result<Option<StackRef>, StepError> {
         self.recall_at(&format!("name#{name}"), "latest").await
     }
 

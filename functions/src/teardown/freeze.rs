@@ -119,19 +119,13 @@ impl Context<'_> {
     async fn thaw(&self, frozen: &Frozen) -> Result<(), StepError> {
         let aws = self.aws;
         let function = &frozen.function;
-        match frozen.concurrency {
-            Some(old) => {
-                let put = aws.lambda.put_function_concurrency().function_name(function);
-                found(
-                    put.reserved_concurrent_executions(old).send().await,
-                    GONE,
-                    "restarting the task function",
-                )?;
-            }
-            None => {
-                let delete = aws.lambda.delete_function_concurrency().function_name(function);
-                found(delete.send().await, GONE, "restarting the task function")?;
-            }
+        if let Some(old) = frozen.concurrency {
+            let put = aws.lambda.put_function_concurrency().function_name(function);
+            let put = put.reserved_concurrent_executions(old).send().await;
+            found(put, GONE, "restarting the task function")?;
+        } else {
+            let delete = aws.lambda.delete_function_concurrency().function_name(function);
+            found(delete.send().await, GONE, "restarting the task function")?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Inventory: everything that belongs to the stack, written down before anything is touched. Once the stack is
 //! gone, a leftover that nobody listed cannot be found again.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -31,12 +31,13 @@ impl Context<'_> {
         entries.extend(self.unlisted(&entries).await?);
         entries.extend(assets(&template));
         // What an earlier run saw stays on the list: it may have deleted some of it since.
-        let first = match super::Request::parse(&run.request, self.settings)?.dry_run {
-            true => self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default(),
-            false => self.remember(&stack.id, Kind::Inventory, &entries).await?,
+        let first = if super::Request::parse(&run.request, self.settings)?.dry_run {
+            self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default()
+        } else {
+            self.remember(&stack.id, Kind::Inventory, &entries).await?
         };
-        let known: BTreeMap<_, ()> = entries.iter().map(|e| (e.physical_id.clone(), ())).collect();
-        entries.extend(first.into_iter().filter(|entry: &Entry| !known.contains_key(&entry.physical_id)));
+        let known: BTreeSet<_> = entries.iter().map(|entry| entry.physical_id.clone()).collect();
+        entries.extend(first.into_iter().filter(|entry: &Entry| !known.contains(&entry.physical_id)));
         run.inventory_hash = Some(hash(&entries));
         run.inventory = entries;
         Ok(run)

@@ -77,19 +77,7 @@ impl Context<'_> {
     /// The plan is the inventory with its fates: deletion reads nothing else.
     pub(super) fn plan(&self, mut run: Run) -> Result<Run, StepError> {
         let request = Request::parse(&run.request, self.settings)?;
-        let audit_log = run.stack()?.outputs.get("AuditLogGroup").cloned().unwrap_or_default();
-        for entry in run.inventory.iter_mut().filter(|e| e.kind == LOG_GROUP && e.physical_id == audit_log) {
-            (entry.fate, entry.why) = match (request.keep_audit_log, entry.fate) {
-                (true, Fate::Keep) => {
-                    (Fate::Keep, "the audit log outlives the service (keepAuditLog)".to_owned())
-                }
-                // Not the workflow's to change: the template decides what CloudFormation deletes.
-                (true, _) => {
-                    (Fate::Delete, "the template deletes the audit log (retainAuditLog=false)".to_owned())
-                }
-                (false, _) => (Fate::Delete, "the audit log goes too (keepAuditLog is false)".to_owned()),
-            };
-        }
+        run.decide_audit_log(&request)?;
         for entry in run.inventory.clone().iter().filter(|entry| entry.fate == Fate::Keep) {
             run.keep(format!("{} {}", entry.kind, entry.physical_id), entry.why.clone());
         }
@@ -109,5 +97,24 @@ impl Context<'_> {
             return Err(StepError::Refused(run.blockers.join("; ")));
         }
         Ok(run)
+    }
+}
+
+impl Run {
+    /// The audit log stays or goes as the request says; the template may have CloudFormation delete it anyway.
+    pub(super) fn decide_audit_log(&mut self, request: &Request) -> Result<(), StepError> {
+        let audit_log = self.stack()?.outputs.get("AuditLogGroup").cloned().unwrap_or_default();
+        for entry in self.inventory.iter_mut().filter(|e| e.kind == LOG_GROUP && e.physical_id == audit_log) {
+            (entry.fate, entry.why) = match (request.keep_audit_log, entry.fate) {
+                (true, Fate::Keep) => {
+                    (Fate::Keep, "the audit log outlives the service (keepAuditLog)".to_owned())
+                }
+                (true, _) => {
+                    (Fate::Delete, "the template deletes the audit log (retainAuditLog=false)".to_owned())
+                }
+                (false, _) => (Fate::Delete, "the audit log goes too (keepAuditLog is false)".to_owned()),
+            };
+        }
+        Ok(())
     }
 }

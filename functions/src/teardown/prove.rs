@@ -156,7 +156,7 @@ impl Context<'_> {
     }
 }
 
-/// A passing error is worth another try; AccessDenied and the like prove neither presence nor absence.
+/// A passing error is worth another try; a refused look and the like prove neither presence nor absence.
 fn unproven(error: StepError) -> Result<Presence, StepError> {
     match error {
         StepError::Transient(_) => Err(error),

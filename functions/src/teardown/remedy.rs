@@ -29,7 +29,7 @@ impl Context<'_> {
                 Presence::Absent => run.retain.push(logical_id.to_owned()),
                 _ if kind == BUCKET && request.empty_buckets => self.empty(&entry.physical_id).await?,
                 _ if kind == BUCKET => {
-                    stuck.push(format!("{logical_id} ({kind}): {reason} (consent: emptyBuckets)"))
+                    stuck.push(format!("{logical_id} ({kind}): {reason} (consent: emptyBuckets)"));
                 }
                 _ => stuck.push(format!("{logical_id} ({kind}): {reason}")),
             }

@@ -15,9 +15,7 @@ impl Context<'_> {
         let outcome = match run.outcome {
             Some(planned) => planned,
             None if !run.unproven.is_empty() => Outcome::Unproven,
-            None if run.inventory.is_empty() && run.rounds == 0 => Outcome::NothingToDo,
-            None if run.rounds == 0 && run.gone => Outcome::NothingToDo,
-            None => Outcome::Deleted,
+            None => self.deleted_now(&run).await?,
         };
         run.outcome = Some(outcome);
         let reason = match outcome {
@@ -25,6 +23,17 @@ impl Context<'_> {
             _ => None,
         };
         self.publish(run, outcome, reason).await
+    }
+
+    /// Whether this run finished the deletion, begun by itself or by one before it, or there was nothing left.
+    async fn deleted_now(&self, run: &Run) -> Result<Outcome, StepError> {
+        let Some(stack) = &run.stack else { return Ok(Outcome::NothingToDo) };
+        let done: Option<String> = self.recall(&stack.id, Kind::Done).await?;
+        if done.as_deref().is_some_and(|execution| execution != self.execution) || run.inventory.is_empty() {
+            return Ok(Outcome::NothingToDo);
+        }
+        self.remember(&stack.id, Kind::Done, &self.execution.to_owned()).await?;
+        Ok(Outcome::Deleted)
     }
 
     /// Of a run that a `Catch` ended.

@@ -10,33 +10,30 @@ const STABLE_SECONDS: i64 = 3_600;
 impl Context<'_> {
     pub(super) async fn resolve(&self, mut run: Run) -> Result<Run, StepError> {
         let request = Request::parse(&run.request, self.settings)?;
-        let stack = match self.describe(&request.stack).await? {
-            Some(stack) => stack,
-            None => match self.recall_name(&request.stack).await? {
-                // Deleted by an earlier run: what is left to do is to sweep and prove, by its inventory.
-                Some(id) => {
-                    run.gone = true;
-                    run.delete = DeleteState::Deleted;
-                    run.inventory = self.recall(&id, Kind::Inventory).await?.unwrap_or_default();
-                    run.stack = Some(StackRef { id, name: request.stack, ..StackRef::default() });
-                    if !request.dry_run {
-                        self.lock(&run.stack()?.id).await?;
-                    }
-                    return Ok(run);
-                }
-                None => {
-                    run.gone = true;
-                    return Ok(run);
-                }
-            },
+        let Some(stack) = self.describe(&request.stack).await? else {
+            return self.resolve_gone(run, request).await;
         };
         ours(&stack).map_err(StepError::Refused)?;
         let stack = stack_ref(&stack);
         if !request.dry_run {
             self.lock(&stack.id).await?;
-            self.remember_name(&stack.name, &stack.id).await?;
+            self.remember_name(&stack).await?;
         }
         run.stack = Some(stack);
+        Ok(run)
+    }
+
+    /// There is no such stack. One that an earlier run deleted is swept and proven by its inventory.
+    async fn resolve_gone(&self, mut run: Run, request: Request) -> Result<Run, StepError> {
+        run.gone = true;
+        let Some(stack) = self.recall_name(&request.stack).await? else { return Ok(run) };
+        if !request.dry_run {
+            self.lock(&stack.id).await?;
+        }
+        run.delete = DeleteState::Deleted;
+        run.inventory = self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default();
+        run.stack = Some(stack);
+        run.decide_audit_log(&request)?;
         Ok(run)
     }
 
@@ -59,6 +56,7 @@ impl Context<'_> {
         run.delete = if run.gone { DeleteState::Deleted } else { DeleteState::NotStarted };
         if run.gone {
             run.inventory = self.recall(&id, Kind::Inventory).await?.unwrap_or_default();
+            run.decide_audit_log(&Request::parse(&run.request, self.settings)?)?;
         }
         run.again = busy;
         if !busy {
