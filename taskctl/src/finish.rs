@@ -121,6 +121,8 @@ async fn delete(aws: &Aws, name: &str, id: &str) -> Result<(), Failure> {
     let (mut feed, mut progress) = (Feed::default(), Progress::new());
     let mut reasons = Vec::new();
     loop {
+        let stack = deployment::describe(aws, id).await?;
+        let status = stack.as_ref().and_then(Stack::stack_status).map(|status| status.as_str().to_owned());
         // The events are for people: that they cannot be read stops nothing.
         for note in feed.poll(aws, id, since - SKEW, None).await.unwrap_or_default() {
             if let Some(line) = note.line(Paint::stderr()) {
@@ -129,8 +131,6 @@ async fn delete(aws: &Aws, name: &str, id: &str) -> Result<(), Failure> {
             }
             reasons.extend(failed(&note));
         }
-        let stack = deployment::describe(aws, id).await?;
-        let status = stack.as_ref().and_then(Stack::stack_status).map(|status| status.as_str().to_owned());
         match status.as_deref() {
             Some("DELETE_COMPLETE") => return Ok(()),
             Some("DELETE_IN_PROGRESS") => {}

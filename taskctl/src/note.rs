@@ -146,7 +146,7 @@ fn resource_line(paint: Paint, logical_id: &str, kind: &str, status: &str, reaso
     }
     let colour = if status.ends_with("_FAILED") { Colour::Red } else { Colour::Dim };
     let reason = if reason.is_empty() { String::new() } else { format!("  {}", one_line(reason)) };
-    Some(format!("  {}  {kind}  {logical_id}{reason}", paint.text(colour, &format!("{status:<15}"))))
+    Some(format!("  {}  {kind:<32}  {logical_id}{reason}", paint.text(colour, &format!("{status:<15}"))))
 }
 
 #[cfg(test)]
@@ -203,12 +203,12 @@ mod tests {
         let failed = line(&resource("DELETE_FAILED", "The bucket is not empty")).expect("a line");
         assert_eq!(
             failed,
-            "15:43:20Z    DELETE_FAILED    AWS::S3::Bucket  FailureBucket  The bucket is not empty"
+            "15:43:20Z    DELETE_FAILED    AWS::S3::Bucket                   FailureBucket  The bucket is not empty"
         );
         assert!(
             line(&resource("DELETE_COMPLETE", ""))
                 .expect("a line")
-                .ends_with("AWS::S3::Bucket  FailureBucket")
+                .ends_with("AWS::S3::Bucket                   FailureBucket")
         );
     }
 
