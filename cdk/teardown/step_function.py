@@ -87,11 +87,12 @@ def _stack_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
             resources=scope.stacks(),
             why=stack_ids,
         ),
-        # With the executor or not at all: never with the role that the stack remembers.
+        # With no other role than the executor. IfExists, because nothing that only AWS itself can show (here, that
+        # DeleteStack always fills the key) may stand between an operator and a deletion.
         Grant(
             actions=("cloudformation:DeleteStack",),
             resources=scope.stacks(),
-            conditions={"ArnEquals": {"cloudformation:RoleArn": executor.role_arn}},
+            conditions={"ArnEqualsIfExists": {"cloudformation:RoleArn": executor.role_arn}},
             why=stack_ids,
         ),
         Grant(
