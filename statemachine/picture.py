@@ -273,9 +273,11 @@ def _note(machine):
     if len(retries) != 1:
         sys.exit("the steps' Retry differ: the note of the picture says them once; correct _note")
     attempts = json.loads(retries.pop())[0]["MaxAttempts"]
+    once = [name for name in caught if "Retry" not in states[name]]
     return [
         f"Every task from {caught[0]} to {caught[-1]}:",
-        f"a passing error is tried again, up to {attempts} times;",
+        f"a passing error is tried again, up to {attempts} times",
+        f"(not in {', '.join(once)});",
         "any other, or one that lasts, is caught",
         f"and goes to {machine.abort}.",
     ]
