@@ -36,7 +36,7 @@ pub struct AwsError {
 }
 
 /// "Common Errors" and each service's own words for a caller who is too fast, or a server that is not well.
-const PASSING: [&str; 12] = [
+const PASSING: [&str; 14] = [
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
@@ -49,6 +49,8 @@ const PASSING: [&str; 12] = [
     "InternalFailure",
     "OperationAbortedException",
     "ConcurrentModificationException",
+    "ResourceConflictException",
+    "ResourceInUseException",
 ];
 
 impl<E: ProvideErrorMetadata + std::error::Error + 'static> From<SdkError<E, HttpResponse>> for AwsError {

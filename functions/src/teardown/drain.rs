@@ -10,8 +10,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodbstreams::types::{Record, ShardIteratorType};
 
 use super::{
-    Context, Run, StepError,
+    Context, Entry, Noted, Run, StackRef, StepError,
     clients::{done, found},
+    evidence::Kind,
     inventory::TABLE,
 };
 
@@ -26,10 +27,14 @@ impl Context<'_> {
     pub(super) async fn drain(&self, mut run: Run) -> Result<Run, StepError> {
         let Some(stream) = self.stream(&run).await? else { return Ok(run) };
         let Some(audit_log) = run.stack()?.outputs.get("AuditLogGroup").cloned() else { return Ok(run) };
-        if !self.consumer_exists(&run).await? {
-            let why = "the audit function or its stream mapping is gone: changes not yet audited cannot be"
-                .to_owned();
-            run.unproven.push(super::Noted { what: "completeness of the audit log".to_owned(), why });
+        if !self.consumer_exists(&run.inventory, run.stack()?).await? {
+            // An earlier run may have drained, and its deletion taken the consumer: writers were not let on since.
+            if self.recall::<String>(&run.stack()?.id, Kind::Drained).await?.is_none() {
+                let why =
+                    "the audit function or its stream mapping is gone: changes not yet audited cannot be";
+                run.unproven
+                    .push(Noted { what: "completeness of the audit log".to_owned(), why: why.to_owned() });
+            }
             return Ok(run);
         }
         if run.deadline.is_none() {
@@ -43,6 +48,7 @@ impl Context<'_> {
         run.again = !all;
         if all {
             run.deadline = None;
+            self.remember(&run.stack()?.id, Kind::Drained, &self.execution.to_owned()).await?;
         } else if expired {
             let seconds = self.settings.drain_seconds;
             return Err(StepError::Failed(format!(
@@ -74,14 +80,19 @@ impl Context<'_> {
         Ok(described.and_then(|described| described.table).and_then(|table| table.latest_stream_arn))
     }
 
-    async fn consumer_exists(&self, run: &Run) -> Result<bool, StepError> {
+    pub(super) async fn consumer_exists(
+        &self,
+        inventory: &[Entry],
+        stack: &StackRef,
+    ) -> Result<bool, StepError> {
         let aws = self.aws;
-        let Some(function) = run.stack()?.outputs.get("AuditFunction") else { return Ok(false) };
+        let Some(function) = stack.outputs.get("AuditFunction") else { return Ok(false) };
         let function = aws.lambda.get_function_configuration().function_name(function).send().await;
         if found(function, GONE, "reading the audit function")?.is_none() {
             return Ok(false);
         }
-        let Some(mapping) = run.doomed("AWS::Lambda::EventSourceMapping").next() else { return Ok(false) };
+        let mapping = inventory.iter().find(|entry| entry.kind == "AWS::Lambda::EventSourceMapping");
+        let Some(mapping) = mapping else { return Ok(false) };
         let mapping = aws.lambda.get_event_source_mapping().uuid(&mapping.physical_id).send().await;
         Ok(found(mapping, GONE, "reading the stream mapping")?.is_some())
     }

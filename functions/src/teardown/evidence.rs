@@ -19,6 +19,8 @@ pub enum Kind {
     Freeze,
     Unprotect,
     Backup,
+    /// Every change is in the audit log, and nothing could write since.
+    Drained,
     /// The stack was deleted and everything of it proven absent.
     Done,
 }
@@ -31,6 +33,7 @@ impl Kind {
             Self::Freeze => "freeze",
             Self::Unprotect => "unprotect",
             Self::Backup => "backup",
+            Self::Drained => "drained",
             Self::Done => "done",
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, Request, Run, StepError,
+    Context, Entry, Request, Run, StepError,
     clients::{done, found},
     evidence::Kind,
 };
@@ -95,8 +95,8 @@ impl Context<'_> {
 
     /// Undoes what this execution, or a stopped one before it, has changed. Does nothing to a stack that another
     /// execution holds, and nothing once the stack is gone.
-    pub(super) async fn restore(&self, run: Run) -> Result<Run, StepError> {
-        let Some(stack) = run.stack.as_ref().filter(|_| !run.gone) else { return Ok(run) };
+    pub(super) async fn restore(&self, mut run: Run) -> Result<Run, StepError> {
+        let Some(stack) = run.stack.clone().filter(|_| !run.gone) else { return Ok(run) };
         if !self.holds(&stack.id).await? {
             return Ok(run);
         }
@@ -110,8 +110,15 @@ impl Context<'_> {
             self.forget(&stack.id, Kind::Unprotect).await?;
         }
         if let Some(frozen) = self.recall::<Frozen>(&stack.id, Kind::Freeze).await? {
-            self.thaw(&frozen).await?;
-            self.forget(&stack.id, Kind::Freeze).await?;
+            let inventory: Vec<Entry> = self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default();
+            if self.consumer_exists(&inventory, &stack).await? {
+                self.forget(&stack.id, Kind::Drained).await?;
+                self.thaw(&frozen).await?;
+                self.forget(&stack.id, Kind::Freeze).await?;
+            } else {
+                // The deletion has taken the consumer: a change let through now would never be audited.
+                run.keep(format!("{} stopped", frozen.function), "nothing is left to audit its changes");
+            }
         }
         Ok(run)
     }

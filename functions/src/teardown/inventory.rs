@@ -137,6 +137,11 @@ pub(super) fn implicit_log_groups(entries: &[Entry]) -> Vec<String> {
 fn entry(kind: &str, logical_id: &str, physical_id: &str, template: &Value) -> Entry {
     let policy = template["Resources"][logical_id]["DeletionPolicy"].as_str();
     let (fate, why) = match policy {
+        // The only role that is retained, and the setting that names it.
+        Some("Retain") if [ROLE, API_ACCOUNT].contains(&kind) => (
+            Fate::Keep,
+            "API Gateway's logging for the whole account; removed at the end if no API is left".to_owned(),
+        ),
         Some(policy @ ("Retain" | "Snapshot")) => {
             (Fate::Keep, format!("DeletionPolicy {policy} in the template"))
         }

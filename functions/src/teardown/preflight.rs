@@ -77,10 +77,7 @@ impl Context<'_> {
     /// The plan is the inventory with its fates: deletion reads nothing else.
     pub(super) fn plan(&self, mut run: Run) -> Result<Run, StepError> {
         let request = Request::parse(&run.request, self.settings)?;
-        run.decide_audit_log(&request)?;
-        for entry in run.inventory.clone().iter().filter(|entry| entry.fate == Fate::Keep) {
-            run.keep(format!("{} {}", entry.kind, entry.physical_id), entry.why.clone());
-        }
+        run.decide_fates(&request)?;
         let plan_hash = hash(&run.inventory);
         let expected = request.plan_hash.as_ref().filter(|expected| **expected != plan_hash).cloned();
         run.plan_hash = Some(plan_hash.clone());
@@ -101,8 +98,9 @@ impl Context<'_> {
 }
 
 impl Run {
-    /// The audit log stays or goes as the request says; the template may have CloudFormation delete it anyway.
-    pub(super) fn decide_audit_log(&mut self, request: &Request) -> Result<(), StepError> {
+    /// The audit log stays or goes as the request says; the template may have CloudFormation delete it anyway. What
+    /// stays is noted.
+    pub(super) fn decide_fates(&mut self, request: &Request) -> Result<(), StepError> {
         let audit_log = self.stack()?.outputs.get("AuditLogGroup").cloned().unwrap_or_default();
         for entry in self.inventory.iter_mut().filter(|e| e.kind == LOG_GROUP && e.physical_id == audit_log) {
             (entry.fate, entry.why) = match (request.keep_audit_log, entry.fate) {
@@ -114,6 +112,9 @@ impl Run {
                 }
                 (false, _) => (Fate::Delete, "the audit log goes too (keepAuditLog is false)".to_owned()),
             };
+        }
+        for entry in self.inventory.clone().iter().filter(|entry| entry.fate == Fate::Keep) {
+            self.keep(format!("{} {}", entry.kind, entry.physical_id), entry.why.clone());
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ impl Context<'_> {
         run.delete = DeleteState::Deleted;
         run.inventory = self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default();
         run.stack = Some(stack);
-        run.decide_audit_log(&request)?;
+        run.decide_fates(&request)?;
         Ok(run)
     }
 
@@ -56,7 +56,7 @@ impl Context<'_> {
         run.delete = if run.gone { DeleteState::Deleted } else { DeleteState::NotStarted };
         if run.gone {
             run.inventory = self.recall(&id, Kind::Inventory).await?.unwrap_or_default();
-            run.decide_audit_log(&Request::parse(&run.request, self.settings)?)?;
+            run.decide_fates(&Request::parse(&run.request, self.settings)?)?;
         }
         run.again = busy;
         if !busy {
@@ -90,6 +90,10 @@ fn ours(stack: &Stack) -> Result<(), String> {
     let name = stack.stack_name().unwrap_or_default();
     if stack.parent_id().is_some() || stack.root_id().is_some() {
         return Err(format!("{name} is nested in another stack: tear that one down"));
+    }
+    if stack.stack_status().is_some_and(|status| status.as_str() == "REVIEW_IN_PROGRESS") {
+        // Never created: it has neither tags nor resources.
+        return Ok(());
     }
     let tagged = stack.tags().iter().any(|tag| tag.key() == Some("service") && tag.value() == Some("tasks"));
     if tagged {
