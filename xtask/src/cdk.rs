@@ -141,12 +141,17 @@ impl Cdk<'_> {
 
     /// Deletes the stack; CDK's dialogue with `CloudFormation` is shown.
     pub fn destroy(&self, stack: &str) -> Result<()> {
-        let mut command = self.command();
-        command.args(["destroy", "--force", stack, "--app"]).arg(self.assembly(App::Service));
-        if process::run(&mut command)? {
+        if process::run(&mut self.destruction(stack))? {
             return Ok(());
         }
         bail!("the stack {stack} could not be deleted: see CDK's messages above")
+    }
+
+    /// What [`Self::destroy`] runs.
+    pub fn destruction(&self, stack: &str) -> Command {
+        let mut command = self.command();
+        command.args(["destroy", "--force", stack, "--app"]).arg(self.assembly(App::Service));
+        command
     }
 
     fn assembly(&self, app: App) -> PathBuf {

@@ -6,8 +6,10 @@
 //! [`test`]. [`aws`] does the same on a real account.
 
 mod aws;
+mod by_hand;
 mod cdk;
 mod checks;
+mod disposable;
 mod environment;
 mod fingerprint;
 mod follow;
@@ -22,6 +24,7 @@ mod principals;
 mod process;
 mod progress;
 mod stack;
+mod stuck_demo;
 mod test;
 #[cfg(test)]
 mod testing;
@@ -29,6 +32,7 @@ mod token;
 mod tools;
 mod up;
 mod workspace;
+mod xml;
 
 use std::process::ExitCode;
 
@@ -54,6 +58,8 @@ enum Command {
     Down,
     /// Run every check: format, clippy, unit tests, template tests, and the whole service on a local AWS of its own
     Test(test::TestArgs),
+    /// Make a stack that nothing can delete any more, on a local AWS of its own, and remove it with the teardown workflow
+    StuckDemo,
     /// Format the Rust sources
     Fmt,
     /// Check statically: format, clippy, template, dependencies' licences and sources
@@ -89,6 +95,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Up(args) => up::up(&workspace, args),
         Command::Down => up::down(&workspace),
         Command::Test(args) => test::test(&workspace, args),
+        Command::StuckDemo => stuck_demo::stuck_demo(&workspace),
         Command::Fmt => lint::fmt(&workspace),
         Command::Lint(args) => lint::lint(&workspace, args),
         Command::Deploy(args) => aws::deploy(&workspace, args),
