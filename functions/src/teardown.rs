@@ -249,7 +249,8 @@ impl Teardown {
         let context = Context { aws: &self.aws, settings: &self.settings, execution: &execution, now };
         run.visit(step, now);
         run.again = false;
-        let outcome = context.take(step, run).await;
+        // Boxed: the step's future is large, and most of a run waits outside of it.
+        let outcome = Box::pin(context.take(step, run)).await;
         match &outcome {
             Ok(run) => tracing::info!(?step, execution, again = run.again, "step"),
             Err(error) => tracing::warn!(?step, execution, %error, "step stopped"),
