@@ -12,3 +12,4 @@ mod load;
 mod out_of_band;
 mod secrets;
 mod stack;
+mod teardown;

@@ -1,0 +1,504 @@
+//! An account of its own with both stacks in it, and what a test can see and do there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Value, json};
+use tokio::sync::{RwLockReadGuard, Semaphore, SemaphorePermit};
+
+use super::{
+    assembly::{self, Assembly},
+    aws::{Aws, text, texts},
+    run::Execution,
+};
+use crate::stack::{Stack, eventually, shared};
+
+/// The function every step runs in: the caller of the calls that faults are set for.
+pub const STEP: &str = "tasks-teardown-step";
+pub const EXECUTOR: &str = "tasks-teardown-executor";
+/// The stack that is torn down.
+pub const SERVICE: &str = "tasks-dev";
+const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+
+/// Emulated accounts side by side: more only wait for each other.
+static SLOTS: Semaphore = Semaphore::const_new(3);
+
+/// A resource of the service stack.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Thing {
+    pub kind: String,
+    pub logical: String,
+    pub physical: String,
+}
+
+/// One account. The service stack is deployed as `cdk deploy` does it: with an execution role, which the stack keeps.
+pub struct Account {
+    pub aws: Aws,
+    /// The service stack's id.
+    pub stack: String,
+    pub outputs: BTreeMap<String, String>,
+    /// All of the service stack's resources, as they were made.
+    pub things: Vec<Thing>,
+    pub machine: String,
+    _slot: SemaphorePermit<'static>,
+    _shared: Stack<RwLockReadGuard<'static, ()>>,
+}
+
+impl Account {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With a service template changed first.
+    pub async fn with(change: impl FnOnce(&mut Value)) -> Self {
+        let slot = SLOTS.acquire().await.unwrap();
+        let shared = shared().await;
+        let aws = Aws::new(&shared.outputs, fresh_account());
+        let (mut service, teardown) = (assembly::service(), assembly::teardown());
+        change(&mut service.template);
+        bootstrap(&aws, &[&service, &teardown]).await;
+        let role = execution_role(&aws);
+        make_execution_role(&aws).await;
+        let (stack, machine) = tokio::join!(
+            create_stack(&aws, &service, &service.stack, Some(&role)),
+            create_stack(&aws, &teardown, &teardown.stack, None)
+        );
+        let machine = outputs_of(&aws, &machine).await.remove("StateMachineArn").unwrap();
+        let outputs = outputs_of(&aws, &stack).await;
+        let things = things_of(&aws, &stack).await;
+        Self { aws, stack, outputs, things, machine, _slot: slot, _shared: shared }
+    }
+
+    // --- What is done to it ---
+
+    /// A run with the operator's consent to this, and what it ended with.
+    pub async fn teardown(&self, consents: Value) -> super::run::End {
+        self.start(consents).await.end().await
+    }
+
+    pub async fn start(&self, consents: Value) -> Execution {
+        let mut input = json!({"stack": SERVICE, "confirm": SERVICE});
+        input.as_object_mut().unwrap().extend(consents.as_object().unwrap().clone());
+        Execution::start(&self.aws, &self.machine, &input).await
+    }
+
+    /// Makes calls of the step function fail.
+    pub async fn break_step(&self, service: &str, action: &str, nth: u64, times: i32, effect: Value) {
+        let rule = json!({"service": service, "action": action, "caller": STEP, "nth": nth, "times": times,
+            "effect": effect});
+        self.aws.admin("faults", rule).await;
+    }
+
+    /// Makes CloudFormation's own work on a type of resource fail or slow.
+    pub async fn break_handler(&self, kind: &str, times: i32, effect: Value) {
+        let rule = json!({"service": "cloudformation-handler", "action": kind, "times": times, "effect": effect});
+        self.aws.admin("faults", rule).await;
+    }
+
+    /// Makes calls of another function fail.
+    pub async fn break_function(&self, caller: &str, service: &str, action: &str, times: i32, effect: Value) {
+        let rule = json!({"service": service, "action": action, "caller": caller, "times": times, "effect": effect});
+        self.aws.admin("faults", rule).await;
+    }
+
+    /// Puts the service stack into a state that takes long to reach.
+    pub async fn put_stack(&self, change: Value) {
+        let mut body = json!({"stack": self.stack});
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        self.aws.admin("stack", body).await;
+    }
+
+    /// Creates a task, as API Gateway asks the task function to; its id, or `None` when the function may not run.
+    /// (The emulated gateway serves the APIs of the default account alone.)
+    pub async fn create_task(&self, title: &str) -> Option<String> {
+        let event = json!({
+            "httpMethod": "POST", "path": "/tasks", "pathParameters": {"proxy": "tasks"},
+            "headers": {"content-type": "application/json"}, "multiValueQueryStringParameters": {},
+            "body": json!({"title": title}).to_string(),
+            "requestContext": {
+                "path": "/dev/tasks", "requestId": "gateway",
+                "identity": {"sourceIp": "192.0.2.1", "userAgent": "test"},
+                "authorizer": {
+                    "principalId": "alice", "owner": "team", "scopes": "tasks:read tasks:write", "auth": "token",
+                },
+            },
+        });
+        let path = format!("/2015-03-31/functions/{}/invocations", self.outputs["TaskApiFunction"]);
+        let answer = self.aws.rest("lambda", "POST", &path, event.to_string().into_bytes()).await;
+        if !answer.status.is_success() {
+            return None;
+        }
+        let answer = answer.json();
+        let body: Value = serde_json::from_str(answer["body"].as_str()?).unwrap();
+        (answer["statusCode"] == 201).then(|| body["id"].as_str().unwrap().to_owned())
+    }
+
+    /// The role that the service stack remembers is deleted.
+    pub async fn delete_stored_role(&self) {
+        delete_role(&self.aws, execution_role(&self.aws).rsplit('/').next().unwrap()).await;
+    }
+
+    pub async fn delete_role(&self, name: &str) {
+        delete_role(&self.aws, name).await;
+    }
+
+    /// Somebody tidies up: every resource of the service stack goes, and the stack knows nothing of it.
+    pub async fn delete_everything_by_hand(&self) {
+        for thing in &self.things {
+            self.delete_by_hand(thing).await;
+        }
+        assert_eq!(self.living().await, BTreeSet::new());
+    }
+
+    pub async fn delete_by_hand(&self, thing: &Thing) {
+        let (aws, id) = (&self.aws, thing.physical.as_str());
+        match thing.kind.as_str() {
+            "AWS::ApiGateway::RestApi" => drop(aws.delete("apigateway", &format!("/restapis/{id}")).await.done()),
+            "AWS::Lambda::EventSourceMapping" => {
+                drop(aws.delete("lambda", &format!("/2015-03-31/event-source-mappings/{id}")).await.done());
+            }
+            "AWS::Lambda::Function" => {
+                drop(aws.delete("lambda", &format!("/2015-03-31/functions/{id}")).await.done());
+            }
+            "AWS::IAM::Role" => delete_role(aws, id).await,
+            "AWS::DynamoDB::Table" => drop(aws.dynamodb("DeleteTable", json!({"TableName": id})).await.done()),
+            "AWS::S3::Bucket" => drop(aws.delete("s3", &format!("/{id}")).await.done()),
+            "AWS::Logs::LogGroup" => {
+                drop(aws.logs("DeleteLogGroup", json!({"logGroupName": id})).await.done());
+            }
+            "AWS::CloudWatch::Alarm" => {
+                drop(aws.query("monitoring", "DeleteAlarms", &[("AlarmNames.member.1", id)]).await.done());
+            }
+            // Goes with what it is part of, or is a setting.
+            _ => {}
+        }
+    }
+
+    /// A role that this service may assume; its ARN.
+    pub async fn make_role(&self, name: &str, service: &str) -> String {
+        make_role(&self.aws, name, service).await
+    }
+
+    pub async fn set_api_account_role(&self, arn: &str) {
+        let patch = json!({"patchOperations": [{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}]});
+        self.aws.rest("apigateway", "PATCH", "/account", patch.to_string().into_bytes()).await.done();
+    }
+
+    // --- What is seen of it ---
+
+    /// Waits until the faults of this account have struck so often.
+    pub async fn struck(&self, times: u64) {
+        eventually("the fault to strike", async || (self.aws.faults_hit().await >= times).then_some(())).await;
+    }
+
+    pub async fn reaches_status(&self, status: &str) {
+        eventually(&format!("the stack to be {status}"), async || {
+            (self.stack_status().await == status).then_some(())
+        })
+        .await;
+    }
+
+    pub async fn stack_status(&self) -> String {
+        status_of(&self.aws, &self.stack).await.unwrap_or_else(|| "none".to_owned())
+    }
+
+    /// The one resource of a type whose logical id begins so.
+    pub fn thing(&self, kind: &str, logical: &str) -> &Thing {
+        let found = self.things.iter().find(|t| t.kind == kind && t.logical.starts_with(logical));
+        found.unwrap_or_else(|| panic!("no {kind} {logical} in {:#?}", self.things))
+    }
+
+    /// Which of the service stack's resources their own services show.
+    pub async fn living(&self) -> BTreeSet<&Thing> {
+        let mut living = BTreeSet::new();
+        for thing in &self.things {
+            if self.is_there(thing).await {
+                living.insert(thing);
+            }
+        }
+        living
+    }
+
+    pub async fn is_there(&self, thing: &Thing) -> bool {
+        let (aws, id) = (&self.aws, thing.physical.as_str());
+        match thing.kind.as_str() {
+            "AWS::ApiGateway::RestApi" => aws.get("apigateway", &format!("/restapis/{id}")).await.found().is_some(),
+            "AWS::ApiGateway::Stage" => {
+                let path = format!("/restapis/{}/stages/dev", self.outputs["ApiId"]);
+                aws.get("apigateway", &path).await.found().is_some()
+            }
+            "AWS::Lambda::Function" => {
+                aws.get("lambda", &format!("/2015-03-31/functions/{id}")).await.found().is_some()
+            }
+            "AWS::Lambda::EventSourceMapping" => {
+                aws.get("lambda", &format!("/2015-03-31/event-source-mappings/{id}")).await.found().is_some()
+            }
+            "AWS::IAM::Role" => aws.iam("GetRole", &[("RoleName", id)]).await.found().is_some(),
+            "AWS::DynamoDB::Table" => self.table().await.is_some(),
+            "AWS::S3::Bucket" => aws.rest("s3", "HEAD", &format!("/{id}"), Vec::new()).await.found().is_some(),
+            "AWS::Logs::LogGroup" => self.log_groups(id).await.iter().any(|group| group == id),
+            "AWS::Logs::MetricFilter" => {
+                let filters = aws.logs("DescribeMetricFilters", json!({"filterNamePrefix": id})).await.json();
+                filters["metricFilters"].as_array().is_some_and(|filters| !filters.is_empty())
+            }
+            "AWS::CloudWatch::Alarm" => {
+                let alarms = aws.query("monitoring", "DescribeAlarms", &[("AlarmNames.member.1", id)]).await;
+                alarms.done().contains(&format!("<AlarmName>{id}</AlarmName>"))
+            }
+            // A part of something above, or a setting: `api_account_role` looks at that one.
+            _ => false,
+        }
+    }
+
+    pub async fn log_groups(&self, prefix: &str) -> Vec<String> {
+        let groups = self.aws.logs("DescribeLogGroups", json!({"logGroupNamePrefix": prefix})).await.json();
+        let groups = groups["logGroups"].as_array().unwrap().iter();
+        groups.map(|group| group["logGroupName"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The table as DynamoDB describes it.
+    pub async fn table(&self) -> Option<Value> {
+        let name = self.thing("AWS::DynamoDB::Table", "").physical.clone();
+        let described = self.aws.dynamodb("DescribeTable", json!({"TableName": name})).await.found()?;
+        Some(serde_json::from_str::<Value>(&described).unwrap()["Table"].take())
+    }
+
+    pub async fn protect_table(&self) {
+        let name = &self.thing("AWS::DynamoDB::Table", "").physical;
+        let update = json!({"TableName": name, "DeletionProtectionEnabled": true});
+        self.aws.dynamodb("UpdateTable", update).await.done();
+        eventually("the protected table to be active", async || {
+            (self.table().await?["TableStatus"] == "ACTIVE").then_some(())
+        })
+        .await;
+    }
+
+    pub async fn table_is_protected(&self) -> bool {
+        self.table().await.unwrap()["DeletionProtectionEnabled"] == true
+    }
+
+    pub async fn backups(&self) -> usize {
+        let backups = self.aws.dynamodb("ListBackups", json!({})).await.json();
+        backups["BackupSummaries"].as_array().unwrap().len()
+    }
+
+    pub async fn termination_is_protected(&self) -> bool {
+        let described = self.aws.cloudformation("DescribeStacks", &[("StackName", &self.stack)]).await.done();
+        text(&described, "EnableTerminationProtection").as_deref() == Some("true")
+    }
+
+    /// The task function's reserved concurrency: 0 is frozen.
+    pub async fn concurrency(&self) -> Option<u64> {
+        let path = format!("/2019-09-30/functions/{}/concurrency", self.outputs["TaskApiFunction"]);
+        let answer = self.aws.get("lambda", &path).await.found()?;
+        serde_json::from_str::<Value>(&answer).ok()?["ReservedConcurrentExecutions"].as_u64()
+    }
+
+    pub async fn reserve_concurrency(&self, value: u64) {
+        let path = format!("/2017-10-31/functions/{}/concurrency", self.outputs["TaskApiFunction"]);
+        let body = json!({"ReservedConcurrentExecutions": value}).to_string();
+        self.aws.rest("lambda", "PUT", &path, body.into_bytes()).await.done();
+    }
+
+    pub async fn api_account_role(&self) -> String {
+        let account = self.aws.get("apigateway", "/account").await.json();
+        account["cloudwatchRoleArn"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Every event of a log group.
+    pub async fn log(&self, group: &str) -> Vec<String> {
+        let (mut lines, mut next) = (Vec::new(), Value::Null);
+        loop {
+            let mut input = json!({"logGroupName": group});
+            if !next.is_null() {
+                input["nextToken"] = next;
+            }
+            let mut page = self.aws.logs("FilterLogEvents", input).await.json();
+            let events = page["events"].as_array().unwrap().iter();
+            lines.extend(events.map(|event| event["message"].as_str().unwrap().to_owned()));
+            next = page["nextToken"].take();
+            if next.is_null() {
+                return lines;
+            }
+        }
+    }
+
+    /// The reports that were written, in order.
+    pub async fn reports(&self) -> Vec<Value> {
+        let lines = self.log("/tasks-teardown/report").await;
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// How often a deletion of the service stack began.
+    pub async fn deletions(&self) -> usize {
+        self.stack_events("DELETE_IN_PROGRESS").await
+    }
+
+    /// How often the service stack, by its own events, came into a state.
+    pub async fn stack_events(&self, status: &str) -> usize {
+        let (mut count, mut next) = (0, None::<String>);
+        loop {
+            let mut parameters = vec![("StackName", self.stack.as_str())];
+            parameters.extend(next.as_deref().map(|next| ("NextToken", next)));
+            let page = self.aws.cloudformation("DescribeStackEvents", &parameters).await.done();
+            let of_stack = page.split("<member>").filter(|event| {
+                text(event, "ResourceType").as_deref() == Some("AWS::CloudFormation::Stack")
+                    && text(event, "ResourceStatus").as_deref() == Some(status)
+            });
+            count += of_stack.count();
+            next = text(&page, "NextToken");
+            if next.is_none() {
+                return count;
+            }
+        }
+    }
+
+    // --- End states ---
+
+    /// The stack is deleted, and of its resources only those are there that have one of these logical ids.
+    pub async fn assert_gone_but(&self, kept: &[&str]) {
+        assert_eq!(self.stack_status().await, "DELETE_COMPLETE");
+        let living = self.living().await;
+        let logical: Vec<_> = living.iter().map(|t| t.logical.as_str()).collect();
+        let expected = |logical: &&&str| kept.iter().any(|kept| logical.starts_with(kept));
+        assert!(logical.iter().all(|l| expected(&l)) && logical.len() == kept.len(), "{kept:?} and no more: {living:#?}");
+    }
+
+    /// The stack is deleted; of its resources nothing is left but the audit log.
+    pub async fn assert_gone(&self) {
+        self.assert_gone_but(&["AuditLog"]).await;
+        assert_eq!(self.api_account_role().await, "", "the account's role was the service's own");
+    }
+
+    /// The stack is alive in this state with all of its resources, and takes traffic as before.
+    pub async fn assert_intact(&self, status: &str) {
+        assert_eq!(self.stack_status().await, status);
+        let all: BTreeSet<_> = self.things.iter().filter(|thing| has_own_api(&thing.kind)).collect();
+        assert_eq!(self.living().await, all);
+        assert_ne!(self.concurrency().await, Some(0), "the task function is frozen");
+        assert!(self.create_task("still served").await.is_some(), "no traffic");
+    }
+}
+
+fn has_own_api(kind: &str) -> bool {
+    let parts = ["Authorizer", "Deployment", "GatewayResponse", "Method", "Resource", "Account"];
+    let part = parts.iter().any(|part| kind == format!("AWS::ApiGateway::{part}"));
+    !part && kind != "AWS::Lambda::Permission" && kind != "AWS::S3::BucketPolicy" && kind != "AWS::CDK::Metadata"
+}
+
+/// Twelve digits that no other test, and no earlier run on the same launcher, has.
+fn fresh_account() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let run = (now * 7 + u64::from(process::id())) % 800_000_000;
+    format!("{}", 100_000_000_000 + run * 1_000 + NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What `cdk bootstrap` leaves that a deployment reads: the bucket with the assets, and its version.
+async fn bootstrap(aws: &Aws, assemblies: &[&Assembly]) {
+    let bucket = bucket(aws);
+    aws.rest("s3", "PUT", &format!("/{bucket}"), Vec::new()).await.done();
+    for assembly in assemblies {
+        for (key, content) in &assembly.assets {
+            aws.rest("s3", "PUT", &format!("/{bucket}/{key}"), content.clone()).await.done();
+        }
+    }
+    let version = json!({"Name": "/cdk-bootstrap/hnb659fds/version", "Type": "String", "Value": "30"});
+    aws.ssm("PutParameter", version).await.done();
+}
+
+fn bucket(aws: &Aws) -> String {
+    format!("cdk-hnb659fds-assets-{}-{}", aws.account, aws.region)
+}
+
+/// The bootstrap's execution role, with which `cdk deploy` creates stacks.
+pub fn execution_role(aws: &Aws) -> String {
+    let (account, region) = (&aws.account, &aws.region);
+    format!("arn:aws:iam::{account}:role/cdk-hnb659fds-cfn-exec-role-{account}-{region}")
+}
+
+async fn make_execution_role(aws: &Aws) {
+    let arn = execution_role(aws);
+    let name = arn.rsplit('/').next().unwrap();
+    make_role(aws, name, "cloudformation.amazonaws.com").await;
+    aws.iam("AttachRolePolicy", &[("RoleName", name), ("PolicyArn", ADMINISTRATOR)]).await.done();
+}
+
+async fn make_role(aws: &Aws, name: &str, service: &str) -> String {
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"Service": service}}]});
+    let trust = trust.to_string();
+    let made = aws.iam("CreateRole", &[("RoleName", name), ("AssumeRolePolicyDocument", &trust)]).await.done();
+    text(&made, "Arn").unwrap()
+}
+
+async fn delete_role(aws: &Aws, name: &str) {
+    let attached = aws.iam("ListAttachedRolePolicies", &[("RoleName", name)]).await.done();
+    for policy in texts(&attached, "PolicyArn") {
+        aws.iam("DetachRolePolicy", &[("RoleName", name), ("PolicyArn", &policy)]).await.done();
+    }
+    let inline = aws.iam("ListRolePolicies", &[("RoleName", name)]).await.done();
+    for policy in texts(inline.split("<PolicyNames>").nth(1).unwrap_or_default(), "member") {
+        aws.iam("DeleteRolePolicy", &[("RoleName", name), ("PolicyName", &policy)]).await.done();
+    }
+    aws.iam("DeleteRole", &[("RoleName", name)]).await.done();
+}
+
+/// Creates a stack of this name from an assembly, and waits for it; its id.
+pub async fn create_stack(aws: &Aws, assembly: &Assembly, name: &str, role: Option<&str>) -> String {
+    let key = format!("{name}.template.json");
+    let body = assembly.template.to_string().into_bytes();
+    aws.rest("s3", "PUT", &format!("/{}/{key}", bucket(aws)), body).await.done();
+    let url = format!("https://s3.{}.amazonaws.com/{}/{key}", aws.region, bucket(aws));
+    let mut parameters = vec![
+        ("StackName".to_owned(), name.to_owned()),
+        ("TemplateURL".to_owned(), url),
+        ("Capabilities.member.1".to_owned(), "CAPABILITY_NAMED_IAM".to_owned()),
+    ];
+    parameters.extend(role.map(|role| ("RoleARN".to_owned(), role.to_owned())));
+    for (at, (key, value)) in (1..).zip(&assembly.tags) {
+        parameters.push((format!("Tags.member.{at}.Key"), key.clone()));
+        parameters.push((format!("Tags.member.{at}.Value"), value.clone()));
+    }
+    let parameters: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let id = text(&aws.cloudformation("CreateStack", &parameters).await.done(), "StackId").unwrap();
+    let status = eventually(&format!("the creation of {name}"), async || {
+        status_of(aws, &id).await.filter(|status| status != "CREATE_IN_PROGRESS")
+    })
+    .await;
+    let events = aws.cloudformation("DescribeStackEvents", &[("StackName", &id)]).await.body;
+    assert_eq!(status, "CREATE_COMPLETE", "{events}");
+    id
+}
+
+pub async fn status_of(aws: &Aws, stack: &str) -> Option<String> {
+    let described = aws.cloudformation("DescribeStacks", &[("StackName", stack)]).await.found()?;
+    text(&described, "StackStatus")
+}
+
+pub async fn outputs_of(aws: &Aws, stack: &str) -> BTreeMap<String, String> {
+    let described = aws.cloudformation("DescribeStacks", &[("StackName", stack)]).await.done();
+    texts(&described, "OutputKey").into_iter().zip(texts(&described, "OutputValue")).collect()
+}
+
+pub async fn things_of(aws: &Aws, stack: &str) -> Vec<Thing> {
+    let (mut things, mut next) = (Vec::new(), None::<String>);
+    loop {
+        let mut parameters = vec![("StackName", stack)];
+        parameters.extend(next.as_deref().map(|next| ("NextToken", next)));
+        let page = aws.cloudformation("ListStackResources", &parameters).await.done();
+        things.extend(page.split("<member>").skip(1).map(|member| Thing {
+            kind: text(member, "ResourceType").unwrap(),
+            logical: text(member, "LogicalResourceId").unwrap(),
+            physical: text(member, "PhysicalResourceId").unwrap_or_default(),
+        }));
+        next = text(&page, "NextToken");
+        if next.is_none() {
+            return things;
+        }
+    }
+}

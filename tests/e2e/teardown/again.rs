@@ -1,0 +1,216 @@
+//! Started twice, stopped and started again, or beside another stack of the same name.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::{
+    account::{Account, SERVICE, create_stack, execution_role, things_of},
+    assembly,
+};
+
+/// Show 1.
+#[tokio::test]
+async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do() {
+    let account = Account::new().await;
+    account.create_task("will be in the audit log").await.unwrap();
+    let planned = account.teardown(json!({"dryRun": true})).await;
+    planned.assert_green("planned");
+    account.assert_intact("CREATE_COMPLETE").await;
+
+    let end = account.teardown(json!({"planHash": planned.report["planHash"]})).await;
+    end.assert_green("deleted");
+    println!("a teardown takes {} transitions", end.states.len());
+    account.assert_gone().await;
+    assert_eq!(end.report["unproven"], json!([]));
+    let inventory = end.report["inventory"].as_array().unwrap();
+    for thing in &account.things {
+        let entry = inventory.iter().find(|entry| entry["physicalId"] == thing.physical.as_str());
+        let fate = &entry.unwrap_or_else(|| panic!("{thing:?} is not in the inventory"))["fate"];
+        let stays = thing.logical.starts_with("AuditLog") || thing.kind == "AWS::ApiGateway::Account";
+        assert_eq!(fate, if stays { "kept" } else { "absent" }, "{thing:?}");
+    }
+    let kept = end.report["kept"].to_string();
+    for what in [account.outputs["AuditLogGroup"].as_str(), "backup arn:", "Asset "] {
+        assert!(kept.contains(what), "{what} is not among {kept}");
+    }
+    assert_eq!(account.backups().await, 1);
+    let groups: BTreeSet<_> = account.log_groups("").await.into_iter().collect();
+    let ours = ["/aws/vendedlogs/states/tasks-teardown", "/tasks-teardown/function", "/tasks-teardown/report"];
+    let left: BTreeSet<_> = ours.into_iter().chain(["/tasks/dev/audit"]).map(str::to_owned).collect();
+    assert_eq!(groups, left);
+
+    let again = account.teardown(json!({})).await;
+    again.assert_green("nothing-to-do");
+    assert!(again.report["kept"].to_string().contains(&account.outputs["AuditLogGroup"]), "{again:#?}");
+    account.assert_gone().await;
+    let outcomes: Vec<_> = account.reports().await.iter().map(|report| report["outcome"].clone()).collect();
+    assert_eq!(json!(outcomes), json!(["planned", "deleted", "nothing-to-do"]));
+}
+
+#[tokio::test]
+async fn the_audit_log_goes_when_the_operator_says_so() {
+    let account = Account::new().await;
+    account.teardown(json!({"keepAuditLog": false, "backup": false})).await.assert_green("deleted");
+    account.assert_gone_but(&[]).await;
+    assert_eq!(account.backups().await, 0);
+}
+
+#[tokio::test]
+async fn fault_14_of_two_executions_started_at_once_one_acts_and_one_says_so() {
+    let account = Account::new().await;
+    let (one, two) = tokio::join!(account.start(json!({})), account.start(json!({})));
+    let (one, two) = tokio::join!(one.end(), two.end());
+    let (acted, refused) = if one.status == "SUCCEEDED" { (one, two) } else { (two, one) };
+    acted.assert_green("deleted");
+    refused.assert_red("refused", &["is being torn down by"]);
+    assert_eq!(account.deletions().await, 1);
+    account.assert_gone().await;
+}
+
+/// Each state with a call of its own that is slow, so that the execution is stopped in the middle of it: the call goes
+/// on, as a Lambda function does whose execution was stopped.
+const STATES: [(&str, &str, &str, u64); 11] = [
+    ("Resolve", "dynamodb", "PutItem", 1),
+    ("Inventory", "cloudformation", "GetTemplate", 1),
+    ("Preflight", "iam", "GetRole", 1),
+    ("Freeze", "lambda", "PutFunctionConcurrency", 1),
+    ("Drain", "dynamodb", "DescribeStream", 1),
+    ("Backup", "dynamodb", "CreateBackup", 1),
+    ("Unprotect", "dynamodb", "UpdateTable", 1),
+    ("Delete", "cloudformation", "DeleteStack", 1),
+    ("Sweep", "logs", "DeleteLogGroup", 1),
+    ("Prove", "monitoring", "DescribeAlarms", 1),
+    ("Report", "logs", "CreateLogStream", 1),
+];
+
+/// Show 5. The states between these make no call that could be slow, or only such as another state makes too.
+#[tokio::test]
+async fn fault_15_stopped_after_each_state_in_turn_and_started_again_it_ends_the_same() {
+    stream::iter(STATES)
+        .map(async |(state, service, action, nth)| {
+            let account = Account::new().await;
+            account.protect_table().await;
+            let id = account.create_task("survives every stop").await.unwrap();
+            account.break_step(service, action, nth, 1, json!({"delayMs": 600})).await;
+            let consents = json!({"deleteData": true, "keepAuditLog": true});
+            let run = account.start(consents.clone()).await;
+            run.reaches(state).await;
+            account.struck(1).await;
+            run.stop().await;
+            let end = account.teardown(consents).await;
+            let green = end.status == "SUCCEEDED" && ["deleted", "nothing-to-do"].contains(&end.outcome());
+            assert!(green, "stopped in {state}: {end:#?}");
+            assert_eq!(end.report["unproven"], json!([]), "stopped in {state}");
+            account.assert_gone().await;
+            let log = account.log(&account.outputs["AuditLogGroup"]).await;
+            assert!(log.iter().any(|line| line.contains(&id)), "stopped in {state}");
+        })
+        .buffer_unordered(STATES.len())
+        .collect::<()>()
+        .await;
+}
+
+#[tokio::test]
+async fn a_run_stopped_after_its_deletion_still_removes_the_audit_log_when_told_to() {
+    let account = Account::new().await;
+    let consents = json!({"keepAuditLog": false});
+    account.break_step("logs", "DeleteLogGroup", 1, 1, json!({"delayMs": 600})).await;
+    let run = account.start(consents.clone()).await;
+    run.reaches("Sweep").await;
+    run.stop().await;
+    assert_eq!(account.teardown(consents).await.status, "SUCCEEDED");
+    account.assert_gone_but(&[]).await;
+}
+
+async fn deploy_anew(account: &Account) -> String {
+    create_stack(&account.aws, &assembly::service(), SERVICE, Some(&execution_role(&account.aws))).await
+}
+
+/// The account as the new stack's.
+async fn assert_untouched(account: &mut Account, stack: String) {
+    account.things = things_of(&account.aws, &stack).await;
+    account.outputs = super::account::outputs_of(&account.aws, &stack).await;
+    account.stack = stack;
+    account.assert_intact("CREATE_COMPLETE").await;
+    assert_eq!((account.concurrency().await, account.backups().await), (None, 0));
+    assert!(!account.table_is_protected().await);
+}
+
+#[tokio::test]
+async fn fault_16_a_new_stack_that_takes_the_name_after_the_plan_is_untouched() {
+    let mut account = Account::new().await;
+    let run = account.start(json!({"approval": true})).await;
+    run.reaches("Approve").await;
+    account.aws.cloudformation("DeleteStack", &[("StackName", SERVICE)]).await.done();
+    account.reaches_status("DELETE_COMPLETE").await;
+    let new = deploy_anew(&account).await;
+    run.approve().await;
+    run.end().await.assert_red("refused", &["deleted"]);
+    assert_untouched(&mut account, new).await;
+}
+
+#[tokio::test]
+async fn fault_16_a_new_stack_that_takes_the_name_after_the_deletion_is_untouched() {
+    let mut account = Account::new().await;
+    let run = account.start(json!({"backup": false})).await;
+    run.reaches("Delete").await;
+    account.break_step("logs", "DescribeLogGroups", 1, 1, json!({"delayMs": 5_000})).await;
+    account.reaches_status("DELETE_COMPLETE").await;
+    let new = deploy_anew(&account).await;
+    run.end().await.assert_green("deleted");
+    assert_untouched(&mut account, new).await;
+}
+
+/// Held in the state by hand: the update itself is CloudFormation's.
+#[tokio::test]
+async fn fault_17_an_update_in_progress_is_waited_for() {
+    let account = Account::new().await;
+    account.put_stack(json!({"status": "UPDATE_IN_PROGRESS"})).await;
+    let run = account.start(json!({})).await;
+    run.reaches("WaitStable").await;
+    assert_eq!(account.deletions().await, 0);
+    account.put_stack(json!({"status": "UPDATE_COMPLETE"})).await;
+    run.end().await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
+/// Put into the state by hand, with all resources there.
+#[tokio::test]
+async fn fault_18_a_stack_that_failed_or_was_never_made_goes() {
+    let states = ["ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"];
+    stream::iter(states)
+        .map(async |status| {
+            let account = Account::new().await;
+            account.put_stack(json!({"status": status})).await;
+            let end = account.teardown(json!({})).await;
+            assert_eq!((status, end.outcome()), (status, "deleted"), "{end:#?}");
+            account.assert_gone().await;
+        })
+        .buffer_unordered(states.len())
+        .collect::<()>()
+        .await;
+}
+
+/// A stack in review as a change set makes it: no template, no resource.
+#[tokio::test]
+async fn fault_18_a_change_set_that_was_never_executed_goes() {
+    let account = Account::new().await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    let template: Value = json!({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}});
+    let template = template.to_string();
+    let parameters = [
+        ("StackName", SERVICE),
+        ("ChangeSetName", "never-executed"),
+        ("ChangeSetType", "CREATE"),
+        ("TemplateBody", &template),
+        ("Tags.member.1.Key", "service"),
+        ("Tags.member.1.Value", "tasks"),
+    ];
+    account.aws.cloudformation("CreateChangeSet", &parameters).await.done();
+    let status = async || super::account::status_of(&account.aws, SERVICE).await;
+    assert_eq!(status().await.as_deref(), Some("REVIEW_IN_PROGRESS"));
+    account.teardown(json!({})).await.assert_green("deleted");
+    assert_eq!(status().await, None);
+}

@@ -1,0 +1,127 @@
+//! AWS's answers are errors, nonsense or lost.
+
+use serde_json::{Value, json};
+
+use super::account::Account;
+
+/// More often than the SDK tries by itself, so that the state machine's own retries are needed.
+const BEYOND_THE_SDK: i32 = 5;
+
+fn throttled() -> Value {
+    json!({"error": {"status": 400, "code": "Throttling", "message": "Rate exceeded"}})
+}
+
+fn broken() -> Value {
+    json!({"error": {"status": 500, "code": "InternalFailure", "message": "We are sorry"}})
+}
+
+fn denied() -> Value {
+    json!({"error": {"status": 403, "code": "AccessDenied", "message": "not authorized to perform this"}})
+}
+
+#[tokio::test]
+async fn fault_05_throttling_in_resolve_and_in_the_wait_is_retried() {
+    let account = Account::new().await;
+    // Resolve, Stabilise and Preflight look once each; then Watch.
+    for nth in [1, 9] {
+        account.break_step("cloudformation", "DescribeStacks", nth, BEYOND_THE_SDK, throttled()).await;
+    }
+    account.teardown(json!({})).await.assert_green("deleted");
+    assert_eq!(account.aws.faults_hit().await, 10);
+    assert_eq!(account.deletions().await, 1);
+    account.assert_gone().await;
+}
+
+#[tokio::test]
+async fn fault_06_a_lister_that_fails_is_not_taken_for_nothing_left() {
+    let account = Account::new().await;
+    account.break_step("cloudformation", "ListStackResources", 1, 1, denied()).await;
+    account.teardown(json!({})).await.assert_red("failed", &["AccessDenied"]);
+    account.assert_intact("CREATE_COMPLETE").await;
+
+    account.break_step("cloudformation", "ListStackResources", 1, BEYOND_THE_SDK, broken()).await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
+/// The emulator's lister never answers an empty page for a stack with resources: an answer of status 200 that lists
+/// nothing stands for it.
+#[tokio::test]
+async fn fault_06_a_lister_that_lists_nothing_is_not_taken_for_nothing_left() {
+    let account = Account::new().await;
+    let nothing = json!({"error": {"status": 200, "code": "Nothing", "message": "no list"}});
+    account.break_step("cloudformation", "ListStackResources", 1, -1, nothing).await;
+    account.teardown(json!({})).await.assert_red("failed", &["listing the stack's resources"]);
+    account.assert_intact("CREATE_COMPLETE").await;
+}
+
+#[tokio::test]
+async fn fault_12_no_backup_no_delete() {
+    let account = Account::new().await;
+    account.reserve_concurrency(7).await;
+    account.break_step("dynamodb", "CreateBackup", 1, -1, denied()).await;
+    let failed = account.teardown(json!({})).await;
+    failed.assert_red("failed", &["backing the table up", "AccessDenied"]);
+    assert!(!failed.entered("Delete"), "{failed:#?}");
+    assert_eq!((account.backups().await, account.deletions().await), (0, 0));
+    assert_eq!(account.concurrency().await, Some(7));
+    account.assert_intact("CREATE_COMPLETE").await;
+}
+
+#[tokio::test]
+async fn fault_13_the_lost_answer_of_delete_stack_is_one_deletion() {
+    let account = Account::new().await;
+    account.break_step("cloudformation", "DeleteStack", 1, -1, json!({"dropAnswer": true})).await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    assert!(account.aws.faults_hit().await > 0);
+    assert_eq!(account.deletions().await, 1);
+    account.assert_gone().await;
+}
+
+#[tokio::test]
+async fn fault_23_access_denied_while_proving_is_unproven_and_no_success() {
+    let account = Account::new().await;
+    let alarms = account.things.iter().filter(|thing| thing.kind == "AWS::CloudWatch::Alarm").count();
+    account.break_step("monitoring", "DescribeAlarms", 1, i32::try_from(alarms).unwrap(), denied()).await;
+    let end = account.teardown(json!({})).await;
+    end.assert_red("unproven", &["not everything could be shown absent"]);
+    let unproven = end.report["unproven"].as_array().unwrap();
+    assert_eq!(unproven.len(), alarms, "{unproven:#?}");
+    for noted in unproven {
+        assert!(noted["what"].as_str().unwrap().starts_with("AWS::CloudWatch::Alarm"), "{noted}");
+        assert!(noted["why"].as_str().unwrap().contains("AccessDenied"), "{noted}");
+    }
+    account.assert_gone().await;
+
+    let end = account.teardown(json!({})).await;
+    end.assert_green("nothing-to-do");
+    assert_eq!(end.report["unproven"], json!([]));
+}
+
+#[tokio::test]
+async fn fault_25_a_transient_error_in_every_state_in_turn_changes_nothing_of_the_result() {
+    let account = Account::new().await;
+    // What a state calls first, and the how many-th such call that is: those before it had faults of their own.
+    let calls = [
+        ("Resolve", "cloudformation", "DescribeStacks", 1),
+        ("Stabilise", "cloudformation", "DescribeStacks", 7),
+        ("Inventory", "cloudformation", "GetTemplate", 1),
+        ("Preflight", "cloudformation", "DescribeStacks", 13),
+        ("Freeze", "lambda", "GetFunctionConcurrency", 1),
+        ("Drain", "dynamodb", "DescribeStream", 1),
+        ("Backup", "dynamodb", "ListBackups", 1),
+        ("Unprotect", "dynamodb", "DescribeTable", 3),
+        ("Delete", "cloudformation", "DeleteStack", 1),
+        ("Watch", "cloudformation", "DescribeStacks", 19),
+        ("Sweep", "logs", "DeleteLogGroup", 1),
+        ("Prove", "s3", "HeadBucket", 1),
+        ("Report", "logs", "CreateLogStream", 1),
+    ];
+    for (_, service, action, nth) in calls {
+        account.break_step(service, action, nth, BEYOND_THE_SDK, broken()).await;
+    }
+    account.teardown(json!({})).await.assert_green("deleted");
+    assert_eq!(account.aws.faults_hit().await, calls.len() as u64 * u64::from(BEYOND_THE_SDK.unsigned_abs()));
+    assert_eq!(account.deletions().await, 1);
+    account.assert_gone().await;
+}

@@ -1,0 +1,92 @@
+//! What a deletion leaves behind, or must leave alone.
+
+use serde_json::json;
+
+use super::account::Account;
+
+#[tokio::test]
+async fn fault_19_a_bucket_with_versions_and_delete_markers_is_emptied_with_consent_only() {
+    let account = Account::new().await;
+    let bucket = account.thing("AWS::S3::Bucket", "AuditFailures").clone();
+    let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    let path = format!("/{}", bucket.physical);
+    account.aws.rest("s3", "PUT", &format!("{path}?versioning"), versioning.into()).await.done();
+    for version in ["one", "two"] {
+        account.aws.rest("s3", "PUT", &format!("{path}/discarded"), version.into()).await.done();
+    }
+    account.aws.delete("s3", &format!("{path}/discarded")).await.done();
+    let versions = async || account.aws.get("s3", &format!("{path}?versions")).await.found();
+    let failed = account.teardown(json!({})).await;
+    failed.assert_red("failed", &[&bucket.logical, "not empty", "emptyBuckets"]);
+    assert_eq!(versions().await.unwrap().matches("<VersionId>").count(), 3, "all of it is there");
+
+    account.teardown(json!({"emptyBuckets": true})).await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
+#[tokio::test]
+async fn fault_20_what_is_absent_although_its_delete_handler_fails_is_retained_with_proof() {
+    let account = Account::new().await;
+    account.break_handler("AWS::Lambda::EventSourceMapping", -1, json!({"dropAnswer": true})).await;
+    let end = account.teardown(json!({})).await;
+    end.assert_green("deleted");
+    assert!(end.entered("Remedy"), "{end:#?}");
+    assert_eq!(account.deletions().await, 2);
+    let mapping = account.thing("AWS::Lambda::EventSourceMapping", "");
+    assert_eq!(end.fates(&mapping.kind), [(mapping.physical.as_str(), "absent")]);
+    account.assert_gone().await;
+}
+
+#[tokio::test]
+async fn fault_20_what_is_there_when_its_delete_handler_fails_is_not_retained() {
+    let account = Account::new().await;
+    let failure = json!({"error": {"status": 500, "code": "ServiceInternalError", "message": "it stays"}});
+    account.break_handler("AWS::Lambda::EventSourceMapping", -1, failure).await;
+    let mapping = account.thing("AWS::Lambda::EventSourceMapping", "").clone();
+    account.teardown(json!({})).await.assert_red("failed", &[&mapping.logical, "it stays"]);
+    assert_eq!(account.stack_status().await, "DELETE_FAILED");
+    assert!(account.is_there(&mapping).await);
+}
+
+#[tokio::test]
+async fn fault_21_a_log_group_that_a_late_function_makes_again_is_swept() {
+    let account = Account::new().await;
+    let run = account.start(json!({})).await;
+    run.reaches("Delete").await;
+    // Holds the second sweep at its first look, which follows the four of the first.
+    account.break_step("logs", "DescribeLogGroups", 5, 1, json!({"delayMs": 2_000})).await;
+    run.reaches("WaitSwept").await;
+    let late = ["/tasks/dev/task-api", "/aws/lambda/tasks-dev-task-api"];
+    for group in late {
+        account.aws.logs("CreateLogGroup", json!({"logGroupName": group})).await.done();
+    }
+    run.end().await.assert_green("deleted");
+    assert_eq!(account.aws.faults_hit().await, 1);
+    for group in late {
+        assert_eq!(account.log_groups(group).await, Vec::<String>::new());
+    }
+    account.assert_gone().await;
+}
+
+#[tokio::test]
+async fn fault_22_an_account_role_of_another_api_is_untouched() {
+    let account = Account::new().await;
+    let arn = account.make_role("others-logs", "apigateway.amazonaws.com").await;
+    account.set_api_account_role(&arn).await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    assert_eq!(account.api_account_role().await, arn);
+    assert!(account.aws.iam("GetRole", &[("RoleName", "others-logs")]).await.found().is_some());
+    account.assert_gone_but(&["AuditLog"]).await;
+}
+
+#[tokio::test]
+async fn fault_22_our_account_role_stays_while_another_api_logs_with_it() {
+    let account = Account::new().await;
+    let ours = account.api_account_role().await;
+    account.aws.rest("apigateway", "POST", "/restapis", br#"{"name":"another"}"#.to_vec()).await.done();
+    let end = account.teardown(json!({})).await;
+    end.assert_green("deleted");
+    assert!(end.report["kept"].to_string().contains("other APIs"), "{end:#?}");
+    assert_eq!(account.api_account_role().await, ours);
+    account.assert_gone_but(&["AuditLog", "ApiCloudWatchRole"]).await;
+}

@@ -1,0 +1,13 @@
+//! The teardown workflow: both stacks of the CDK apps in an emulated account of their own for each test, the real
+//! state machine and function, and each fault of the contract's table (`fault_01_…` to `fault_25_…`).
+
+mod account;
+mod again;
+mod assembly;
+mod aws;
+mod calls;
+mod data;
+mod leftovers;
+mod refusals;
+mod roles;
+mod run;

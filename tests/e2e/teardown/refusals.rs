@@ -1,0 +1,119 @@
+//! What stands in the way is named, and everything is as it was.
+
+use serde_json::{Value, json};
+
+use super::{
+    account::{Account, create_stack},
+    assembly::Assembly,
+};
+
+/// A stack that imports the service's table name.
+async fn import(account: &Account) -> String {
+    let topic = json!({"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ImportValue": "tasks-table"}}});
+    let template = json!({"Resources": {"Topic": topic}});
+    let importer = Assembly { stack: "importer".to_owned(), template, tags: Vec::new(), assets: Vec::new() };
+    create_stack(&account.aws, &importer, "importer", None).await
+}
+
+fn export(template: &mut Value) {
+    template["Outputs"]["TableName"]["Export"] = json!({"Name": "tasks-table"});
+}
+
+#[tokio::test]
+async fn fault_07_an_export_in_use_is_refused_with_the_importers_name() {
+    let account = Account::with(export).await;
+    import(&account).await;
+    let refused = account.teardown(json!({})).await;
+    refused.assert_red("refused", &["tasks-table", "importer"]);
+    assert!(!refused.entered("Freeze"), "{refused:#?}");
+    account.assert_intact("CREATE_COMPLETE").await;
+}
+
+#[tokio::test]
+async fn fault_07_an_import_that_comes_after_the_plan_is_refused_and_protection_and_traffic_are_restored() {
+    let account = Account::with(export).await;
+    account.protect_table().await;
+    account.put_stack(json!({"protected": true})).await;
+    account.reserve_concurrency(7).await;
+    let consents = json!({"approval": true, "deleteData": true, "overrideTerminationProtection": true});
+    let run = account.start(consents).await;
+    run.reaches("Approve").await;
+    import(&account).await;
+    run.approve().await;
+    let failed = run.end().await;
+    failed.assert_red("failed", &["tasks-table", "importer"]);
+    assert!(failed.entered("Restore"), "{failed:#?}");
+    assert!(account.table_is_protected().await && account.termination_is_protected().await);
+    assert_eq!(account.concurrency().await, Some(7));
+    account.assert_intact("CREATE_COMPLETE").await;
+}
+
+#[tokio::test]
+async fn fault_08_termination_protection_is_refused_without_consent_and_lifted_with_it() {
+    let account = Account::new().await;
+    account.put_stack(json!({"protected": true})).await;
+    let refused = account.teardown(json!({})).await;
+    refused.assert_red("refused", &["termination protection", "overrideTerminationProtection"]);
+    assert!(!refused.entered("Freeze"), "{refused:#?}");
+    assert!(account.termination_is_protected().await);
+    account.assert_intact("CREATE_COMPLETE").await;
+
+    account.teardown(json!({"overrideTerminationProtection": true})).await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
+#[tokio::test]
+async fn fault_09_a_failed_delete_leaves_the_table_protected_again() {
+    let account = Account::new().await;
+    account.protect_table().await;
+    account.teardown(json!({})).await.assert_red("refused", &["deletion protection", "deleteData"]);
+    assert!(account.table_is_protected().await);
+    account.assert_intact("CREATE_COMPLETE").await;
+
+    let failure = json!({"error": {"status": 500, "code": "ServiceInternalError", "message": "the table stays"}});
+    account.break_handler("AWS::DynamoDB::Table", 1, failure).await;
+    let failed = account.teardown(json!({"deleteData": true})).await;
+    failed.assert_red("failed", &["AWS::DynamoDB::Table", "the table stays"]);
+    assert!(account.table_is_protected().await);
+    assert_eq!(account.stack_status().await, "DELETE_FAILED");
+
+    account.teardown(json!({"deleteData": true})).await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
+/// Termination protection lifted by an execution that was stopped is not lifted for a run without consent.
+#[tokio::test]
+async fn a_stopped_runs_consent_is_not_the_next_ones() {
+    let account = Account::new().await;
+    account.protect_table().await;
+    account.put_stack(json!({"protected": true})).await;
+    let denied = json!({"status": 403, "code": "AccessDenied", "message": "not now"});
+    account.break_step("cloudformation", "DeleteStack", 1, 1, json!({"delayMs": 600, "error": denied})).await;
+    let run = account.start(json!({"deleteData": true, "overrideTerminationProtection": true})).await;
+    run.reaches("Delete").await;
+    account.struck(1).await;
+    run.stop().await;
+    assert!(!account.termination_is_protected().await && !account.table_is_protected().await);
+
+    let refused = account.teardown(json!({})).await;
+    refused.assert_red("refused", &["overrideTerminationProtection", "deleteData"]);
+    assert!(account.table_is_protected().await && account.termination_is_protected().await);
+    account.assert_intact("CREATE_COMPLETE").await;
+}
+
+#[tokio::test]
+async fn an_input_that_is_not_understood_touches_nothing() {
+    let account = Account::new().await;
+    for (input, words) in [
+        (json!({"confirm": "tasks-prod"}), "confirm does not say"),
+        (json!({"confirm": null}), "confirm is missing"),
+        (json!({"emptyBucket": true}), "unknown field `emptyBucket`"),
+        (json!({"stack": "tasks-teardown", "confirm": "tasks-teardown"}), "never torn down"),
+        (json!({"planHash": "0"}), "the plan is now"),
+    ] {
+        let refused = account.teardown(input).await;
+        refused.assert_red("refused", &[words]);
+        assert!(!refused.entered("Freeze"), "{refused:#?}");
+    }
+    account.assert_intact("CREATE_COMPLETE").await;
+}

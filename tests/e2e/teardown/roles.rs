@@ -1,0 +1,86 @@
+//! The roles a deletion needs are gone, or go, or may not do enough.
+
+use serde_json::{Value, json};
+
+use super::{
+    account::{Account, EXECUTOR},
+    aws::Aws,
+};
+
+#[tokio::test]
+async fn fault_01_the_stored_role_is_deleted_and_all_resources_live() {
+    let account = Account::new().await;
+    account.delete_stored_role().await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
+/// The seed's case.
+#[tokio::test]
+async fn fault_02_all_resources_are_removed_by_hand_and_the_stored_role_is_deleted() {
+    let account = Account::new().await;
+    account.delete_everything_by_hand().await;
+    account.delete_stored_role().await;
+    account.put_stack(json!({"status": "UPDATE_COMPLETE"})).await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    account.assert_gone_but(&[]).await;
+}
+
+#[tokio::test]
+async fn fault_03_an_executor_that_is_absent_or_trusts_another_stops_before_anything_is_touched() {
+    let account = Account::new().await;
+    trust(&account.aws, "lambda.amazonaws.com").await;
+    let refused = account.teardown(json!({})).await;
+    refused.assert_red("refused", &["may not assume the executor role", EXECUTOR]);
+    assert!(!refused.entered("Freeze"), "{refused:#?}");
+    account.assert_intact("CREATE_COMPLETE").await;
+
+    account.delete_role(EXECUTOR).await;
+    let refused = account.teardown(json!({})).await;
+    refused.assert_red("refused", &["executor role", EXECUTOR, "does not exist"]);
+    assert!(!refused.entered("Freeze"), "{refused:#?}");
+    account.assert_intact("CREATE_COMPLETE").await;
+}
+
+/// The executor is lost by its trust, so that the test can give it back.
+#[tokio::test]
+async fn fault_04_the_executor_is_lost_in_the_middle_of_the_delete_and_the_next_run_goes_on() {
+    let account = Account::new().await;
+    account.break_handler("AWS::Lambda::EventSourceMapping", 1, json!({"delayMs": 1_500})).await;
+    let run = account.start(json!({})).await;
+    account.reaches_status("DELETE_IN_PROGRESS").await;
+    trust(&account.aws, "lambda.amazonaws.com").await;
+    run.end().await.assert_red("failed", &["cannot be assumed", EXECUTOR]);
+    assert_eq!(account.stack_status().await, "DELETE_FAILED");
+    assert!(account.table().await.is_some(), "the data are there");
+
+    trust(&account.aws, "cloudformation.amazonaws.com").await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
+#[tokio::test]
+async fn fault_24_a_policy_that_denies_one_deletion_is_named_with_the_resource() {
+    let account = Account::new().await;
+    let audit = account.thing("AWS::Lambda::Function", "Audit").clone();
+    let deny = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "lambda:DeleteFunction",
+        "Resource": format!("arn:aws:lambda:*:*:function:{}", audit.physical)}]});
+    let role = [("RoleName", EXECUTOR), ("PolicyName", "deny")];
+    let policy = [role[0], role[1], ("PolicyDocument", &deny.to_string())];
+    account.aws.iam("PutRolePolicy", &policy).await.done();
+    account.teardown(json!({})).await.assert_red("failed", &[&audit.logical, "lambda:DeleteFunction", "explicit deny"]);
+    assert_eq!(account.stack_status().await, "DELETE_FAILED");
+    assert!(account.is_there(&audit).await);
+
+    account.aws.iam("DeleteRolePolicy", &role).await.done();
+    account.teardown(json!({})).await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
+/// Lets this service alone assume the executor.
+async fn trust(aws: &Aws, service: &str) {
+    let policy: Value = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Action": "sts:AssumeRole", "Principal": {"Service": service}}]});
+    let policy = policy.to_string();
+    aws.iam("UpdateAssumeRolePolicy", &[("RoleName", EXECUTOR), ("PolicyDocument", &policy)]).await.done();
+}

@@ -1,0 +1,151 @@
+//! One execution of the teardown's state machine.
+
+use serde_json::{Value, json};
+
+use super::aws::Aws;
+use crate::stack::eventually;
+
+/// More is a state machine that costs, or loops.
+const MOST_TRANSITIONS: usize = 60;
+
+#[derive(Debug)]
+pub struct Execution {
+    aws: Aws,
+    pub arn: String,
+}
+
+/// How an execution ended.
+#[derive(Debug)]
+pub struct End {
+    pub execution: String,
+    pub status: String,
+    /// The output of a green end; of a red one its cause, which lacks the inventory.
+    pub report: Value,
+    /// The names of the states, as they were entered.
+    pub states: Vec<String>,
+}
+
+impl Execution {
+    pub async fn start(aws: &Aws, machine: &str, input: &Value) -> Self {
+        let start = json!({"stateMachineArn": machine, "input": input.to_string()});
+        let started = aws.states("StartExecution", start).await.json();
+        Self { aws: aws.clone(), arn: started["executionArn"].as_str().unwrap().to_owned() }
+    }
+
+    async fn describe(&self) -> Value {
+        self.aws.states("DescribeExecution", json!({"executionArn": self.arn})).await.json()
+    }
+
+    /// Waits for its end.
+    pub async fn end(&self) -> End {
+        let ended = eventually("the end of the execution", async || {
+            Some(self.describe().await).filter(|execution| execution["status"] != "RUNNING")
+        })
+        .await;
+        let json = |name: &str| ended[name].as_str().and_then(|text| serde_json::from_str(text).ok());
+        let report: Value = json("output").or_else(|| json("cause")).unwrap_or_default();
+        let status = ended["status"].as_str().unwrap().to_owned();
+        if status == "FAILED" {
+            assert_eq!(ended["error"], report["outcome"], "{ended:#}");
+        }
+        let end = End { execution: self.arn.clone(), status, report, states: self.states().await };
+        assert!(end.states.len() <= MOST_TRANSITIONS, "{} transitions: {:?}", end.states.len(), end.states);
+        end
+    }
+
+    async fn events(&self) -> Vec<Value> {
+        let (mut events, mut next) = (Vec::new(), Value::Null);
+        loop {
+            let mut input = json!({"executionArn": self.arn, "maxResults": 1000});
+            if !next.is_null() {
+                input["nextToken"] = next;
+            }
+            let mut page = self.aws.states("GetExecutionHistory", input).await.json();
+            events.extend(page["events"].as_array().unwrap().iter().cloned());
+            next = page["nextToken"].take();
+            if next.is_null() {
+                return events;
+            }
+        }
+    }
+
+    /// The names of the states entered so far.
+    pub async fn states(&self) -> Vec<String> {
+        let name = |event: &Value| event["stateEnteredEventDetails"]["name"].as_str().map(str::to_owned);
+        self.events().await.iter().filter_map(name).collect()
+    }
+
+    /// Waits until a state is entered.
+    pub async fn reaches(&self, state: &str) {
+        eventually(&format!("the state {state}"), async || {
+            let states = self.states().await;
+            let running = self.describe().await["status"] == "RUNNING";
+            let entered = states.iter().any(|entered| entered == state);
+            assert!(running || entered, "it ended before {state}: {states:?}");
+            entered.then_some(())
+        })
+        .await;
+    }
+
+    pub async fn stop(&self) {
+        self.aws.states("StopExecution", json!({"executionArn": self.arn})).await.done();
+        assert_eq!(self.end().await.status, "ABORTED");
+    }
+
+    /// Answers the task token that `Approve` waits with.
+    pub async fn approve(&self) {
+        self.reaches("Approve").await;
+        let token = eventually("the task token", async || {
+            let events = self.events().await;
+            let scheduled = events.iter().filter_map(|event| {
+                event["taskScheduledEventDetails"]["parameters"].as_str().filter(|p| p.contains("taskToken"))
+            });
+            let parameters: Value = serde_json::from_str(scheduled.last()?).unwrap();
+            let detail = &parameters["Entries"][0]["Detail"];
+            let detail = detail.as_str().map_or_else(|| detail.clone(), |text| serde_json::from_str(text).unwrap());
+            detail["taskToken"].as_str().map(str::to_owned)
+        })
+        .await;
+        let answer = json!({"taskToken": token, "output": r#"{"approved":true}"#});
+        self.aws.states("SendTaskSuccess", answer).await.done();
+    }
+}
+
+impl End {
+    pub fn outcome(&self) -> &str {
+        self.report["outcome"].as_str().unwrap_or_else(|| panic!("no outcome: {self:#?}"))
+    }
+
+    pub fn reason(&self) -> &str {
+        self.report["reason"].as_str().unwrap_or_default()
+    }
+
+    /// Ended green, with this outcome.
+    #[track_caller]
+    pub fn assert_green(&self, outcome: &str) -> &Self {
+        assert_eq!((self.status.as_str(), self.outcome()), ("SUCCEEDED", outcome), "{self:#?}");
+        self
+    }
+
+    /// Ended red, with this outcome, and the reason names these.
+    #[track_caller]
+    pub fn assert_red(&self, outcome: &str, reason: &[&str]) -> &Self {
+        assert_eq!((self.status.as_str(), self.outcome()), ("FAILED", outcome), "{self:#?}");
+        for words in reason {
+            assert!(self.reason().contains(words), "{words} is not in the reason: {}", self.reason());
+        }
+        assert!(self.report["next"].as_str().is_some_and(|next| !next.is_empty()), "{self:#?}");
+        self
+    }
+
+    pub fn entered(&self, state: &str) -> bool {
+        self.states.iter().any(|entered| entered == state)
+    }
+
+    /// The fates of the inventory's entries of a type, with their physical ids.
+    pub fn fates(&self, kind: &str) -> Vec<(&str, &str)> {
+        let entries = self.report["inventory"].as_array().into_iter().flatten();
+        let entries = entries.filter(|entry| entry["type"] == kind);
+        entries.map(|e| (e["physicalId"].as_str().unwrap(), e["fate"].as_str().unwrap())).collect()
+    }
+}
