@@ -6,11 +6,13 @@
 //! [`test`]. [`aws`] does the same on a real account.
 
 mod aws;
+mod bench;
 mod by_hand;
 mod cdk;
 mod checks;
 mod disposable;
 mod environment;
+mod faults;
 mod fingerprint;
 mod follow;
 mod functions;
@@ -58,6 +60,10 @@ enum Command {
     Down,
     /// Run every check: format, clippy, unit tests, template tests, and the whole service on a local AWS of its own
     Test(test::TestArgs),
+    /// Measure sizes, memory, latencies and the teardown's overhead with the release binaries, on a local AWS of its own
+    Bench,
+    /// Let every AWS call of a teardown fail in every way, on a local AWS of its own, and say how each run ended
+    Faults(faults::FaultsArgs),
     /// Make a stack that nothing can delete any more, on a local AWS of its own, and remove it with the teardown workflow
     StuckDemo,
     /// Format the Rust sources
@@ -95,6 +101,8 @@ fn run(command: &Command) -> Result<()> {
         Command::Up(args) => up::up(&workspace, args),
         Command::Down => up::down(&workspace),
         Command::Test(args) => test::test(&workspace, args),
+        Command::Bench => bench::bench(&workspace),
+        Command::Faults(args) => faults::faults(&workspace, args),
         Command::StuckDemo => stuck_demo::stuck_demo(&workspace),
         Command::Fmt => lint::fmt(&workspace),
         Command::Lint(args) => lint::lint(&workspace, args),

@@ -1,0 +1,35 @@
+//! The resident memory of a function's processes, from `/proc`.
+
+use std::fs;
+use std::path::Path;
+
+/// Bytes, one entry a process: those whose program lies below `folder` and whose environment names the function.
+pub fn of_function(folder: &Path, function: &str) -> Vec<u64> {
+    let name = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
+    let of = |process: &Path| {
+        fs::read_link(process.join("exe")).ok().filter(|program| program.starts_with(folder))?;
+        let environment = fs::read(process.join("environ")).ok()?;
+        environment.split(|byte| *byte == 0).find(|entry| *entry == name.as_bytes())?;
+        resident(&fs::read_to_string(process.join("status")).ok()?)
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|entry| of(&entry.path())).collect()
+}
+
+/// `VmRSS: 6408 kB`: a kB there is 1024 bytes (proc(5)).
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resident;
+
+    #[test]
+    fn the_resident_size_is_read() {
+        assert_eq!(resident("Name:\tx\nVmPeak:\t 9 kB\nVmRSS:\t    6408 kB\n"), Some(6_561_792));
+        assert_eq!(resident("Name:\tkthread\n"), None);
+    }
+}

@@ -1,0 +1,42 @@
+//! `cargo xtask faults`: every AWS call of a teardown fails in every way, on a local AWS of its own. The scenario, its verdicts
+//! and its table are a test of the package `e2e` (`tests/e2e/teardown/every_call.rs`), which `test` runs a sample of.
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::checks::succeed;
+use crate::disposable::Disposable;
+use crate::environment;
+use crate::functions;
+use crate::progress::step;
+use crate::workspace::Workspace;
+
+const TEST: &str =
+    "teardown::every_call::every_call_with_every_fault_ends_gone_or_as_before_and_a_restart_ends_gone";
+
+/// What `faults` may be told.
+#[derive(Args, Debug)]
+pub struct FaultsArgs {
+    /// Only so many cases, spread evenly [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    sample: Option<u32>,
+}
+
+/// Runs the cases, prints how they ended, and fails on a finding.
+pub fn faults(workspace: &Workspace, args: &FaultsArgs) -> Result<()> {
+    // The selection that `test` compiles, so that neither makes the other compile again.
+    let selection = ["--workspace", "--bins", "--tests"];
+    let binaries = step("Functions and tests", || functions::build(workspace, &selection))?;
+    let local = Disposable::new(workspace, "faults")?;
+    let outputs = local.bring_up(&binaries)?;
+    let mut command =
+        workspace.cargo(&["test", "--quiet", "--workspace", "--test", "e2e", "--", "--exact", TEST]);
+    command.arg("--nocapture");
+    environment::local_aws(&mut command, &outputs.endpoint_url);
+    command.env("E2E_OUTPUTS", local.outputs_file());
+    command.env("E2E_SERVICE_ASSEMBLY", local.folder().join("cdk.out"));
+    command.env("E2E_TEARDOWN_ASSEMBLY", local.folder().join("teardown.out"));
+    command.env("E2E_FAULTS", args.sample.map_or_else(|| "all".to_owned(), |size| size.to_string()));
+    succeed(&mut command, "the run of every fault")
+        .with_context(|| format!("the local AWS's log is {}", local.folder().join("local-aws.log").display()))
+}
