@@ -47,9 +47,9 @@ class Admin:
         self._plan.add(given)
         return self._plan.shown()
 
-    async def _clear_faults(self, _given):
-        self._plan.clear()
-        return []
+    async def _clear_faults(self, given):
+        self._plan.clear(given.get("account") if isinstance(given, dict) else None)
+        return self._plan.shown()
 
     async def _shown_calls(self, _given):
         return self._calls.shown()

@@ -49,8 +49,9 @@ class Plan:
         """Adds one rule or a list of rules; all or none."""
         self._rules += [_rule(one) for one in (given if isinstance(given, list) else [given])]
 
-    def clear(self) -> None:
-        self._rules.clear()
+    def clear(self, account: str | None = None) -> None:
+        """Forgets all rules, or those of one account."""
+        self._rules[:] = [rule for rule in self._rules if account not in (None, rule.account)]
 
     def shown(self) -> list[dict]:
         return [asdict(rule) for rule in self._rules]

@@ -108,6 +108,14 @@ def test_a_delayed_call_is_carried_out(clean, table):
     assert clean.call("GET", "/_local/faults").json[0]["hits"] == 1
 
 
+def test_the_faults_of_one_account_are_cleared_alone(clean):
+    rules = [{"account": account, "effect": {"delayMs": 1}} for account in ("111111111111", "222222222222")]
+    clean.call("POST", "/_local/faults", rules)
+    left = clean.call("DELETE", "/_local/faults", {"account": "111111111111"}).json
+    assert [rule["account"] for rule in left] == ["222222222222"]
+    assert clean.call("DELETE", "/_local/faults").json == []
+
+
 @pytest.mark.parametrize(
     "rule", [{"effect": {}}, {"effect": {"explode": 1}}, {"acton": "PutItem", "effect": {"delayMs": 1}}, ["x"]]
 )
