@@ -1,11 +1,14 @@
 //! Backup: an on-demand backup of the table, which outlives it.
 
+use sha2::{Digest, Sha256};
+
 use super::{
     Context, Request, Run, StepError,
     clients::{done, found},
     evidence::Kind,
     inventory::TABLE,
 };
+use crate::input::hex;
 
 /// How long a backup may take, in seconds: on AWS it is a matter of seconds whatever the table's size.
 const BACKUP_SECONDS: i64 = 3_600;
@@ -43,15 +46,15 @@ impl Context<'_> {
         Ok(run)
     }
 
-    /// The backup's ARN; `None` when there is no table. Its name is the stack's own, so that a second try finds
-    /// what the first began.
+    /// The backup's ARN; `None` when there is no table. Its name is this execution's own, so that a second try finds
+    /// what the first began, and never a backup that is older than the freeze.
     async fn start_backup(&self, run: &Run, table: &str) -> Result<Option<String>, StepError> {
         let aws = self.aws;
         let stack = run.stack()?;
         if let Some(arn) = self.recall::<String>(&stack.id, Kind::Backup).await? {
             return Ok(Some(arn));
         }
-        let name = format!("{}-{}", stack.name, stack.guid());
+        let name = format!("{}-{}", stack.name, &hex(&Sha256::digest(self.execution))[..16]);
         let listed = aws.dynamodb.list_backups().table_name(table).send().await;
         let listed = done(listed, "listing backups")?.backup_summaries.unwrap_or_default();
         let begun =

@@ -25,10 +25,10 @@ struct Frozen {
     concurrency: Option<i32>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Unprotected {
-    termination: bool,
-    tables: Vec<String>,
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Unprotected {
+    pub termination: bool,
+    pub tables: Vec<String>,
 }
 
 impl Context<'_> {
@@ -112,15 +112,23 @@ impl Context<'_> {
         if let Some(frozen) = self.recall::<Frozen>(&stack.id, Kind::Freeze).await? {
             let inventory: Vec<Entry> = self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default();
             if self.consumer_exists(&inventory, &stack).await? {
+                // What was proven and backed up so far is not enough for what is written from here on.
                 self.forget(&stack.id, Kind::Drained).await?;
+                self.forget(&stack.id, Kind::Backup).await?;
                 self.thaw(&frozen).await?;
                 self.forget(&stack.id, Kind::Freeze).await?;
-            } else {
+            } else if self.function_exists(&frozen.function).await? {
                 // The deletion has taken the consumer: a change let through now would never be audited.
                 run.keep(format!("{} stopped", frozen.function), "nothing is left to audit its changes");
             }
         }
         Ok(run)
+    }
+
+    async fn function_exists(&self, name: &str) -> Result<bool, StepError> {
+        let aws = self.aws;
+        let function = aws.lambda.get_function_configuration().function_name(name).send().await;
+        Ok(found(function, GONE, "reading the task function")?.is_some())
     }
 
     async fn thaw(&self, frozen: &Frozen) -> Result<(), StepError> {

@@ -88,22 +88,38 @@ impl Context<'_> {
 
     /// Log groups that services made by themselves, for what is in the stack.
     async fn unlisted(&self, entries: &[Entry]) -> Result<Vec<Entry>, StepError> {
-        let mut unlisted = Vec::new();
-        for prefix in implicit_log_groups(entries) {
-            for name in self.log_groups(&prefix).await? {
-                if !entries.iter().any(|entry| entry.kind == LOG_GROUP && entry.physical_id == name) {
-                    let why = "made by AWS for a resource of the stack".to_owned();
-                    unlisted.push(Entry {
-                        kind: LOG_GROUP.to_owned(),
-                        logical_id: String::new(),
-                        physical_id: name,
-                        fate: Fate::Delete,
-                        why,
-                    });
+        let listed =
+            |name: &String| entries.iter().any(|entry| entry.kind == LOG_GROUP && entry.physical_id == *name);
+        let entry = |name| Entry {
+            kind: LOG_GROUP.to_owned(),
+            logical_id: String::new(),
+            physical_id: name,
+            fate: Fate::Delete,
+            why: "made by AWS for a resource of the stack".to_owned(),
+        };
+        let names = self.implicit_log_groups(entries).await?;
+        Ok(names.into_iter().filter(|name| !listed(name)).map(entry).collect())
+    }
+
+    /// The log groups that Lambda and API Gateway made because none was named, or made again when late.
+    pub(super) async fn implicit_log_groups(&self, entries: &[Entry]) -> Result<Vec<String>, StepError> {
+        let mut names = Vec::new();
+        for entry in entries {
+            match entry.kind.as_str() {
+                FUNCTION => {
+                    let own = format!("/aws/lambda/{}", entry.physical_id);
+                    // A group whose name only begins so is another function's.
+                    names.extend(self.log_groups(&own).await?.into_iter().filter(|name| *name == own));
                 }
+                // One for each stage.
+                REST_API => {
+                    let prefix = format!("API-Gateway-Execution-Logs_{}/", entry.physical_id);
+                    names.extend(self.log_groups(&prefix).await?);
+                }
+                _ => {}
             }
         }
-        Ok(unlisted)
+        Ok(names)
     }
 
     /// The names of the log groups that begin with `prefix`.
@@ -122,16 +138,6 @@ impl Context<'_> {
             }
         }
     }
-}
-
-/// Prefixes of the log groups that Lambda and API Gateway make when none is named, or make again when late.
-pub(super) fn implicit_log_groups(entries: &[Entry]) -> Vec<String> {
-    let of = |entry: &Entry| match entry.kind.as_str() {
-        FUNCTION => Some(format!("/aws/lambda/{}", entry.physical_id)),
-        REST_API => Some(format!("API-Gateway-Execution-Logs_{}/", entry.physical_id)),
-        _ => None,
-    };
-    entries.iter().filter_map(of).collect()
 }
 
 fn entry(kind: &str, logical_id: &str, physical_id: &str, template: &Value) -> Entry {

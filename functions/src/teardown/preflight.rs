@@ -3,7 +3,9 @@
 use super::{
     Context, Fate, Outcome, Request, Run, StepError,
     clients::found,
-    inventory::{LOG_GROUP, TABLE, hash},
+    evidence::Kind,
+    freeze::Unprotected,
+    inventory::{BUCKET, LOG_GROUP, TABLE, hash},
 };
 
 impl Context<'_> {
@@ -11,15 +13,25 @@ impl Context<'_> {
         let request = Request::parse(&run.request, self.settings)?;
         let mut blockers = self.importers(&run).await?;
         blockers.extend(self.executor().await?);
-        if run.stack()?.termination_protected && !request.override_termination_protection {
+        // A protection that a stopped run lifted counts: its consent was for that run.
+        let lifted: Unprotected = self.recall(&run.stack()?.id, Kind::Unprotect).await?.unwrap_or_default();
+        let termination = run.stack()?.termination_protected || lifted.termination;
+        if termination && !request.override_termination_protection {
             blockers.push(
                 "the stack has termination protection: consent with overrideTerminationProtection".to_owned(),
             );
         }
-        for table in self.protected_tables(&run).await? {
-            if !request.delete_data {
-                blockers.push(format!("the table {table} has deletion protection: consent with deleteData"));
-            }
+        let mut tables = self.protected_tables(&run).await?;
+        tables.extend(
+            lifted.tables.into_iter().filter(|lifted| run.doomed(TABLE).any(|t| t.physical_id == *lifted)),
+        );
+        tables.sort();
+        tables.dedup();
+        for table in tables.iter().filter(|_| !request.delete_data) {
+            blockers.push(format!("the table {table} has deletion protection: consent with deleteData"));
+        }
+        for bucket in self.filled_buckets(&run).await?.iter().filter(|_| !request.empty_buckets) {
+            blockers.push(format!("the bucket {bucket} is not empty: consent with emptyBuckets"));
         }
         run.blockers = blockers;
         Ok(run)
@@ -57,6 +69,21 @@ impl Context<'_> {
             )),
             Some(_) => None,
         })
+    }
+
+    /// CloudFormation deletes no bucket that holds anything, and would say so when half the stack is gone.
+    async fn filled_buckets(&self, run: &Run) -> Result<Vec<String>, StepError> {
+        let aws = self.aws;
+        let mut filled = Vec::new();
+        for bucket in run.doomed(BUCKET) {
+            let name = &bucket.physical_id;
+            let page = aws.s3.list_object_versions().bucket(name).max_keys(1).send().await;
+            let page = found(page, &["NoSuchBucket"], "looking into the bucket")?;
+            if page.is_some_and(|page| !page.versions().is_empty() || !page.delete_markers().is_empty()) {
+                filled.push(name.clone());
+            }
+        }
+        Ok(filled)
     }
 
     pub(super) async fn protected_tables(&self, run: &Run) -> Result<Vec<String>, StepError> {

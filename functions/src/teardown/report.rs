@@ -32,6 +32,10 @@ impl Context<'_> {
         if done.as_deref().is_some_and(|execution| execution != self.execution) || run.inventory.is_empty() {
             return Ok(Outcome::NothingToDo);
         }
+        // A plan of what is left: nothing was done, so nothing is proven.
+        if run.request["dryRun"] == true {
+            return Ok(Outcome::Planned);
+        }
         self.remember(&stack.id, Kind::Done, &self.execution.to_owned()).await?;
         Ok(Outcome::Deleted)
     }
@@ -101,12 +105,17 @@ impl Context<'_> {
     }
 }
 
+/// What the state machine puts between an error and the one that restoring met.
+const JOINT: &str = " -- and restoring failed: ";
+
 /// The message of a Lambda error, which Step Functions hands over as JSON text.
 fn message(cause: &str) -> String {
-    let parsed = serde_json::from_str::<Value>(cause).ok();
-    parsed
-        .and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned))
-        .unwrap_or_else(|| cause.to_owned())
+    let parts = cause.split(JOINT).map(|part| {
+        let parsed = serde_json::from_str::<Value>(part).ok();
+        let message = parsed.and_then(|cause| cause["errorMessage"].as_str().map(str::to_owned));
+        message.unwrap_or_else(|| part.to_owned())
+    });
+    parts.collect::<Vec<_>>().join(JOINT)
 }
 
 /// What a person does now.
@@ -117,5 +126,19 @@ fn next(outcome: Outcome, stack: &str) -> String {
         Outcome::Refused => format!("answer the reason above, then: taskctl teardown plan {stack}"),
         Outcome::Failed => format!("mend the cause above, then: taskctl teardown start {stack}"),
         Outcome::Unproven => format!("look at what is unproven, then: taskctl teardown start {stack}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_shown_without_its_wrapping() {
+        let lambda = r#"{"errorType":"Failed","errorMessage":"the table is locked"}"#;
+        assert_eq!(message(lambda), "the table is locked");
+        assert_eq!(message("plain"), "plain");
+        let both = format!("{lambda}{JOINT}{lambda}");
+        assert_eq!(message(&both), format!("the table is locked{JOINT}the table is locked"));
     }
 }

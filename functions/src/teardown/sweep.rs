@@ -4,7 +4,7 @@
 use super::{
     Context, Fate, Request, Run, StepError,
     clients::{AwsError, done, found},
-    inventory::{API_ACCOUNT, LOG_GROUP, ROLE, implicit_log_groups},
+    inventory::{API_ACCOUNT, LOG_GROUP, ROLE},
 };
 
 const SWEEPS: u32 = 2;
@@ -15,9 +15,7 @@ impl Context<'_> {
         let kept: Vec<_> =
             run.inventory.iter().filter(|e| e.fate == Fate::Keep).map(|e| e.physical_id.clone()).collect();
         let mut groups: Vec<_> = run.doomed(LOG_GROUP).map(|group| group.physical_id.clone()).collect();
-        for prefix in implicit_log_groups(&run.inventory) {
-            groups.extend(self.log_groups(&prefix).await?);
-        }
+        groups.extend(self.implicit_log_groups(&run.inventory).await?);
         for group in groups.iter().filter(|group| !kept.contains(group)) {
             self.delete_log_group(group).await?;
         }
