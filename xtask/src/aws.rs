@@ -16,7 +16,7 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// Where and as whom.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct AccountArgs {
     /// Profile of ~/.aws/config [default: what the AWS environment variables say]
     #[arg(long)]
@@ -24,9 +24,13 @@ pub struct AccountArgs {
     /// Region [default: the profile's]
     #[arg(long)]
     region: Option<String>,
-    /// Names the environment, the stack (tasks-STAGE) and the API's stage
-    #[arg(long, default_value = "dev", value_parser = stage)]
-    stage: String,
+}
+
+impl AccountArgs {
+    /// For CDK.
+    pub fn target(&self) -> Target {
+        Target::Aws { profile: self.profile.clone(), region: self.region.clone() }
+    }
 }
 
 /// What `deploy` may be told.
@@ -34,6 +38,9 @@ pub struct AccountArgs {
 pub struct DeployArgs {
     #[command(flatten)]
     account: AccountArgs,
+    /// Names the environment, the stack (tasks-STAGE) and the API's stage
+    #[arg(long, default_value = "dev", value_parser = stage)]
+    stage: String,
     /// Who may call: the file that `cargo xtask token` writes [default: .local/deploy/STAGE/principals.json]
     #[arg(long, value_name = "FILE")]
     principals: Option<PathBuf>,
@@ -56,10 +63,14 @@ pub struct DeployArgs {
 pub struct DestroyArgs {
     #[command(flatten)]
     account: AccountArgs,
+    /// Names the environment, the stack (tasks-STAGE) and the API's stage
+    #[arg(long, default_value = "dev", value_parser = stage)]
+    stage: String,
 }
 
+/// Processor of the functions on AWS.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum Architecture {
+pub enum Architecture {
     #[value(name = "arm64")]
     Arm64,
     #[value(name = "x86_64")]
@@ -67,7 +78,8 @@ enum Architecture {
 }
 
 impl Architecture {
-    fn context(self) -> &'static str {
+    /// The CDK apps' word for it.
+    pub fn context(self) -> &'static str {
         match self {
             Self::Arm64 => "arm64",
             Self::X86 => "x86_64",
@@ -91,9 +103,8 @@ impl Architecture {
 
 /// Builds for Lambda and deploys.
 pub fn deploy(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
-    let account = &args.account;
     // What is wrong is said before minutes of compiling.
-    let principals = args.principals.clone().unwrap_or_else(|| default_principals(workspace, &account.stage));
+    let principals = args.principals.clone().unwrap_or_else(|| default_principals(workspace, &args.stage));
     if principals::read(&principals)?.is_empty() {
         bail!(
             "{} names nobody who may call the service.\n  Make a token first: cargo xtask token --id NAME --owner NAME --principals {}",
@@ -101,22 +112,18 @@ pub fn deploy(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
             principals.display()
         );
     }
-    if account.stage != "dev" && args.allowed_origins.is_none() {
-        bail!("--allowed-origins is required for stage {}: `*` is for dev only", account.stage);
+    if args.stage != "dev" && args.allowed_origins.is_none() {
+        bail!("--allowed-origins is required for stage {}: `*` is for dev only", args.stage);
     }
     tools::node()?;
-    tools::rust_target(args.architecture.rust_target())?;
-    install::cdk(workspace)?;
-    install::cargo_lambda(workspace)?;
-    let target = target_folder(workspace);
-    step("Functions, release", || release(workspace, args.architecture, &target))?;
-    let folder = deploy_folder(workspace, &account.stage);
+    let assets = release(workspace, args.architecture)?;
+    let folder = deploy_folder(workspace, &args.stage);
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let _lock = Lock::wait(&folder.join("lock"), "another deployment of this stage")?;
     let settings = Settings {
-        stage: account.stage.clone(),
+        stage: args.stage.clone(),
         architecture: args.architecture.context().to_owned(),
-        assets: target.join("lambda"),
+        assets,
         principals: principals.canonicalize().context("the principals file cannot be read")?,
         more: args
             .allowed_origins
@@ -125,7 +132,7 @@ pub fn deploy(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
             .chain(args.context.clone())
             .collect(),
     };
-    let cdk = cdk(workspace, account, folder);
+    let cdk = cdk(workspace, &args.account, folder);
     step("CDK template", || cdk.synthesise(App::Service, &settings))?;
     if args.bootstrap {
         step("CDK bootstrap", || cdk.bootstrap())?;
@@ -144,7 +151,7 @@ pub fn deploy(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
 
 /// Deletes the stack of a stage.
 pub fn destroy(workspace: &Workspace, args: &DestroyArgs) -> Result<()> {
-    let stage = &args.account.stage;
+    let stage = &args.stage;
     let folder = deploy_folder(workspace, stage);
     if !folder.join("cdk.out/manifest.json").is_file() {
         bail!(
@@ -155,7 +162,14 @@ pub fn destroy(workspace: &Workspace, args: &DestroyArgs) -> Result<()> {
     tools::node()?;
     install::cdk(workspace)?;
     let _lock = Lock::wait(&folder.join("lock"), "a deployment of this stage")?;
-    cdk(workspace, &args.account, folder).destroy(&format!("tasks-{stage}"))
+    cdk(workspace, &args.account, folder).destroy(&format!("tasks-{stage}"))?;
+    println!(
+        "\nThe service is deleted. Kept on purpose:\n  /tasks/{stage}/audit   the audit log, which the next deployment takes over \
+         (or: aws logs delete-log-group --log-group-name /tasks/{stage}/audit)\n  tasks-{stage}-ApiCloudWatchRole…   the role of \
+         API Gateway's account settings, with which other APIs may log\nNothing here proves that all else is gone: the teardown \
+         workflow does (`cargo xtask deploy-teardown`, docs/teardown.md)."
+    );
+    Ok(())
 }
 
 /// The principals of a stage, unless the user keeps them elsewhere.
@@ -175,15 +189,21 @@ pub fn stage(text: &str) -> Result<String, String> {
     }
 }
 
-fn release(workspace: &Workspace, architecture: Architecture, target: &std::path::Path) -> Result<()> {
+/// Builds every function for Lambda with what that needs; the folder of the results.
+pub fn release(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
+    tools::rust_target(architecture.rust_target())?;
+    install::cdk(workspace)?;
+    install::cargo_lambda(workspace)?;
+    let target = target_folder(workspace);
     let venv = workspace.lambda_venv().join("bin");
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(venv).chain(env::split_paths(&path));
     let mut command = workspace.cargo(&["lambda", "build", "--release", architecture.flag()]);
     // CARGO_TARGET_DIR, never --target-dir: cargo-lambda looks for the binaries in the former.
-    command.args(["--package", "functions", "--bins"]).env("CARGO_TARGET_DIR", target);
+    command.args(["--package", "functions", "--bins"]).env("CARGO_TARGET_DIR", &target);
     command.env("PATH", env::join_paths(folders).context("the PATH cannot be extended")?);
-    succeed(&mut command, "cargo lambda build")
+    step("Functions, release", || succeed(&mut command, "cargo lambda build"))?;
+    Ok(target.join("lambda"))
 }
 
 fn target_folder(workspace: &Workspace) -> PathBuf {
@@ -191,13 +211,13 @@ fn target_folder(workspace: &Workspace) -> PathBuf {
         .map_or_else(|| workspace.root().join("target"), |folder| workspace.root().join(folder))
 }
 
-fn deploy_folder(workspace: &Workspace, stage: &str) -> PathBuf {
-    workspace.scratch().join("deploy").join(stage)
+/// Where the files of a deployment are.
+pub fn deploy_folder(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.scratch().join("deploy").join(name)
 }
 
 fn cdk<'a>(workspace: &'a Workspace, account: &AccountArgs, folder: PathBuf) -> Cdk<'a> {
-    let target = Target::Aws { profile: account.profile.clone(), region: account.region.clone() };
-    Cdk { workspace, target, folder }
+    Cdk { workspace, target: account.target(), folder }
 }
 
 #[cfg(test)]

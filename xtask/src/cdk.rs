@@ -54,8 +54,13 @@ impl Settings {
             }
             App::Teardown => values.push(format!("services={}", self.stack(App::Service))),
         }
-        values.into_iter().flat_map(|value| ["--context".to_owned(), value]).collect()
+        context(values)
     }
+}
+
+/// Context values (`key=value`) as the command line takes them.
+pub fn context(values: impl IntoIterator<Item = String>) -> Vec<String> {
+    values.into_iter().flat_map(|value| ["--context".to_owned(), value]).collect()
 }
 
 /// Which app of `cdk/`.
@@ -118,25 +123,34 @@ impl Cdk<'_> {
 
     /// Writes the template and the list of assets, for [`Self::deploy`].
     pub fn synthesise(&self, app: App, settings: &Settings) -> Result<()> {
+        self.synthesise_with(app, settings.arguments(app))
+    }
+
+    /// The same with arguments as [`context`] makes them.
+    pub fn synthesise_with(&self, app: App, arguments: Vec<String>) -> Result<()> {
         let mut command = self.command();
         let script = format!("\"{}\" {}", python_of(&self.workspace.cdk_venv()).display(), app.script());
         command.args(["synth", "--quiet", "--app", &script, "--output"]);
-        command.arg(self.assembly(app)).args(settings.arguments(app));
+        command.arg(self.assembly(app)).args(arguments);
         self.run(&mut command, &format!("cdk synth {}", app.script()))
     }
 
     /// Deploys what [`Self::synthesise`] wrote; the stack's outputs.
     pub fn deploy(&self, app: App, settings: &Settings) -> Result<BTreeMap<String, String>> {
-        let stack = settings.stack(app);
+        self.deploy_stack(app, &settings.stack(app))
+    }
+
+    /// The same for the stack of this name.
+    pub fn deploy_stack(&self, app: App, stack: &str) -> Result<BTreeMap<String, String>> {
         let outputs = self.folder.join(format!("{stack}-outputs.json"));
         fs::remove_file(&outputs).ok();
         let mut command = self.command();
-        command.arg("deploy").arg(&stack).arg("--app").arg(self.assembly(app));
+        command.arg("deploy").arg(stack).arg("--app").arg(self.assembly(app));
         // The audit log and the reports outlive their stacks under fixed names: a later deployment adopts them.
         command.args(["--import-existing-resources", "--require-approval", "never", "--progress", "events"]);
         command.arg("--outputs-file").arg(&outputs);
         self.run(&mut command, &format!("cdk deploy {stack}"))?;
-        outputs_of(&outputs, &stack)
+        outputs_of(&outputs, stack)
     }
 
     /// Deletes the stack; CDK's dialogue with `CloudFormation` is shown.

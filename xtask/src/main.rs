@@ -27,6 +27,7 @@ mod process;
 mod progress;
 mod stack;
 mod stuck_demo;
+mod teardown;
 mod test;
 #[cfg(test)]
 mod testing;
@@ -72,6 +73,8 @@ enum Command {
     Lint(lint::LintArgs),
     /// Deploy to an AWS account
     Deploy(aws::DeployArgs),
+    /// Deploy the workflow that removes services to an AWS account, with your own credentials
+    DeployTeardown(teardown::DeployTeardownArgs),
     /// Delete the stack from an AWS account
     Destroy(aws::DestroyArgs),
     /// Make a token for a caller of the deployed service; the principals file gets its hash only
@@ -107,6 +110,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Fmt => lint::fmt(&workspace),
         Command::Lint(args) => lint::lint(&workspace, args),
         Command::Deploy(args) => aws::deploy(&workspace, args),
+        Command::DeployTeardown(args) => teardown::deploy(&workspace, args),
         Command::Destroy(args) => aws::destroy(&workspace, args),
         Command::Token(args) => token::token(&workspace, args),
     }
