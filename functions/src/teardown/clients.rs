@@ -36,7 +36,7 @@ pub struct AwsError {
 }
 
 /// "Common Errors" and each service's own words for a caller who is too fast, or a server that is not well.
-const PASSING: [&str; 14] = [
+const PASSING: [&str; 15] = [
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
@@ -51,6 +51,7 @@ const PASSING: [&str; 14] = [
     "ConcurrentModificationException",
     "ResourceConflictException",
     "ResourceInUseException",
+    "BackupInUseException",
 ];
 
 impl<E: ProvideErrorMetadata + std::error::Error + 'static> From<SdkError<E, HttpResponse>> for AwsError {

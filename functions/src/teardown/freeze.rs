@@ -37,6 +37,12 @@ impl Context<'_> {
     pub(super) async fn freeze(&self, run: Run) -> Result<Run, StepError> {
         let aws = self.aws;
         let stack = run.stack()?;
+        if !self.lives(&stack.id).await? {
+            return Err(StepError::Refused(format!(
+                "{} was deleted since it was resolved; what has its name now is another stack's",
+                stack.id
+            )));
+        }
         let Some(function) = stack.outputs.get("TaskApiFunction") else { return Ok(run) };
         let current = aws.lambda.get_function_concurrency().function_name(function).send().await;
         let Some(current) = found(current, GONE, "reading the task function's concurrency")? else {
@@ -97,7 +103,8 @@ impl Context<'_> {
     /// execution holds, and nothing once the stack is gone.
     pub(super) async fn restore(&self, mut run: Run) -> Result<Run, StepError> {
         let Some(stack) = run.stack.clone().filter(|_| !run.gone) else { return Ok(run) };
-        if !self.holds(&stack.id).await? {
+        // What has its names when it is gone is another's.
+        if !self.holds(&stack.id).await? || !self.lives(&stack.id).await? {
             return Ok(run);
         }
         if let Some(unprotected) = self.recall::<Unprotected>(&stack.id, Kind::Unprotect).await? {
@@ -111,7 +118,8 @@ impl Context<'_> {
         }
         if let Some(frozen) = self.recall::<Frozen>(&stack.id, Kind::Freeze).await? {
             let inventory: Vec<Entry> = self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default();
-            if self.consumer_exists(&inventory, &stack).await? {
+            let drained = self.recall::<String>(&stack.id, Kind::Drained).await?.is_some();
+            if !drained || self.consumer_exists(&inventory, &stack).await? {
                 // What was proven and backed up so far is not enough for what is written from here on.
                 self.forget(&stack.id, Kind::Drained).await?;
                 self.forget(&stack.id, Kind::Backup).await?;

@@ -20,6 +20,8 @@ pub(super) const BUCKET: &str = "AWS::S3::Bucket";
 pub(super) const ROLE: &str = "AWS::IAM::Role";
 pub(super) const REST_API: &str = "AWS::ApiGateway::RestApi";
 pub(super) const API_ACCOUNT: &str = "AWS::ApiGateway::Account";
+/// What API Gateway's log groups begin with, before the API's id.
+pub(super) const EXECUTION_LOGS: &str = "API-Gateway-Execution-Logs_";
 /// Not a resource of the stack: a file of it in the bootstrap bucket.
 const ASSET: &str = "Asset";
 
@@ -113,7 +115,7 @@ impl Context<'_> {
                 }
                 // One for each stage.
                 REST_API => {
-                    let prefix = format!("API-Gateway-Execution-Logs_{}/", entry.physical_id);
+                    let prefix = format!("{EXECUTION_LOGS}{}/", entry.physical_id);
                     names.extend(self.log_groups(&prefix).await?);
                 }
                 _ => {}

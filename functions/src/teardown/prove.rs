@@ -1,8 +1,10 @@
 //! Prove: each thing of the inventory is shown absent by its own service. An error is no proof.
 
+use std::collections::BTreeSet;
+
 use super::{
     Context, Entry, Fate, Noted, Run, StepError,
-    clients::AwsError,
+    clients::{AwsError, done},
     inventory::{BUCKET, FUNCTION, LOG_GROUP, REST_API, ROLE, TABLE},
 };
 
@@ -10,6 +12,8 @@ use super::{
 pub(super) enum Presence {
     Absent,
     Present,
+    /// Absent, and another has its name.
+    Replaced,
     /// With the reason.
     Unproven(String),
 }
@@ -35,13 +39,24 @@ fn parent(kind: &str) -> Option<&'static str> {
 impl Context<'_> {
     pub(super) async fn prove(&self, mut run: Run) -> Result<Run, StepError> {
         let planned = run.inventory.clone();
+        // What a new stack of the name has is under the old name, and not the old thing.
+        let theirs = match self.successor(&run).await? {
+            Some(id) => self.physical_ids(&id).await?,
+            None => BTreeSet::new(),
+        };
+        let ours: Vec<_> =
+            planned.iter().filter(|entry| !theirs.contains(&entry.physical_id)).cloned().collect();
         let mut proven = Vec::with_capacity(planned.len());
         for entry in &planned {
             let presence = match entry.fate {
-                Fate::Delete => Some(self.presence(entry, &planned).await?),
+                Fate::Delete if theirs.contains(&entry.physical_id) => Some(Presence::Replaced),
+                Fate::Delete => Some(self.presence(entry, &ours).await?),
                 _ => None,
             };
             let (fate, why) = match presence {
+                Some(Presence::Replaced) => {
+                    (Fate::Absent, "what has its name is a new stack's of the same name".to_owned())
+                }
                 None => (Fate::Kept, entry.why.clone()),
                 Some(Presence::Absent) => (Fate::Absent, "shown absent by its service".to_owned()),
                 Some(Presence::Present) => (Fate::Present, "still there".to_owned()),
@@ -57,12 +72,28 @@ impl Context<'_> {
         Ok(run)
     }
 
+    /// The physical ids of what a stack has now.
+    async fn physical_ids(&self, stack_id: &str) -> Result<BTreeSet<String>, StepError> {
+        let aws = self.aws;
+        let (mut ids, mut next) = (BTreeSet::new(), None);
+        loop {
+            let page = aws.cloudformation.list_stack_resources().stack_name(stack_id).set_next_token(next);
+            let page = done(page.send().await, "listing the new stack's resources")?;
+            let summaries = page.stack_resource_summaries().iter();
+            ids.extend(summaries.filter_map(|resource| resource.physical_resource_id()).map(str::to_owned));
+            next = page.next_token().map(str::to_owned);
+            if next.is_none() {
+                return Ok(ids);
+            }
+        }
+    }
+
     /// Whether a thing is there. A passing error stops the step, to be tried again; a lasting one proves nothing.
     pub(super) async fn presence(&self, entry: &Entry, inventory: &[Entry]) -> Result<Presence, StepError> {
         let Some(parent) = parent(&entry.kind) else { return self.own_presence(entry, inventory).await };
         for parent in inventory.iter().filter(|other| other.kind == parent && other.fate != Fate::Keep) {
             match self.own_presence(parent, inventory).await? {
-                Presence::Absent => {}
+                Presence::Absent | Presence::Replaced => {}
                 Presence::Present => {
                     return Ok(Presence::Unproven(format!("{} is still there", parent.physical_id)));
                 }

@@ -29,7 +29,9 @@ impl Context<'_> {
     async fn deleted_now(&self, run: &Run) -> Result<Outcome, StepError> {
         let Some(stack) = &run.stack else { return Ok(Outcome::NothingToDo) };
         let done: Option<String> = self.recall(&stack.id, Kind::Done).await?;
-        if done.as_deref().is_some_and(|execution| execution != self.execution) || run.inventory.is_empty() {
+        if done.as_deref().is_some_and(|execution| execution != self.execution)
+            || (run.inventory.is_empty() && run.rounds == 0)
+        {
             return Ok(Outcome::NothingToDo);
         }
         // A plan of what is left: nothing was done, so nothing is proven.

@@ -66,6 +66,19 @@ impl Context<'_> {
         Ok(run)
     }
 
+    /// Whether the stack with this id exists still.
+    pub(super) async fn lives(&self, id: &str) -> Result<bool, StepError> {
+        let status = self.describe(id).await?.and_then(|stack| stack.stack_status);
+        Ok(status.is_some_and(|status| status.as_str() != "DELETE_COMPLETE"))
+    }
+
+    /// The id of a stack that took the name after this one was deleted: it has things of the same names.
+    pub(super) async fn successor(&self, run: &Run) -> Result<Option<String>, StepError> {
+        let Some(stack) = &run.stack else { return Ok(None) };
+        let named = self.describe(&stack.name).await?.and_then(|named| named.stack_id);
+        Ok(named.filter(|id| *id != stack.id))
+    }
+
     /// By name: the stack that exists. By id: also one that is deleted, for 90 days. `None`: there is none.
     pub(super) async fn describe(&self, name_or_id: &str) -> Result<Option<Stack>, StepError> {
         let aws = self.aws;

@@ -4,7 +4,7 @@
 use super::{
     Context, Fate, Request, Run, StepError,
     clients::{AwsError, done, found},
-    inventory::{API_ACCOUNT, LOG_GROUP, ROLE},
+    inventory::{API_ACCOUNT, EXECUTION_LOGS, LOG_GROUP, ROLE},
 };
 
 const SWEEPS: u32 = 2;
@@ -16,10 +16,17 @@ impl Context<'_> {
             run.inventory.iter().filter(|e| e.fate == Fate::Keep).map(|e| e.physical_id.clone()).collect();
         let mut groups: Vec<_> = run.doomed(LOG_GROUP).map(|group| group.physical_id.clone()).collect();
         groups.extend(self.implicit_log_groups(&run.inventory).await?);
-        for group in groups.iter().filter(|group| !kept.contains(group)) {
+        // A new stack of the name has groups of the same names, and needs the account's role or makes it anew: then
+        // only what bears the old API's id is surely not its own.
+        let successor = self.successor(&run).await?;
+        let surely_ours = |group: &&String| successor.is_none() || group.starts_with(EXECUTION_LOGS);
+        for group in groups.iter().filter(|group| !kept.contains(group)).filter(surely_ours) {
             self.delete_log_group(group).await?;
         }
-        self.sweep_api_account(&mut run).await?;
+        match &successor {
+            None => self.sweep_api_account(&mut run).await?,
+            Some(new) => run.keep(format!("what {new} has"), "a new stack of the same name"),
+        }
         run.sweeps += 1;
         run.again = run.sweeps < SWEEPS;
         if !request.keep_audit_log {
