@@ -11,17 +11,12 @@ use serde_json::{Value, json};
 use tokio::sync::{RwLockReadGuard, Semaphore, SemaphorePermit};
 
 use super::{
-    assembly::{self, Assembly},
+    assembly::{Assembly, Names},
     aws::{Aws, text, texts},
     run::Execution,
 };
 use crate::stack::{Stack, eventually, shared};
 
-/// The function every step runs in: the caller of the calls that faults are set for.
-pub const STEP: &str = "tasks-teardown-step";
-pub const EXECUTOR: &str = "tasks-teardown-executor";
-/// The stack that is torn down.
-pub const SERVICE: &str = "tasks-dev";
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
 /// Emulated accounts side by side: more only wait for each other.
@@ -38,6 +33,7 @@ pub struct Thing {
 /// One account. The service stack is deployed as `cdk deploy` does it: with an execution role, which the stack keeps.
 pub struct Account {
     pub aws: Aws,
+    pub names: Names,
     /// The service stack's id.
     pub stack: String,
     pub outputs: BTreeMap<String, String>,
@@ -57,8 +53,9 @@ impl Account {
     pub async fn with(change: impl FnOnce(&mut Value)) -> Self {
         let slot = SLOTS.acquire().await.unwrap();
         let shared = shared().await;
-        let aws = Aws::new(&shared.outputs, fresh_account());
-        let (mut service, teardown) = (assembly::service(), assembly::teardown());
+        let (account, names) = fresh_account();
+        let aws = Aws::new(&shared.outputs, account);
+        let (mut service, teardown) = (names.service(), names.teardown());
         change(&mut service.template);
         bootstrap(&aws, &[&service, &teardown]).await;
         let role = execution_role(&aws);
@@ -70,7 +67,7 @@ impl Account {
         let machine = outputs_of(&aws, &machine).await.remove("StateMachineArn").unwrap();
         let outputs = outputs_of(&aws, &stack).await;
         let things = things_of(&aws, &stack).await;
-        Self { aws, stack, outputs, things, machine, _slot: slot, _shared: shared }
+        Self { aws, names, stack, outputs, things, machine, _slot: slot, _shared: shared }
     }
 
     // --- What is done to it ---
@@ -80,28 +77,41 @@ impl Account {
         self.start(consents).await.end().await
     }
 
+    /// Without a backup, unless it is asked for: see [`Execution::start`].
     pub async fn start(&self, consents: Value) -> Execution {
-        let mut input = json!({"stack": SERVICE, "confirm": SERVICE});
+        let mut input = json!({"stack": self.names.service, "confirm": self.names.service, "backup": false});
         input.as_object_mut().unwrap().extend(consents.as_object().unwrap().clone());
         Execution::start(&self.aws, &self.machine, &input).await
     }
 
+    /// The function every step runs in: the caller of the calls that faults are set for.
+    pub fn step(&self) -> String {
+        format!("{}-step", self.names.teardown)
+    }
+
+    /// The name of the role that deletions are done with.
+    pub fn executor(&self) -> String {
+        format!("{}-executor", self.names.teardown)
+    }
+
     /// Makes calls of the step function fail.
     pub async fn break_step(&self, service: &str, action: &str, nth: u64, times: i32, effect: Value) {
-        let rule = json!({"service": service, "action": action, "caller": STEP, "nth": nth, "times": times,
+        let rule = json!({"service": service, "action": action, "caller": self.step(), "nth": nth, "times": times,
             "effect": effect});
         self.aws.admin("faults", rule).await;
     }
 
     /// Makes CloudFormation's own work on a type of resource fail or slow.
     pub async fn break_handler(&self, kind: &str, times: i32, effect: Value) {
-        let rule = json!({"service": "cloudformation-handler", "action": kind, "times": times, "effect": effect});
+        let rule =
+            json!({"service": "cloudformation-handler", "action": kind, "times": times, "effect": effect});
         self.aws.admin("faults", rule).await;
     }
 
     /// Makes calls of another function fail.
     pub async fn break_function(&self, caller: &str, service: &str, action: &str, times: i32, effect: Value) {
-        let rule = json!({"service": service, "action": action, "caller": caller, "times": times, "effect": effect});
+        let rule =
+            json!({"service": service, "action": action, "caller": caller, "times": times, "effect": effect});
         self.aws.admin("faults", rule).await;
     }
 
@@ -146,6 +156,16 @@ impl Account {
         delete_role(&self.aws, name).await;
     }
 
+    /// The teardown stack goes, and with it its function's processes: for who makes hundreds of accounts.
+    pub async fn remove_teardown(&self) {
+        let name = self.names.teardown.as_str();
+        self.aws.cloudformation("DeleteStack", &[("StackName", name)]).await.done();
+        eventually("the teardown stack to be deleted", async || {
+            status_of(&self.aws, name).await.is_none().then_some(())
+        })
+        .await;
+    }
+
     /// Somebody tidies up: every resource of the service stack goes, and the stack knows nothing of it.
     pub async fn delete_everything_by_hand(&self) {
         for thing in &self.things {
@@ -157,7 +177,9 @@ impl Account {
     pub async fn delete_by_hand(&self, thing: &Thing) {
         let (aws, id) = (&self.aws, thing.physical.as_str());
         match thing.kind.as_str() {
-            "AWS::ApiGateway::RestApi" => drop(aws.delete("apigateway", &format!("/restapis/{id}")).await.done()),
+            "AWS::ApiGateway::RestApi" => {
+                drop(aws.delete("apigateway", &format!("/restapis/{id}")).await.done())
+            }
             "AWS::Lambda::EventSourceMapping" => {
                 drop(aws.delete("lambda", &format!("/2015-03-31/event-source-mappings/{id}")).await.done());
             }
@@ -165,7 +187,9 @@ impl Account {
                 drop(aws.delete("lambda", &format!("/2015-03-31/functions/{id}")).await.done());
             }
             "AWS::IAM::Role" => delete_role(aws, id).await,
-            "AWS::DynamoDB::Table" => drop(aws.dynamodb("DeleteTable", json!({"TableName": id})).await.done()),
+            "AWS::DynamoDB::Table" => {
+                drop(aws.dynamodb("DeleteTable", json!({"TableName": id})).await.done())
+            }
             "AWS::S3::Bucket" => drop(aws.delete("s3", &format!("/{id}")).await.done()),
             "AWS::Logs::LogGroup" => {
                 drop(aws.logs("DeleteLogGroup", json!({"logGroupName": id})).await.done());
@@ -184,7 +208,8 @@ impl Account {
     }
 
     pub async fn set_api_account_role(&self, arn: &str) {
-        let patch = json!({"patchOperations": [{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}]});
+        let patch =
+            json!({"patchOperations": [{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}]});
         self.aws.rest("apigateway", "PATCH", "/account", patch.to_string().into_bytes()).await.done();
     }
 
@@ -192,7 +217,8 @@ impl Account {
 
     /// Waits until the faults of this account have struck so often.
     pub async fn struck(&self, times: u64) {
-        eventually("the fault to strike", async || (self.aws.faults_hit().await >= times).then_some(())).await;
+        eventually("the fault to strike", async || (self.aws.faults_hit().await >= times).then_some(()))
+            .await;
     }
 
     pub async fn reaches_status(&self, status: &str) {
@@ -226,7 +252,9 @@ impl Account {
     pub async fn is_there(&self, thing: &Thing) -> bool {
         let (aws, id) = (&self.aws, thing.physical.as_str());
         match thing.kind.as_str() {
-            "AWS::ApiGateway::RestApi" => aws.get("apigateway", &format!("/restapis/{id}")).await.found().is_some(),
+            "AWS::ApiGateway::RestApi" => {
+                aws.get("apigateway", &format!("/restapis/{id}")).await.found().is_some()
+            }
             "AWS::ApiGateway::Stage" => {
                 let path = format!("/restapis/{}/stages/dev", self.outputs["ApiId"]);
                 aws.get("apigateway", &path).await.found().is_some()
@@ -239,7 +267,9 @@ impl Account {
             }
             "AWS::IAM::Role" => aws.iam("GetRole", &[("RoleName", id)]).await.found().is_some(),
             "AWS::DynamoDB::Table" => self.table().await.is_some(),
-            "AWS::S3::Bucket" => aws.rest("s3", "HEAD", &format!("/{id}"), Vec::new()).await.found().is_some(),
+            "AWS::S3::Bucket" => {
+                aws.rest("s3", "HEAD", &format!("/{id}"), Vec::new()).await.found().is_some()
+            }
             "AWS::Logs::LogGroup" => self.log_groups(id).await.iter().any(|group| group == id),
             "AWS::Logs::MetricFilter" => {
                 let filters = aws.logs("DescribeMetricFilters", json!({"filterNamePrefix": id})).await.json();
@@ -329,7 +359,7 @@ impl Account {
 
     /// The reports that were written, in order.
     pub async fn reports(&self) -> Vec<Value> {
-        let lines = self.log("/tasks-teardown/report").await;
+        let lines = self.log(&format!("/{}/report", self.names.teardown)).await;
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
@@ -365,13 +395,21 @@ impl Account {
         let living = self.living().await;
         let logical: Vec<_> = living.iter().map(|t| t.logical.as_str()).collect();
         let expected = |logical: &&&str| kept.iter().any(|kept| logical.starts_with(kept));
-        assert!(logical.iter().all(|l| expected(&l)) && logical.len() == kept.len(), "{kept:?} and no more: {living:#?}");
+        assert!(
+            logical.iter().all(|l| expected(&l)) && logical.len() == kept.len(),
+            "{kept:?} and no more: {living:#?}"
+        );
     }
 
     /// The stack is deleted; of its resources nothing is left but the audit log.
     pub async fn assert_gone(&self) {
         self.assert_gone_but(&["AuditLog"]).await;
         assert_eq!(self.api_account_role().await, "", "the account's role was the service's own");
+    }
+
+    /// How many of the service stack's resources [`Self::living`] can show.
+    pub fn things_with_an_api(&self) -> usize {
+        self.things.iter().filter(|thing| has_own_api(&thing.kind)).count()
     }
 
     /// The stack is alive in this state with all of its resources, and takes traffic as before.
@@ -387,15 +425,19 @@ impl Account {
 fn has_own_api(kind: &str) -> bool {
     let parts = ["Authorizer", "Deployment", "GatewayResponse", "Method", "Resource", "Account"];
     let part = parts.iter().any(|part| kind == format!("AWS::ApiGateway::{part}"));
-    !part && kind != "AWS::Lambda::Permission" && kind != "AWS::S3::BucketPolicy" && kind != "AWS::CDK::Metadata"
+    !part
+        && kind != "AWS::Lambda::Permission"
+        && kind != "AWS::S3::BucketPolicy"
+        && kind != "AWS::CDK::Metadata"
 }
 
-/// Twelve digits that no other test, and no earlier run on the same launcher, has.
-fn fresh_account() -> String {
+/// Twelve digits that no other test, and no earlier run on the same launcher, has; and names for what is in there.
+fn fresh_account() -> (String, Names) {
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let run = (now * 7 + u64::from(process::id())) % 800_000_000;
-    format!("{}", 100_000_000_000 + run * 1_000 + NEXT.fetch_add(1, Ordering::Relaxed))
+    ((100_000_000_000 + run * 1_000 + number).to_string(), Names::new(number))
 }
 
 /// What `cdk bootstrap` leaves that a deployment reads: the bucket with the assets, and its version.
@@ -432,7 +474,8 @@ async fn make_role(aws: &Aws, name: &str, service: &str) -> String {
     let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
         "Principal": {"Service": service}}]});
     let trust = trust.to_string();
-    let made = aws.iam("CreateRole", &[("RoleName", name), ("AssumeRolePolicyDocument", &trust)]).await.done();
+    let made =
+        aws.iam("CreateRole", &[("RoleName", name), ("AssumeRolePolicyDocument", &trust)]).await.done();
     text(&made, "Arn").unwrap()
 }
 

@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{
-    account::{Account, SERVICE, create_stack, execution_role, things_of},
-    assembly,
-};
+use super::account::{Account, create_stack, execution_role, outputs_of, status_of, things_of};
 
 /// Show 1.
 #[tokio::test]
@@ -19,7 +16,7 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
     planned.assert_green("planned");
     account.assert_intact("CREATE_COMPLETE").await;
 
-    let end = account.teardown(json!({"planHash": planned.report["planHash"]})).await;
+    let end = account.teardown(json!({"planHash": planned.report["planHash"], "backup": true})).await;
     end.assert_green("deleted");
     println!("a teardown takes {} transitions", end.states.len());
     account.assert_gone().await;
@@ -37,8 +34,10 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
     }
     assert_eq!(account.backups().await, 1);
     let groups: BTreeSet<_> = account.log_groups("").await.into_iter().collect();
-    let ours = ["/aws/vendedlogs/states/tasks-teardown", "/tasks-teardown/function", "/tasks-teardown/report"];
-    let left: BTreeSet<_> = ours.into_iter().chain(["/tasks/dev/audit"]).map(str::to_owned).collect();
+    let ours = ["/aws/vendedlogs/states/TEARDOWN", "/TEARDOWN/function", "/TEARDOWN/report"];
+    let mut left: BTreeSet<_> =
+        ours.iter().map(|name| name.replace("TEARDOWN", &account.names.teardown)).collect();
+    left.insert(account.outputs["AuditLogGroup"].clone());
     assert_eq!(groups, left);
 
     let again = account.teardown(json!({})).await;
@@ -52,7 +51,7 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
 #[tokio::test]
 async fn the_audit_log_goes_when_the_operator_says_so() {
     let account = Account::new().await;
-    account.teardown(json!({"keepAuditLog": false, "backup": false})).await.assert_green("deleted");
+    account.teardown(json!({"keepAuditLog": false})).await.assert_green("deleted");
     account.assert_gone_but(&[]).await;
     assert_eq!(account.backups().await, 0);
 }
@@ -94,7 +93,7 @@ async fn fault_15_stopped_after_each_state_in_turn_and_started_again_it_ends_the
             account.protect_table().await;
             let id = account.create_task("survives every stop").await.unwrap();
             account.break_step(service, action, nth, 1, json!({"delayMs": 600})).await;
-            let consents = json!({"deleteData": true, "keepAuditLog": true});
+            let consents = json!({"deleteData": true, "backup": state == "Backup"});
             let run = account.start(consents.clone()).await;
             run.reaches(state).await;
             account.struck(1).await;
@@ -125,13 +124,14 @@ async fn a_run_stopped_after_its_deletion_still_removes_the_audit_log_when_told_
 }
 
 async fn deploy_anew(account: &Account) -> String {
-    create_stack(&account.aws, &assembly::service(), SERVICE, Some(&execution_role(&account.aws))).await
+    let service = account.names.service();
+    create_stack(&account.aws, &service, &service.stack, Some(&execution_role(&account.aws))).await
 }
 
 /// The account as the new stack's.
 async fn assert_untouched(account: &mut Account, stack: String) {
     account.things = things_of(&account.aws, &stack).await;
-    account.outputs = super::account::outputs_of(&account.aws, &stack).await;
+    account.outputs = outputs_of(&account.aws, &stack).await;
     account.stack = stack;
     account.assert_intact("CREATE_COMPLETE").await;
     assert_eq!((account.concurrency().await, account.backups().await), (None, 0));
@@ -143,7 +143,7 @@ async fn fault_16_a_new_stack_that_takes_the_name_after_the_plan_is_untouched() 
     let mut account = Account::new().await;
     let run = account.start(json!({"approval": true})).await;
     run.reaches("Approve").await;
-    account.aws.cloudformation("DeleteStack", &[("StackName", SERVICE)]).await.done();
+    account.aws.cloudformation("DeleteStack", &[("StackName", account.names.service.as_str())]).await.done();
     account.reaches_status("DELETE_COMPLETE").await;
     let new = deploy_anew(&account).await;
     run.approve().await;
@@ -154,7 +154,7 @@ async fn fault_16_a_new_stack_that_takes_the_name_after_the_plan_is_untouched() 
 #[tokio::test]
 async fn fault_16_a_new_stack_that_takes_the_name_after_the_deletion_is_untouched() {
     let mut account = Account::new().await;
-    let run = account.start(json!({"backup": false})).await;
+    let run = account.start(json!({})).await;
     run.reaches("Delete").await;
     account.break_step("logs", "DescribeLogGroups", 1, 1, json!({"delayMs": 5_000})).await;
     account.reaches_status("DELETE_COMPLETE").await;
@@ -201,7 +201,7 @@ async fn fault_18_a_change_set_that_was_never_executed_goes() {
     let template: Value = json!({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}});
     let template = template.to_string();
     let parameters = [
-        ("StackName", SERVICE),
+        ("StackName", account.names.service.as_str()),
         ("ChangeSetName", "never-executed"),
         ("ChangeSetType", "CREATE"),
         ("TemplateBody", &template),
@@ -209,7 +209,7 @@ async fn fault_18_a_change_set_that_was_never_executed_goes() {
         ("Tags.member.1.Value", "tasks"),
     ];
     account.aws.cloudformation("CreateChangeSet", &parameters).await.done();
-    let status = async || super::account::status_of(&account.aws, SERVICE).await;
+    let status = async || status_of(&account.aws, &account.names.service).await;
     assert_eq!(status().await.as_deref(), Some("REVIEW_IN_PROGRESS"));
     account.teardown(json!({})).await.assert_green("deleted");
     assert_eq!(status().await, None);

@@ -14,38 +14,59 @@ pub struct Assembly {
     pub assets: Vec<(String, Vec<u8>)>,
 }
 
-/// The service stack, with what makes a test wait set small: the drain sleeps as long as the task function may run.
-pub fn service() -> Assembly {
-    static LOADED: OnceLock<Assembly> = OnceLock::new();
-    let load = || {
-        let mut assembly = load("E2E_SERVICE_ASSEMBLY");
-        resource_of(&mut assembly.template, "AWS::Lambda::Function", "task-api")["Properties"]["Timeout"] = json!(2);
-        assembly
-    };
-    LOADED.get_or_init(load).clone()
+/// What the stacks and all that is in them are named by in one account. The emulator keeps functions of one name apart
+/// by account, but ends the processes of all of them when one is created or deleted: so no two accounts share names.
+#[derive(Debug, Clone)]
+pub struct Names {
+    pub service: String,
+    pub teardown: String,
+    stage: String,
 }
 
-/// The teardown stack, with a short patience for the drain.
-pub fn teardown() -> Assembly {
-    static LOADED: OnceLock<Assembly> = OnceLock::new();
-    let load = || {
-        let mut assembly = load("E2E_TEARDOWN_ASSEMBLY");
-        let step = resource_of(&mut assembly.template, "AWS::Lambda::Function", "-step");
-        step["Properties"]["Environment"]["Variables"]["DRAIN_SECONDS"] = json!("10");
-        step["Properties"]["Environment"]["Variables"]["WATCH_SECONDS"] = json!("120");
+impl Names {
+    pub fn new(number: u64) -> Self {
+        let stage = format!("e{number}");
+        Self { service: format!("tasks-{stage}"), teardown: format!("teardown-{stage}"), stage }
+    }
+
+    /// The assembly with these names in place of those it was made with: service `tasks-dev`, teardown `tasks-teardown`.
+    fn given(&self, mut assembly: Assembly) -> Assembly {
+        let given = |text: &str| {
+            let text = text.replace("tasks-dev", &self.service).replace("tasks-teardown", &self.teardown);
+            text.replace("/tasks/dev/", &format!("/tasks/{}/", self.stage))
+        };
+        assembly.template = serde_json::from_str(&given(&assembly.template.to_string())).unwrap();
+        assembly.stack = given(&assembly.stack);
         assembly
-    };
-    LOADED.get_or_init(load).clone()
+    }
+
+    /// The service stack, with what makes a test wait set small: the drain sleeps as long as the task function may run.
+    pub fn service(&self) -> Assembly {
+        static LOADED: OnceLock<Assembly> = OnceLock::new();
+        let mut assembly = self.given(LOADED.get_or_init(|| load("E2E_SERVICE_ASSEMBLY")).clone());
+        function(&mut assembly.template, "-task-api")["Timeout"] = json!(2);
+        assembly
+    }
+
+    /// The teardown stack, with a short patience.
+    pub fn teardown(&self) -> Assembly {
+        static LOADED: OnceLock<Assembly> = OnceLock::new();
+        let mut assembly = self.given(LOADED.get_or_init(|| load("E2E_TEARDOWN_ASSEMBLY")).clone());
+        let environment = &mut function(&mut assembly.template, "-step")["Environment"]["Variables"];
+        environment["DRAIN_SECONDS"] = json!("10");
+        environment["WATCH_SECONDS"] = json!("120");
+        assembly
+    }
 }
 
-/// The resource of a type whose name, or logical id, ends or begins so.
-pub fn resource_of<'a>(template: &'a mut Value, kind: &str, named: &str) -> &'a mut Value {
+/// The properties of the function whose name ends so.
+fn function<'a>(template: &'a mut Value, ending: &str) -> &'a mut Value {
     let resources = template["Resources"].as_object_mut().unwrap();
-    let fits = |(id, resource): &(&String, &mut Value)| {
-        let name = resource["Properties"]["FunctionName"].as_str().unwrap_or_default();
-        resource["Type"] == kind && (name.ends_with(named) || id.starts_with(named))
+    let named = |resource: &Value| {
+        resource["Properties"]["FunctionName"].as_str().is_some_and(|n| n.ends_with(ending))
     };
-    resources.iter_mut().find(fits).unwrap_or_else(|| panic!("no {kind} is {named}")).1
+    let found = resources.values_mut().find(|resource| named(resource));
+    &mut found.unwrap_or_else(|| panic!("no function is named {ending}"))["Properties"]
 }
 
 fn load(variable: &str) -> Assembly {
@@ -97,7 +118,9 @@ fn zip(name: &str, content: &[u8]) -> Vec<u8> {
     let rest = [&[0; 6][..], &attributes, &long(0)].concat();
     archive.extend([&b"PK\x01\x02"[..], &made_on_unix, &common, &rest, name.as_bytes()].concat());
     let size = archive.len() - directory;
-    archive.extend([&b"PK\x05\x06"[..], &[0; 4], &short(1), &short(1), &long(size), &long(directory), &[0; 2]].concat());
+    archive.extend(
+        [&b"PK\x05\x06"[..], &[0; 4], &short(1), &short(1), &long(size), &long(directory), &[0; 2]].concat(),
+    );
     archive
 }
 

@@ -55,9 +55,7 @@ impl Aws {
     fn request(&self, service: &str, method: Method, path: &str) -> reqwest::RequestBuilder {
         let scope = format!("{}/20260101/{}/{service}/aws4_request", self.account, self.region);
         let authorization = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
-        self.http
-            .request(method, format!("{}{path}", self.endpoint))
-            .header("Authorization", authorization)
+        self.http.request(method, format!("{}{path}", self.endpoint)).header("Authorization", authorization)
     }
 
     async fn send(request: reqwest::RequestBuilder) -> Answer {
@@ -67,8 +65,10 @@ impl Aws {
 
     /// A service of the query protocol: CloudFormation, IAM, CloudWatch.
     pub async fn query(&self, service: &str, action: &str, parameters: &[(&str, &str)]) -> Answer {
-        let fields = [("Action", action), ("Version", "2010-05-15")].into_iter().chain(parameters.iter().copied());
-        let body: Vec<_> = fields.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+        let fields =
+            [("Action", action), ("Version", "2010-05-15")].into_iter().chain(parameters.iter().copied());
+        let body: Vec<_> =
+            fields.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
         let request = self.request(service, Method::POST, "/");
         let request = request.header("Content-Type", "application/x-www-form-urlencoded");
         Self::send(request.body(body.join("&"))).await
@@ -131,13 +131,21 @@ impl Aws {
         Self::send(self.http.post(url).json(&body)).await.json()
     }
 
+    /// Takes the faults of this account away.
+    pub async fn mend(&self) {
+        let request = self.http.delete(format!("{}/_local/faults", self.endpoint));
+        Self::send(request.json(&json!({"account": self.account}))).await.done();
+    }
+
     /// The calls that the step function made so far, in order: service, action, status.
     pub async fn calls_of(&self, caller: &str) -> Vec<(String, String, Option<u64>)> {
         let url = format!("{}/_local/calls", self.endpoint);
         let all = Self::send(self.http.get(url)).await.json();
-        let ours = all.as_array().unwrap().iter().filter(|call| {
-            call["account"] == self.account.as_str() && call["caller"] == caller
-        });
+        let ours = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|call| call["account"] == self.account.as_str() && call["caller"] == caller);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         ours.map(|call| (text(&call["service"]), text(&call["action"]), call["status"].as_u64())).collect()
     }
@@ -172,6 +180,7 @@ pub fn text(xml: &str, name: &str) -> Option<String> {
 }
 
 fn unescaped(text: &str) -> String {
-    let signs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#x27;", "'"), ("&amp;", "&")];
+    let signs =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#x27;", "'"), ("&amp;", "&")];
     signs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }

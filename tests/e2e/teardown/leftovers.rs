@@ -17,7 +17,7 @@ async fn fault_19_a_bucket_with_versions_and_delete_markers_is_emptied_with_cons
     account.aws.delete("s3", &format!("{path}/discarded")).await.done();
     let versions = async || account.aws.get("s3", &format!("{path}?versions")).await.found();
     let failed = account.teardown(json!({})).await;
-    failed.assert_red("failed", &[&bucket.logical, "not empty", "emptyBuckets"]);
+    failed.assert_red("refused", &[&bucket.physical, "not empty", "emptyBuckets"]);
     assert_eq!(versions().await.unwrap().matches("<VersionId>").count(), 3, "all of it is there");
 
     account.teardown(json!({"emptyBuckets": true})).await.assert_green("deleted");
@@ -56,7 +56,11 @@ async fn fault_21_a_log_group_that_a_late_function_makes_again_is_swept() {
     // Holds the second sweep at its first look, which follows the four of the first.
     account.break_step("logs", "DescribeLogGroups", 5, 1, json!({"delayMs": 2_000})).await;
     run.reaches("WaitSwept").await;
-    let late = ["/tasks/dev/task-api", "/aws/lambda/tasks-dev-task-api"];
+    let function = account.thing("AWS::Lambda::Function", "TaskApi");
+    let late = [
+        &account.thing("AWS::Logs::LogGroup", "TaskApi").physical,
+        &format!("/aws/lambda/{}", function.physical),
+    ];
     for group in late {
         account.aws.logs("CreateLogGroup", json!({"logGroupName": group})).await.done();
     }

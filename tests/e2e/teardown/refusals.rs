@@ -9,7 +9,8 @@ use super::{
 
 /// A stack that imports the service's table name.
 async fn import(account: &Account) -> String {
-    let topic = json!({"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ImportValue": "tasks-table"}}});
+    let topic =
+        json!({"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ImportValue": "tasks-table"}}});
     let template = json!({"Resources": {"Topic": topic}});
     let importer = Assembly { stack: "importer".to_owned(), template, tags: Vec::new(), assets: Vec::new() };
     create_stack(&account.aws, &importer, "importer", None).await
@@ -70,7 +71,8 @@ async fn fault_09_a_failed_delete_leaves_the_table_protected_again() {
     assert!(account.table_is_protected().await);
     account.assert_intact("CREATE_COMPLETE").await;
 
-    let failure = json!({"error": {"status": 500, "code": "ServiceInternalError", "message": "the table stays"}});
+    let failure =
+        json!({"error": {"status": 500, "code": "ServiceInternalError", "message": "the table stays"}});
     account.break_handler("AWS::DynamoDB::Table", 1, failure).await;
     let failed = account.teardown(json!({"deleteData": true})).await;
     failed.assert_red("failed", &["AWS::DynamoDB::Table", "the table stays"]);
@@ -104,11 +106,12 @@ async fn a_stopped_runs_consent_is_not_the_next_ones() {
 #[tokio::test]
 async fn an_input_that_is_not_understood_touches_nothing() {
     let account = Account::new().await;
+    let teardown = &account.names.teardown;
     for (input, words) in [
         (json!({"confirm": "tasks-prod"}), "confirm does not say"),
         (json!({"confirm": null}), "confirm is missing"),
         (json!({"emptyBucket": true}), "unknown field `emptyBucket`"),
-        (json!({"stack": "tasks-teardown", "confirm": "tasks-teardown"}), "never torn down"),
+        (json!({"stack": teardown, "confirm": teardown}), "never torn down"),
         (json!({"planHash": "0"}), "the plan is now"),
     ] {
         let refused = account.teardown(input).await;

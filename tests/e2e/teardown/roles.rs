@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    account::{Account, EXECUTOR},
-    aws::Aws,
-};
+use super::account::Account;
 
 #[tokio::test]
 async fn fault_01_the_stored_role_is_deleted_and_all_resources_live() {
@@ -29,15 +26,15 @@ async fn fault_02_all_resources_are_removed_by_hand_and_the_stored_role_is_delet
 #[tokio::test]
 async fn fault_03_an_executor_that_is_absent_or_trusts_another_stops_before_anything_is_touched() {
     let account = Account::new().await;
-    trust(&account.aws, "lambda.amazonaws.com").await;
+    trust(&account, "lambda.amazonaws.com").await;
     let refused = account.teardown(json!({})).await;
-    refused.assert_red("refused", &["may not assume the executor role", EXECUTOR]);
+    refused.assert_red("refused", &["may not assume the executor role", &account.executor()]);
     assert!(!refused.entered("Freeze"), "{refused:#?}");
     account.assert_intact("CREATE_COMPLETE").await;
 
-    account.delete_role(EXECUTOR).await;
+    account.delete_role(&account.executor()).await;
     let refused = account.teardown(json!({})).await;
-    refused.assert_red("refused", &["executor role", EXECUTOR, "does not exist"]);
+    refused.assert_red("refused", &["executor role", &account.executor(), "does not exist"]);
     assert!(!refused.entered("Freeze"), "{refused:#?}");
     account.assert_intact("CREATE_COMPLETE").await;
 }
@@ -49,12 +46,12 @@ async fn fault_04_the_executor_is_lost_in_the_middle_of_the_delete_and_the_next_
     account.break_handler("AWS::Lambda::EventSourceMapping", 1, json!({"delayMs": 1_500})).await;
     let run = account.start(json!({})).await;
     account.reaches_status("DELETE_IN_PROGRESS").await;
-    trust(&account.aws, "lambda.amazonaws.com").await;
-    run.end().await.assert_red("failed", &["cannot be assumed", EXECUTOR]);
+    trust(&account, "lambda.amazonaws.com").await;
+    run.end().await.assert_red("failed", &["cannot be assumed", &account.executor()]);
     assert_eq!(account.stack_status().await, "DELETE_FAILED");
     assert!(account.table().await.is_some(), "the data are there");
 
-    trust(&account.aws, "cloudformation.amazonaws.com").await;
+    trust(&account, "cloudformation.amazonaws.com").await;
     account.teardown(json!({})).await.assert_green("deleted");
     account.assert_gone().await;
 }
@@ -63,12 +60,16 @@ async fn fault_04_the_executor_is_lost_in_the_middle_of_the_delete_and_the_next_
 async fn fault_24_a_policy_that_denies_one_deletion_is_named_with_the_resource() {
     let account = Account::new().await;
     let audit = account.thing("AWS::Lambda::Function", "Audit").clone();
+    let executor = account.executor();
     let deny = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "lambda:DeleteFunction",
         "Resource": format!("arn:aws:lambda:*:*:function:{}", audit.physical)}]});
-    let role = [("RoleName", EXECUTOR), ("PolicyName", "deny")];
+    let role = [("RoleName", executor.as_str()), ("PolicyName", "deny")];
     let policy = [role[0], role[1], ("PolicyDocument", &deny.to_string())];
     account.aws.iam("PutRolePolicy", &policy).await.done();
-    account.teardown(json!({})).await.assert_red("failed", &[&audit.logical, "lambda:DeleteFunction", "explicit deny"]);
+    account
+        .teardown(json!({}))
+        .await
+        .assert_red("failed", &[&audit.logical, "lambda:DeleteFunction", "explicit deny"]);
     assert_eq!(account.stack_status().await, "DELETE_FAILED");
     assert!(account.is_there(&audit).await);
 
@@ -78,9 +79,11 @@ async fn fault_24_a_policy_that_denies_one_deletion_is_named_with_the_resource()
 }
 
 /// Lets this service alone assume the executor.
-async fn trust(aws: &Aws, service: &str) {
+async fn trust(account: &Account, service: &str) {
     let policy: Value = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
         "Action": "sts:AssumeRole", "Principal": {"Service": service}}]});
     let policy = policy.to_string();
-    aws.iam("UpdateAssumeRolePolicy", &[("RoleName", EXECUTOR), ("PolicyDocument", &policy)]).await.done();
+    let parameters = [("RoleName", account.executor()), ("PolicyDocument", policy)];
+    let parameters = parameters.each_ref().map(|(name, value)| (*name, value.as_str()));
+    account.aws.iam("UpdateAssumeRolePolicy", &parameters).await.done();
 }

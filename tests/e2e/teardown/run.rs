@@ -1,6 +1,9 @@
 //! One execution of the teardown's state machine.
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::aws::Aws;
 use crate::stack::eventually;
@@ -8,10 +11,15 @@ use crate::stack::eventually;
 /// More is a state machine that costs, or loops.
 const MOST_TRANSITIONS: usize = 60;
 
-#[derive(Debug)]
+/// The emulator forgets when a backup is ready once another account asks about its own, and then it is never: one
+/// account at a time makes a backup.
+static BACKUPS: Mutex<()> = Mutex::const_new(());
+
 pub struct Execution {
     aws: Aws,
     pub arn: String,
+    /// Held while it runs and may make a backup.
+    backup: Cell<Option<MutexGuard<'static, ()>>>,
 }
 
 /// How an execution ended.
@@ -27,9 +35,11 @@ pub struct End {
 
 impl Execution {
     pub async fn start(aws: &Aws, machine: &str, input: &Value) -> Self {
+        let backup = if input["backup"] == false { None } else { Some(BACKUPS.lock().await) };
         let start = json!({"stateMachineArn": machine, "input": input.to_string()});
         let started = aws.states("StartExecution", start).await.json();
-        Self { aws: aws.clone(), arn: started["executionArn"].as_str().unwrap().to_owned() }
+        let arn = started["executionArn"].as_str().unwrap().to_owned();
+        Self { aws: aws.clone(), arn, backup: Cell::new(backup) }
     }
 
     async fn describe(&self) -> Value {
@@ -42,9 +52,10 @@ impl Execution {
             Some(self.describe().await).filter(|execution| execution["status"] != "RUNNING")
         })
         .await;
+        drop(self.backup.take());
         let json = |name: &str| ended[name].as_str().and_then(|text| serde_json::from_str(text).ok());
-        let report: Value = json("output").or_else(|| json("cause")).unwrap_or_default();
         let status = ended["status"].as_str().unwrap().to_owned();
+        let report: Value = json(if status == "SUCCEEDED" { "output" } else { "cause" }).unwrap_or_default();
         if status == "FAILED" {
             assert_eq!(ended["error"], report["outcome"], "{ended:#}");
         }
@@ -102,7 +113,8 @@ impl Execution {
             });
             let parameters: Value = serde_json::from_str(scheduled.last()?).unwrap();
             let detail = &parameters["Entries"][0]["Detail"];
-            let detail = detail.as_str().map_or_else(|| detail.clone(), |text| serde_json::from_str(text).unwrap());
+            let detail =
+                detail.as_str().map_or_else(|| detail.clone(), |text| serde_json::from_str(text).unwrap());
             detail["taskToken"].as_str().map(str::to_owned)
         })
         .await;
