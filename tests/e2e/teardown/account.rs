@@ -178,7 +178,7 @@ impl Account {
         let (aws, id) = (&self.aws, thing.physical.as_str());
         match thing.kind.as_str() {
             "AWS::ApiGateway::RestApi" => {
-                drop(aws.delete("apigateway", &format!("/restapis/{id}")).await.done())
+                drop(aws.delete("apigateway", &format!("/restapis/{id}")).await.done());
             }
             "AWS::Lambda::EventSourceMapping" => {
                 drop(aws.delete("lambda", &format!("/2015-03-31/event-source-mappings/{id}")).await.done());
@@ -188,7 +188,7 @@ impl Account {
             }
             "AWS::IAM::Role" => delete_role(aws, id).await,
             "AWS::DynamoDB::Table" => {
-                drop(aws.dynamodb("DeleteTable", json!({"TableName": id})).await.done())
+                drop(aws.dynamodb("DeleteTable", json!({"TableName": id})).await.done());
             }
             "AWS::S3::Bucket" => drop(aws.delete("s3", &format!("/{id}")).await.done()),
             "AWS::Logs::LogGroup" => {

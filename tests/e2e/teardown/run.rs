@@ -25,7 +25,6 @@ pub struct Execution {
 /// How an execution ended.
 #[derive(Debug)]
 pub struct End {
-    pub execution: String,
     pub status: String,
     /// The output of a green end; of a red one its cause, which lacks the inventory.
     pub report: Value,
@@ -59,7 +58,7 @@ impl Execution {
         if status == "FAILED" {
             assert_eq!(ended["error"], report["outcome"], "{ended:#}");
         }
-        let end = End { execution: self.arn.clone(), status, report, states: self.states().await };
+        let end = End { status, report, states: self.states().await };
         assert!(end.states.len() <= MOST_TRANSITIONS, "{} transitions: {:?}", end.states.len(), end.states);
         end
     }
@@ -108,10 +107,10 @@ impl Execution {
         self.reaches("Approve").await;
         let token = eventually("the task token", async || {
             let events = self.events().await;
-            let scheduled = events.iter().filter_map(|event| {
+            let mut scheduled = events.iter().filter_map(|event| {
                 event["taskScheduledEventDetails"]["parameters"].as_str().filter(|p| p.contains("taskToken"))
             });
-            let parameters: Value = serde_json::from_str(scheduled.last()?).unwrap();
+            let parameters: Value = serde_json::from_str(scheduled.next_back()?).unwrap();
             let detail = &parameters["Entries"][0]["Detail"];
             let detail =
                 detail.as_str().map_or_else(|| detail.clone(), |text| serde_json::from_str(text).unwrap());
