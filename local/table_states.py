@@ -97,15 +97,15 @@ def _slow_backups(dynamodb, error) -> None:
     ready: dict[str, float] = {}  # backup ARN → when it is AVAILABLE
 
     def settle() -> None:
-        for arn in [arn for arn, at in ready.items() if at <= time.monotonic()]:
+        # Only the calling account's: another's are not to be seen here, and are settled when it asks.
+        for arn in [arn for arn, at in ready.items() if at <= time.monotonic() and arn in dynamodb._backups]:
             del ready[arn]
-            if arn in dynamodb._backups:
-                dynamodb._backups[arn]["BackupDetails"]["BackupStatus"] = "AVAILABLE"
+            dynamodb._backups[arn]["BackupDetails"]["BackupStatus"] = "AVAILABLE"
 
     def create_slowly(data):
         settle()
         name = dynamodb._normalize_table_name(data.get("TableName") or "")
-        if any(f":table/{name}/backup/" in arn for arn in ready):
+        if any(f":table/{name}/backup/" in arn and arn in dynamodb._backups for arn in ready):
             message = (
                 "There is another ongoing conflicting backup control plane operation on the table. "
                 "The backup is either being created, deleted or restored to a table."

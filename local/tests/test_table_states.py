@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from local.table_states import SECONDS
 from local.tests.aws import until
 from local.tests.stacks import Stack, fresh, refused
 from local.tests.test_stack_delete import TABLE
@@ -40,6 +43,17 @@ def test_a_backup_is_created_before_it_is_there(aws):
     [listed] = dynamodb.list_backups(TableName=name)["BackupSummaries"]
     assert listed["BackupStatus"] == "AVAILABLE"
     assert refused(dynamodb.describe_continuous_backups, TableName=name)[0] == "TableNotFoundException"
+
+
+def test_another_account_that_asks_takes_no_backup_away(aws):
+    one, other = (aws.client("dynamodb", account=account) for account in ("333333333333", "444444444444"))
+    name = fresh("table")
+    one.create_table(TableName=name, **TABLE["Properties"])
+    arn = one.create_backup(TableName=name, BackupName="teardown")["BackupDetails"]["BackupArn"]
+    time.sleep(SECONDS)
+    assert other.list_backups()["BackupSummaries"] == []
+    described = one.describe_backup(BackupArn=arn)["BackupDescription"]
+    assert described["BackupDetails"]["BackupStatus"] == "AVAILABLE"
 
 
 def test_stock_is_there_at_once(stock):

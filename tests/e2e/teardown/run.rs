@@ -1,9 +1,6 @@
 //! One execution of the teardown's state machine.
 
-use std::cell::Cell;
-
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, MutexGuard};
 
 use super::aws::Aws;
 use crate::stack::eventually;
@@ -11,15 +8,10 @@ use crate::stack::eventually;
 /// More is a state machine that costs, or loops.
 const MOST_TRANSITIONS: usize = 60;
 
-/// The emulator forgets when a backup is ready once another account asks about its own, and then it is never: one
-/// account at a time makes a backup.
-static BACKUPS: Mutex<()> = Mutex::const_new(());
-
+#[derive(Debug)]
 pub struct Execution {
     aws: Aws,
     pub arn: String,
-    /// Held while it runs and may make a backup.
-    backup: Cell<Option<MutexGuard<'static, ()>>>,
 }
 
 /// How an execution ended.
@@ -34,11 +26,9 @@ pub struct End {
 
 impl Execution {
     pub async fn start(aws: &Aws, machine: &str, input: &Value) -> Self {
-        let backup = if input["backup"] == false { None } else { Some(BACKUPS.lock().await) };
         let start = json!({"stateMachineArn": machine, "input": input.to_string()});
         let started = aws.states("StartExecution", start).await.json();
-        let arn = started["executionArn"].as_str().unwrap().to_owned();
-        Self { aws: aws.clone(), arn, backup: Cell::new(backup) }
+        Self { aws: aws.clone(), arn: started["executionArn"].as_str().unwrap().to_owned() }
     }
 
     async fn describe(&self) -> Value {
@@ -51,7 +41,6 @@ impl Execution {
             Some(self.describe().await).filter(|execution| execution["status"] != "RUNNING")
         })
         .await;
-        drop(self.backup.take());
         let json = |name: &str| ended[name].as_str().and_then(|text| serde_json::from_str(text).ok());
         let status = ended["status"].as_str().unwrap().to_owned();
         let report: Value = json(if status == "SUCCEEDED" { "output" } else { "cause" }).unwrap_or_default();
