@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, Entry, Request, Run, StepError,
+    Context, Entry, Request, Run, StackRef, StepError,
     clients::{done, found},
     evidence::Kind,
 };
@@ -107,30 +107,41 @@ impl Context<'_> {
         if !self.holds(&stack.id).await? || !self.lives(&stack.id).await? {
             return Ok(run);
         }
-        if let Some(unprotected) = self.recall::<Unprotected>(&stack.id, Kind::Unprotect).await? {
-            if unprotected.termination {
-                self.set_termination_protection(&stack.id, true).await?;
-            }
-            for table in &unprotected.tables {
-                self.set_deletion_protection(table, true).await?;
-            }
-            self.forget(&stack.id, Kind::Unprotect).await?;
-        }
-        if let Some(frozen) = self.recall::<Frozen>(&stack.id, Kind::Freeze).await? {
-            let inventory: Vec<Entry> = self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default();
-            let drained = self.recall::<String>(&stack.id, Kind::Drained).await?.is_some();
-            if !drained || self.consumer_exists(&inventory, &stack).await? {
-                // What was proven and backed up so far is not enough for what is written from here on.
-                self.forget(&stack.id, Kind::Drained).await?;
-                self.forget(&stack.id, Kind::Backup).await?;
-                self.thaw(&frozen).await?;
-                self.forget(&stack.id, Kind::Freeze).await?;
-            } else if self.function_exists(&frozen.function).await? {
-                // The deletion has taken the consumer: a change let through now would never be audited.
-                run.keep(format!("{} stopped", frozen.function), "nothing is left to audit its changes");
-            }
-        }
+        all_of(vec![self.protect_again(&stack.id).await, self.let_writers_on(&mut run, &stack).await])?;
         Ok(run)
+    }
+
+    async fn protect_again(&self, stack_id: &str) -> Result<(), StepError> {
+        let Some(unprotected) = self.recall::<Unprotected>(stack_id, Kind::Unprotect).await? else {
+            return Ok(());
+        };
+        let mut tries = Vec::new();
+        if unprotected.termination {
+            tries.push(self.set_termination_protection(stack_id, true).await);
+        }
+        for table in &unprotected.tables {
+            tries.push(self.set_deletion_protection(table, true).await);
+        }
+        all_of(tries)?;
+        self.forget(stack_id, Kind::Unprotect).await
+    }
+
+    async fn let_writers_on(&self, run: &mut Run, stack: &StackRef) -> Result<(), StepError> {
+        let Some(frozen) = self.recall::<Frozen>(&stack.id, Kind::Freeze).await? else { return Ok(()) };
+        let inventory: Vec<Entry> = self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default();
+        let drained = self.recall::<String>(&stack.id, Kind::Drained).await?.is_some();
+        if !drained || self.consumer_exists(&inventory, stack).await? {
+            // What was proven and backed up so far is not enough for what is written from here on.
+            self.forget(&stack.id, Kind::Drained).await?;
+            self.forget(&stack.id, Kind::Backup).await?;
+            self.thaw(&frozen).await?;
+            return self.forget(&stack.id, Kind::Freeze).await;
+        }
+        if self.function_exists(&frozen.function).await? {
+            // The deletion has taken the consumer: a change let through now would never be audited.
+            run.keep(format!("{} stopped", frozen.function), "nothing is left to audit its changes");
+        }
+        Ok(())
     }
 
     async fn function_exists(&self, name: &str) -> Result<bool, StepError> {
@@ -165,5 +176,27 @@ impl Context<'_> {
         let aws = self.aws;
         let update = aws.dynamodb.update_table().table_name(table).deletion_protection_enabled(on);
         found(update.send().await, GONE, "setting the table's deletion protection").map(drop)
+    }
+}
+
+/// What cannot be undone keeps nothing else from being undone: every try was made. Of several errors one that may pass
+/// counts, so that they are made again.
+fn all_of(tries: Vec<Result<(), StepError>>) -> Result<(), StepError> {
+    let errors: Vec<_> = tries.into_iter().filter_map(Result::err).collect();
+    let passing = errors.iter().position(|error| matches!(error, StepError::Transient(_)));
+    errors.into_iter().nth(passing.unwrap_or_default()).map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_may_pass_is_the_one_to_try_again_for() {
+        let failed = || Err(StepError::Failed("denied".to_owned()));
+        let passing = || Err(StepError::Transient("throttled".to_owned()));
+        assert!(all_of(vec![Ok(()), Ok(())]).is_ok());
+        assert!(matches!(all_of(vec![failed(), Ok(())]), Err(StepError::Failed(_))));
+        assert!(matches!(all_of(vec![Ok(()), failed(), passing()]), Err(StepError::Transient(_))));
     }
 }
