@@ -77,9 +77,8 @@ impl Account {
         self.start(consents).await.end().await
     }
 
-    /// Without a backup, unless it is asked for: see [`Execution::start`].
     pub async fn start(&self, consents: Value) -> Execution {
-        let mut input = json!({"stack": self.names.service, "confirm": self.names.service, "backup": false});
+        let mut input = json!({"stack": self.names.service, "confirm": self.names.service});
         input.as_object_mut().unwrap().extend(consents.as_object().unwrap().clone());
         Execution::start(&self.aws, &self.machine, &input).await
     }

@@ -16,9 +16,10 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
     planned.assert_green("planned");
     account.assert_intact("CREATE_COMPLETE").await;
 
-    let end = account.teardown(json!({"planHash": planned.report["planHash"], "backup": true})).await;
+    let end = account.teardown(json!({"planHash": planned.report["planHash"]})).await;
     end.assert_green("deleted");
-    println!("a teardown takes {} transitions", end.states.len());
+    println!("a teardown takes {} transitions, its deletion two minutes", end.transitions());
+    assert!(end.transitions() <= 60, "{end:#?}");
     account.assert_gone().await;
     assert_eq!(end.report["unproven"], json!([]));
     let inventory = end.report["inventory"].as_array().unwrap();
@@ -51,7 +52,7 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
 #[tokio::test]
 async fn the_audit_log_goes_when_the_operator_says_so() {
     let account = Account::new().await;
-    account.teardown(json!({"keepAuditLog": false})).await.assert_green("deleted");
+    account.teardown(json!({"keepAuditLog": false, "backup": false})).await.assert_green("deleted");
     account.assert_gone_but(&[]).await;
     assert_eq!(account.backups().await, 0);
 }
@@ -93,7 +94,7 @@ async fn fault_15_stopped_after_each_state_in_turn_and_started_again_it_ends_the
             account.protect_table().await;
             let id = account.create_task("survives every stop").await.unwrap();
             account.break_step(service, action, nth, 1, json!({"delayMs": 600})).await;
-            let consents = json!({"deleteData": true, "backup": state == "Backup"});
+            let consents = json!({"deleteData": true});
             let run = account.start(consents.clone()).await;
             run.reaches(state).await;
             account.struck(1).await;
@@ -154,7 +155,7 @@ async fn fault_16_a_new_stack_that_takes_the_name_after_the_plan_is_untouched() 
 #[tokio::test]
 async fn fault_16_a_new_stack_that_takes_the_name_after_the_deletion_is_untouched() {
     let mut account = Account::new().await;
-    let run = account.start(json!({})).await;
+    let run = account.start(json!({"backup": false})).await;
     run.reaches("Delete").await;
     account.break_step("logs", "DescribeLogGroups", 1, 1, json!({"delayMs": 5_000})).await;
     account.reaches_status("DELETE_COMPLETE").await;

@@ -60,7 +60,7 @@ async fn fault_12_no_backup_no_delete() {
     let account = Account::new().await;
     account.reserve_concurrency(7).await;
     account.break_step("dynamodb", "CreateBackup", 1, -1, denied()).await;
-    let failed = account.teardown(json!({"backup": true})).await;
+    let failed = account.teardown(json!({})).await;
     failed.assert_red("failed", &["backing the table up", "AccessDenied"]);
     assert!(!failed.entered("Delete"), "{failed:#?}");
     assert_eq!((account.backups().await, account.deletions().await), (0, 0));
@@ -118,7 +118,7 @@ async fn fault_25_a_transient_error_in_every_state_in_turn_changes_nothing_of_th
     for (_, service, action, nth) in calls {
         account.break_step(service, action, nth, BEYOND_THE_SDK, broken()).await;
     }
-    account.teardown(json!({"backup": true})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green("deleted");
     assert_eq!(account.aws.faults_hit().await, calls.len() as u64 * u64::from(BEYOND_THE_SDK.unsigned_abs()));
     assert_eq!(account.deletions().await, 1);
     account.assert_gone().await;

@@ -27,9 +27,9 @@ async fn fault_10_a_consumer_that_never_catches_up_ends_the_drain_with_data_and_
 #[tokio::test]
 async fn fault_11_writes_during_the_drain_are_blocked_or_drained() {
     let account = Account::new().await;
-    // A consumer that lags: the drain has something to wait for.
+    // A consumer that lags by seconds: a deletion that did not wait for it would take it away.
     let audit = account.outputs["AuditFunction"].clone();
-    account.break_function(&audit, "logs", "PutLogEvents", 4, json!({"delayMs": 700})).await;
+    account.break_function(&audit, "logs", "PutLogEvents", 3, json!({"delayMs": 3_000})).await;
     let run = account.start(json!({})).await;
     let (mut written, mut blocked) = (Vec::new(), 0);
     // Writers go on until long after the freeze.
@@ -39,6 +39,7 @@ async fn fault_11_writes_during_the_drain_are_blocked_or_drained() {
             None => blocked += 1,
         }
     }
+    assert_eq!(account.deletions().await, 0, "blocked by the freeze, not by the deletion");
     run.end().await.assert_green("deleted");
     assert!(!written.is_empty());
     assert_all_audited(&account, &written).await;
