@@ -93,7 +93,7 @@ async fn fault_15_stopped_after_each_state_in_turn_and_started_again_it_ends_the
             let account = Account::new().await;
             account.protect_table().await;
             let id = account.create_task("survives every stop").await.unwrap();
-            account.break_step(service, action, nth, 1, json!({"delayMs": 600})).await;
+            account.break_step(service, action, nth, 1, json!({"delayMs": 1_500})).await;
             let consents = json!({"deleteData": true});
             let run = account.start(consents.clone()).await;
             run.reaches(state).await;
@@ -116,7 +116,7 @@ async fn fault_15_stopped_after_each_state_in_turn_and_started_again_it_ends_the
 async fn a_run_stopped_after_its_deletion_still_removes_the_audit_log_when_told_to() {
     let account = Account::new().await;
     let consents = json!({"keepAuditLog": false});
-    account.break_step("logs", "DeleteLogGroup", 1, 1, json!({"delayMs": 600})).await;
+    account.break_step("logs", "DeleteLogGroup", 1, 1, json!({"delayMs": 1_500})).await;
     let run = account.start(consents.clone()).await;
     run.reaches("Sweep").await;
     run.stop().await;
