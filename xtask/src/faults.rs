@@ -20,6 +20,17 @@ pub struct FaultsArgs {
     /// Only so many cases, spread evenly [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     sample: Option<u32>,
+    /// Only cases with this in their names, such as 'iam' or '(call 2) Denied'
+    #[arg(long, value_name = "TEXT", conflicts_with = "sample")]
+    only: Option<String>,
+}
+
+impl FaultsArgs {
+    /// As the test understands it.
+    fn wish(&self) -> String {
+        let sample = self.sample.map(|size| size.to_string());
+        sample.or_else(|| self.only.clone()).unwrap_or_else(|| "all".to_owned())
+    }
 }
 
 /// Runs the cases, prints how they ended, and fails on a finding.
@@ -36,7 +47,7 @@ pub fn faults(workspace: &Workspace, args: &FaultsArgs) -> Result<()> {
     command.env("E2E_OUTPUTS", local.outputs_file());
     command.env("E2E_SERVICE_ASSEMBLY", local.folder().join("cdk.out"));
     command.env("E2E_TEARDOWN_ASSEMBLY", local.folder().join("teardown.out"));
-    command.env("E2E_FAULTS", args.sample.map_or_else(|| "all".to_owned(), |size| size.to_string()));
+    command.env("E2E_FAULTS", args.wish());
     succeed(&mut command, "the run of every fault")
         .with_context(|| format!("the local AWS's log is {}", local.folder().join("local-aws.log").display()))
 }

@@ -155,7 +155,7 @@ impl Account {
         delete_role(&self.aws, name).await;
     }
 
-    /// The teardown stack goes, and with it its function's processes: for who makes hundreds of accounts.
+    /// The teardown stack goes too: for who makes hundreds of accounts.
     pub async fn remove_teardown(&self) {
         let name = self.names.teardown.as_str();
         self.aws.cloudformation("DeleteStack", &[("StackName", name)]).await.done();

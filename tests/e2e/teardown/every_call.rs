@@ -96,6 +96,16 @@ fn sample(cases: &[Case], size: usize) -> Vec<Case> {
     (0..size).map(|n| cases[at(n)].clone()).collect()
 }
 
+/// `all`, a number, or a part of what names cases; a small sample when nothing is said.
+fn chosen(all: &[Case], wish: Option<&str>) -> Vec<Case> {
+    match wish.map(|wish| (wish, wish.parse())) {
+        None => sample(all, SAMPLE),
+        Some(("all", _)) => all.to_vec(),
+        Some((_, Ok(size))) => sample(all, size),
+        Some((part, Err(_))) => all.iter().filter(|case| case.to_string().contains(part)).cloned().collect(),
+    }
+}
+
 /// What is seen of the stack after a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
@@ -170,20 +180,17 @@ async fn run(account: &Account) -> Ended {
     let consents = json!({"deleteData": true, "overrideTerminationProtection": true, "emptyBuckets": true});
     let execution = account.start(consents).await;
     let began = Instant::now();
-    let described = loop {
-        let described =
-            account.aws.states("DescribeExecution", json!({"executionArn": execution.arn})).await.json();
-        if described["status"] != "RUNNING" || began.elapsed() > PATIENCE {
-            break described;
-        }
+    let mut ended = execution.ended().await;
+    while ended.is_none() && began.elapsed() < PATIENCE {
         sleep(Duration::from_millis(100)).await;
-    };
-    let json =
-        |name: &str| described[name].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let report = json("output").or_else(|| json("cause")).unwrap_or_default();
+        ended = execution.ended().await;
+    }
+    let ended = ended.unwrap_or_default();
+    let json = |name: &str| ended[name].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let report = json(if ended["status"] == "FAILED" { "cause" } else { "output" }).unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Ended {
-        status: text(&described["status"]),
+        status: text(&ended["status"]),
         outcome: text(&report["outcome"]),
         reason: text(&report["reason"]),
     }
@@ -318,12 +325,7 @@ async fn calls() -> Vec<(String, String)> {
 async fn every_call_with_every_fault_ends_gone_or_as_before_and_a_restart_ends_gone() {
     let calls = calls().await;
     let all = cases(&calls);
-    let size = match env::var("E2E_FAULTS").as_deref() {
-        Ok("all") => all.len(),
-        Ok(number) => number.parse().expect("E2E_FAULTS is `all` or a number"),
-        Err(_) => SAMPLE,
-    };
-    let chosen = sample(&all, size);
+    let chosen = chosen(&all, env::var("E2E_FAULTS").ok().as_deref());
     let (began, number) = (Instant::now(), chosen.len());
     let mut running = stream::iter(chosen).map(play).buffer_unordered(SIDE_BY_SIDE);
     let mut outcomes = Vec::new();
@@ -408,5 +410,8 @@ mod tests {
         let faults: Vec<_> = some.iter().map(|case| case.fault).collect();
         assert_eq!(faults, Fault::ALL);
         assert_eq!(sample(&all, 99), all);
+        assert_eq!(chosen(&all, Some("GetRole (call 2) Denied")), all[6..7]);
+        assert_eq!(chosen(&all, Some("all")), all);
+        assert_eq!(chosen(&all, None).len(), all.len().min(SAMPLE));
     }
 }

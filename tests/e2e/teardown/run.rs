@@ -32,12 +32,21 @@ impl Execution {
         self.aws.states("DescribeExecution", json!({"executionArn": self.arn})).await.json()
     }
 
+    /// How it is described once it has ended. The emulator shows a moment early that it failed, and not yet why.
+    pub async fn ended(&self) -> Option<Value> {
+        let execution = self.describe().await;
+        let over = match execution["status"].as_str() {
+            Some("RUNNING") => false,
+            Some("SUCCEEDED") => execution["output"].is_string(),
+            Some("FAILED") => execution["cause"].is_string(),
+            _ => true,
+        };
+        over.then_some(execution)
+    }
+
     /// Waits for its end.
     pub async fn end(&self) -> End {
-        let ended = eventually("the end of the execution", async || {
-            Some(self.describe().await).filter(|execution| execution["status"] != "RUNNING")
-        })
-        .await;
+        let ended = eventually("the end of the execution", async || self.ended().await).await;
         let json = |name: &str| ended[name].as_str().and_then(|text| serde_json::from_str(text).ok());
         let status = ended["status"].as_str().unwrap().to_owned();
         let report: Value = json(if status == "SUCCEEDED" { "output" } else { "cause" }).unwrap_or_default();
