@@ -37,9 +37,12 @@ impl Context<'_> {
     pub(super) async fn freeze(&self, run: Run) -> Result<Run, StepError> {
         let aws = self.aws;
         let stack = run.stack()?;
-        if !self.lives(&stack.id).await? {
+        // Deleted by now, as by a run that was stopped: all that follows finds nothing, and Watch says so.
+        if !self.lives(&stack.id).await?
+            && let Some(new) = self.successor(&run).await?
+        {
             return Err(StepError::Refused(format!(
-                "{} was deleted since it was resolved; what has its name now is another stack's",
+                "{} was deleted since it was resolved, and {new} has its name now",
                 stack.id
             )));
         }
