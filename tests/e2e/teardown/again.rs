@@ -152,14 +152,28 @@ async fn fault_16_a_new_stack_that_takes_the_name_after_the_plan_is_untouched() 
     assert_untouched(&mut account, new).await;
 }
 
+/// As by the last call of a run that was stopped.
+#[tokio::test]
+async fn a_deletion_by_another_after_the_plan_is_swept_and_proven() {
+    let account = Account::new().await;
+    let run = account.start(json!({"approval": true})).await;
+    run.reaches("Approve").await;
+    account.aws.cloudformation("DeleteStack", &[("StackName", &account.names.service)]).await.done();
+    account.reaches_status("DELETE_COMPLETE").await;
+    run.approve().await;
+    run.end().await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
 #[tokio::test]
 async fn fault_16_a_new_stack_that_takes_the_name_after_the_deletion_is_untouched() {
     let mut account = Account::new().await;
+    // Holds the first sweep at its first look, which follows the four of the inventory.
+    account.break_step("logs", "DescribeLogGroups", 5, 1, json!({"delayMs": 6_000})).await;
     let run = account.start(json!({"backup": false})).await;
-    run.reaches("Delete").await;
-    account.break_step("logs", "DescribeLogGroups", 1, 1, json!({"delayMs": 5_000})).await;
     account.reaches_status("DELETE_COMPLETE").await;
     let new = deploy_anew(&account).await;
+    assert!(run.states().await.iter().all(|state| state != "WaitSwept"), "the first sweep is still held");
     run.end().await.assert_green("deleted");
     assert_untouched(&mut account, new).await;
 }
