@@ -51,6 +51,10 @@ impl Context<'_> {
             let presence = match entry.fate {
                 Fate::Delete if theirs.contains(&entry.physical_id) => Some(Presence::Replaced),
                 Fate::Delete => Some(self.presence(entry, &ours).await?),
+                // What was to stay may have been removed by somebody: the report claims nothing.
+                _ if entry.kind == LOG_GROUP => {
+                    Some(self.presence(entry, &ours).await?).filter(|presence| *presence == Presence::Absent)
+                }
                 _ => None,
             };
             let (fate, why) = match presence {
@@ -58,6 +62,11 @@ impl Context<'_> {
                     (Fate::Absent, "what has its name is a new stack's of the same name".to_owned())
                 }
                 None => (Fate::Kept, entry.why.clone()),
+                Some(Presence::Absent) if entry.fate != Fate::Delete => {
+                    let what = format!("{} {}", entry.kind, entry.physical_id);
+                    run.kept.retain(|noted| noted.what != what);
+                    (Fate::Absent, "to be kept, but removed by somebody else".to_owned())
+                }
                 Some(Presence::Absent) => (Fate::Absent, "shown absent by its service".to_owned()),
                 Some(Presence::Present) => (Fate::Present, "still there".to_owned()),
                 Some(Presence::Unproven(why)) => (Fate::Unproven, why),

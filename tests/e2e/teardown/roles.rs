@@ -19,8 +19,11 @@ async fn fault_02_all_resources_are_removed_by_hand_and_the_stored_role_is_delet
     account.delete_everything_by_hand().await;
     account.delete_stored_role().await;
     account.put_stack(json!({"status": "UPDATE_COMPLETE"})).await;
-    account.teardown(json!({})).await.assert_green("deleted");
+    let end = account.teardown(json!({})).await;
+    end.assert_green("deleted");
     account.assert_gone_but(&[]).await;
+    let kept = end.report["kept"].to_string();
+    assert!(!kept.contains(&account.outputs["AuditLogGroup"]), "it was removed with all else: {kept}");
 }
 
 #[tokio::test]
