@@ -18,6 +18,7 @@ ALL: tuple[str, ...] = (
     "access_log",
     "runtime_api",
     "function_logs",
+    "deleted_functions",
     "log_events",
     "delete_refusals",
     "stack_delete",
