@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -11,6 +12,7 @@ use crate::lock::Lock;
 use crate::process;
 use crate::progress::step;
 use crate::test;
+use crate::tools;
 use crate::workspace::Workspace;
 
 const CARGO_DENY: &str = "0.20.2";
@@ -28,10 +30,11 @@ pub fn fmt(workspace: &Workspace) -> Result<()> {
     succeed(&mut workspace.cargo(&["fmt", "--all"]), "cargo fmt")
 }
 
-/// Every static check: format, clippy, the template (cfn-lint, cdk-nag), licences and sources of the dependencies.
+/// Every static check: format, the picture of the state machine, clippy, the template (cfn-lint, cdk-nag), licences and sources of the dependencies.
 pub fn lint(workspace: &Workspace, args: &LintArgs) -> Result<()> {
     checks::run(&[
         Check::new("fmt", || format(workspace)),
+        Check::new("picture", || picture(workspace)),
         Check::new("clippy", || clippy(workspace)),
         Check::new("template", || test::cdk(workspace)),
         Check::new("dependencies", || dependencies(workspace, args)),
@@ -53,6 +56,13 @@ fn dependencies(workspace: &Workspace, args: &LintArgs) -> Result<()> {
 pub fn format(workspace: &Workspace) -> Result<()> {
     succeed(&mut workspace.cargo(&["fmt", "--all", "--check"]), "cargo fmt --check")
         .context("run `cargo xtask fmt` and look at what it changes")
+}
+
+/// Whether docs/teardown.svg shows the state machine as it is.
+pub fn picture(workspace: &Workspace) -> Result<()> {
+    let mut command = Command::new(tools::python()?.program);
+    command.args(["statemachine/picture.py", "--check"]).current_dir(workspace.root());
+    succeed(&mut command, "picture.py --check")
 }
 
 /// Clippy with every warning an error.

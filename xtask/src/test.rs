@@ -32,7 +32,7 @@ use crate::workspace::{Workspace, python_of};
 /// A part of the checks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Part {
-    /// cargo fmt --check and clippy
+    /// cargo fmt --check, the state machine's picture, clippy
     Lint,
     /// the CDK app's tests (template, cdk-nag, cfn-lint)
     Cdk,
@@ -55,8 +55,9 @@ pub struct TestArgs {
 type PartCheck = (Part, &'static str, fn(&Workspace) -> Result<()>);
 
 /// Cheap before dear.
-const CHECKS: [PartCheck; 6] = [
+const CHECKS: [PartCheck; 7] = [
     (Part::Lint, "lint: fmt", lint::format),
+    (Part::Lint, "lint: picture", lint::picture),
     (Part::Cdk, "cdk", cdk),
     (Part::Local, "local", local),
     (Part::Lint, "lint: clippy", lint::clippy),
