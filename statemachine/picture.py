@@ -23,10 +23,10 @@ FIRST_CHANGE = "Freeze"
 
 STEP = 58  # from row to row
 TOP = 46
-WAIT_X, MAIN_X, SIDE_X = 225, 465, 750  # the columns' middles
+WAIT_X, MAIN_X, SIDE_X = 212, 465, 750  # the columns' middles
 WIDTH = 1000
 LANES_X = 130  # the first lane of edges that skip rows, at the left; the next ones are further left
-SIZE = {"Task": (150, 34), "Choice": (128, 28), "Wait": (128, 28), "Pass": (84, 26), "Succeed": (116, 32)}
+SIZE = {"Task": (150, 34), "Choice": (128, 28), "Wait": (150, 28), "Pass": (84, 26), "Succeed": (116, 32)}
 SIZE["Fail"] = SIZE["Succeed"]
 FILL = {"Task": "#fbe9d7", "Choice": "#eceff2", "Wait": "#e8eef7", "Pass": "#eceff2", "Succeed": "#dcefdc"}
 FILL["Fail"] = "#f7dcdc"
@@ -54,10 +54,12 @@ class Machine:
         return found + ([(state["Next"], "")] if "Next" in state else [])
 
     def catches(self, name):
-        return [catch["Next"] for catch in self.states[name].get("Catch", [])]
+        """(target, label) of every Catch."""
+        catches = self.states[name].get("Catch", [])
+        return [(catch["Next"], ", ".join(catch["ErrorEquals"]).replace("States.ALL", "Catch")) for catch in catches]
 
     def _usual_catch(self):
-        return Counter(target for name in self.states for target in self.catches(name)).most_common(1)[0][0]
+        return Counter(target for name in self.states for target, _ in self.catches(name)).most_common(1)[0][0]
 
     def _path(self):
         """From the start, always on to what is new: the default first, never to a wait or a failure."""
@@ -76,7 +78,7 @@ class Machine:
             for target, _ in self.edges(name):
                 column = WAIT_X if self.kind(target) == "Wait" else SIDE_X
                 at.setdefault(target, (column, at[name][1]))
-            for target in self.catches(name):
+            for target, _ in self.catches(name):
                 if target != self.abort:
                     at.setdefault(target, (SIDE_X, at[name][1]))
         (after,) = [target for target, _ in self.edges(self.abort)]
@@ -120,9 +122,9 @@ class Drawing:
         for name in self.machine.states:
             for target, label in self.machine.edges(name):
                 self.edge(name, target, label)
-            for target in self.machine.catches(name):
+            for target, label in self.machine.catches(name):
                 if target != self.machine.abort and target not in [t for t, _ in self.machine.edges(name)]:
-                    self.caught(name, target)
+                    self.caught(name, target, label)
 
     def edge(self, name, target, label):
         (x, row), (to_x, to_row) = self.machine.rows[name], self.machine.rows[target]
@@ -166,12 +168,14 @@ class Drawing:
         arrives = self.arrivals(target)
         (sx, sy), (ex, ey) = self.side(name, "left"), self.side(target, "left")
         # Beside a wait the line runs below it; several from one state, or to one, keep apart.
-        sy += 22 if waits else 9 * leaves.index(target) - 4 * (len(leaves) > 1)
+        nth = leaves.index(target)
+        sy += 22 + 9 * nth if waits else 9 * nth - 4 * (len(leaves) > 1)
         ey += 8 * arrives.index(name) - 4 * (len(arrives) - 1) - 2
-        start = [(MAIN_X - 26, self.side(name, "bottom")[1]), (MAIN_X - 26, sy)] if waits else [(sx, sy)]
+        bottom = MAIN_X - 26 - 12 * nth
+        start = [(bottom, self.side(name, "bottom")[1]), (bottom, sy)] if waits else [(sx, sy)]
         self.line([*start, (x, sy), (x, ey), (ex, ey)])
-        below = waits or leaves.index(target) > 0
-        self.label(start[-1][0] - 8, sy + (13 if below else -5), label, anchor="end")
+        below = nth > 0 or (waits and len(leaves) == 1)
+        self.label(MAIN_X - 72, sy + (13 if below else -5), label, anchor="end")
 
     def arrivals(self, name):
         """The states whose edges skip rows to this one."""
@@ -185,17 +189,18 @@ class Drawing:
         self.line([(sx, sy - 8), (x, sy - 8), (x, ey + 8), (ex, ey + 8)])
         self.label(x + 6, (sy + ey) / 2 + 4, label)
 
-    def caught(self, name, target):
+    def caught(self, name, target, label):
         (x, row), (to_x, to_row) = self.machine.rows[name], self.machine.rows[target]
         if row == to_row:
             start, end = self.side(name, "right"), self.side(target, "left")
             self.line([start, end], dashed=True)
-            self.label((start[0] + end[0]) / 2, start[1] - 6, "Catch", anchor="middle")
+            self.label((start[0] + end[0]) / 2, start[1] - 6, label, anchor="middle")
         else:
             (sx, sy), (ex, ey) = self.side(name, "right"), self.side(target, "right")
             lane = max(sx, ex) + 24
             self.line([(sx, sy), (lane, sy), (lane, ey), (ex, ey)], dashed=True)
-            self.label(lane - 6, (sy + ey) / 2 + 12, "Catch", anchor="end")
+            inside = x == SIDE_X
+            self.label(lane + (-6 if inside else 6), (sy + ey) / 2 + 12, label, anchor="end" if inside else "start")
 
     def box(self, name):
         state, kind = self.machine.states[name], self.machine.kind(name)
@@ -206,7 +211,7 @@ class Drawing:
             f'<rect x="{x - width / 2:g}" y="{y - height / 2:g}" width="{width}" height="{height}" rx="{radius:g}" '
             f'fill="{fill}" stroke="{GREY}"{DASH if kind == "Wait" else ""}/>'
         )
-        text = f"{name} · {state['Seconds']} s" if kind == "Wait" else name
+        text = f"{name} · {_pause(state)} s" if kind == "Wait" else name
         weight = ' font-weight="600"' if kind in ("Task", "Succeed", "Fail") else ' font-size="12"'
         return f'{shape}<text x="{x:g}" y="{y + 5:g}" text-anchor="middle"{weight}>{escape(text)}</text>'
 
@@ -267,7 +272,7 @@ DASH = ' stroke-dasharray="5 4"'
 
 def _note(machine):
     states = machine.states
-    caught = [name for name in states if machine.abort in machine.catches(name)]
+    caught = [name for name in states if machine.abort in [target for target, _ in machine.catches(name)]]
     steps = [name for name, state in states.items() if "lambda:" in state.get("Resource", "")]
     retries = {json.dumps(states[name].get("Retry")) for name in steps}
     if len(retries) != 1:
@@ -287,6 +292,11 @@ def _alternative(machine):
     tasks = [name for name in machine.path if machine.kind(name) == "Task"]
     order = f"The states of a teardown in order: {', '.join(tasks)}."
     return f"{order} An error in any of them leads to {machine.abort} and a failed execution."
+
+
+def _pause(wait):
+    """A number of seconds, or an expression: first a short pause, after some times a long one."""
+    return "–".join(re.findall(r"[?:] ([0-9]+)", str(wait["Seconds"]))) or wait["Seconds"]
 
 
 def main(arguments):

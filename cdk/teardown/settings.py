@@ -19,6 +19,10 @@ MOST_SERVICES = 4
 # characters; the executor's patterns would then miss the role. The service app takes no longer stage, and a test holds
 # this to its template's logical ids.
 LONGEST_SERVICE = 24
+# In seconds. The workflow's own time-out ends a run without Restore, so all that a run may wait for fits into it: a test
+# adds it up.
+LONGEST_DRAIN = 2 * 3_600
+LONGEST_WATCH = 4 * 3_600
 
 _PREFIX = "tasks-"
 _TEARDOWN = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
@@ -54,8 +58,8 @@ class TeardownSettings:
             architecture=context.choice("architecture", ARCHITECTURES),
             definition=_definition(app_dir / context.text("definition", default=DEFINITION)),
             expires_in=_expires_in(context, services=services),
-            drain_seconds=context.integer("drainSeconds", default=600, least=10, most=86_400),
-            watch_seconds=context.integer("watchSeconds", default=7_200, least=60, most=86_400),
+            drain_seconds=context.integer("drainSeconds", default=600, least=10, most=LONGEST_DRAIN),
+            watch_seconds=context.integer("watchSeconds", default=7_200, least=60, most=LONGEST_WATCH),
         )
 
 

@@ -195,7 +195,7 @@ def _api_grants(scope: Scope) -> list[Grant]:
     return [
         Grant(
             actions=("apigateway:GET",),
-            resources=[api_arn("/account"), api_arn("/restapis"), api_arn("/restapis/*")],
+            resources=[api_arn(path) for path in ("/account", "/apis", "/restapis", "/restapis/*")],
             why="REST APIs have random ids; whether one is gone, and whether any other is left, is only read",
         ),
         # The account's CloudWatch role, cleared only when it is the service's own and no API is left.

@@ -10,6 +10,7 @@ ACTIONS = {
     ("apigateway", "get_rest_api"): {"apigateway:GET"},
     ("apigateway", "get_rest_apis"): {"apigateway:GET"},
     ("apigateway", "update_account"): {"apigateway:PATCH"},
+    ("apigatewayv2", "get_apis"): {"apigateway:GET"},
     # With RoleARN.
     ("cloudformation", "delete_stack"): {"cloudformation:DeleteStack", "iam:PassRole"},
     # "Actions defined by Amazon S3": HeadBucket needs s3:ListBucket; an object's version has actions of its own.

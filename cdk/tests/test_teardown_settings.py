@@ -45,6 +45,8 @@ from teardown.settings import LONGEST_SERVICE, MOST_SERVICES
         ({"expiresIn": "72h", "services": "tasks-dev,tasks-blue"}, ["tasks-dev,tasks-blue", "one service"]),
         ({"architecture": "riscv"}, ["architecture='riscv'", "arm64"]),
         ({"drainSeconds": "0"}, ["drainSeconds"]),
+        ({"drainSeconds": "7201"}, ["drainSeconds", "7200"]),
+        ({"watchSeconds": "14401"}, ["watchSeconds", "14400"]),
         ({"watchSeconds": "soon"}, ["watchSeconds='soon'", "whole number"]),
         ({"definition": "nowhere.json"}, ["nowhere.json", "-c definition="]),
         ({"assets": "nowhere"}, ["nowhere", "teardown/bootstrap", "cargo lambda build"]),

@@ -1,11 +1,13 @@
 """The teardown stack's resources, and that it depends on nothing that may be gone when it is needed."""
 
 import json
+import re
 
 import pytest
-from conftest import Synthesised
+from conftest import APP_DIR, Synthesised
 
 from teardown.expiry import expiry_input
+from teardown.settings import LONGEST_DRAIN, LONGEST_WATCH
 
 
 def test_cloudformation_gets_no_role_to_remember(each_teardown: Synthesised) -> None:
@@ -50,6 +52,38 @@ def test_the_definition_is_the_file_with_every_placeholder_filled(teardown: Synt
         if state.get("Resource", "").startswith("arn:aws:states:::lambda:invoke")
     ]
     assert set(invoked) == {"${StepFunctionArn}"}
+
+
+def test_what_ends_a_run_without_restore_comes_after_all_that_it_may_wait_for(teardown: Synthesised) -> None:
+    """A service frozen by it would stay frozen."""
+    sources = "".join(path.read_text() for path in (APP_DIR.parent / "functions/src/teardown").glob("*.rs"))
+
+    def constant(name: str) -> int:
+        (value,) = re.findall(rf"const {name}: \w+ = ([0-9_]+);", sources)
+        return int(value)
+
+    machine = json.loads(teardown.only("AWS::StepFunctions::StateMachine")["Properties"]["DefinitionString"])
+    rounds, freezes = constant("ROUNDS"), constant("FREEZES")
+    waits = [
+        ("WaitStable", constant("STABLE_SECONDS"), 1),
+        ("WaitDrained", LONGEST_DRAIN, freezes),
+        ("WaitBackup", constant("BACKUP_SECONDS"), freezes),
+        ("WaitDeleted", LONGEST_WATCH, rounds),
+    ]
+    steps_and_their_retries = 3_600
+    total = sum(seconds * times for _, seconds, times in waits) + machine["States"]["Approve"]["TimeoutSeconds"]
+    assert total + steps_and_their_retries <= machine["TimeoutSeconds"]
+
+    # "Avoid reaching the history quota": 25,000 events end an execution. Around a wait: five of the task, two each of the
+    # choice and the wait.
+    def looks(wait: str, seconds: int) -> int:
+        form = r"\{% \$states\.input\.states\[-1\]\.times < (\d+) \? (\d+) : (\d+) %\}"
+        many, short, long = map(int, re.fullmatch(form, machine["States"][wait]["Seconds"]).groups())
+        return many + max(0, seconds - many * short) // long + 1
+
+    events = 9 * sum(looks(wait, seconds) * times for wait, seconds, times in waits)
+    steps_and_their_retries = 4_000
+    assert events + steps_and_their_retries <= 25_000
 
 
 def test_the_step_function_knows_what_the_interfaces_say(teardown: Synthesised, expiring: Synthesised) -> None:

@@ -17,7 +17,7 @@ mod request;
 mod resolve;
 mod sweep;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,13 @@ pub struct Run {
     pub plan_hash: Option<String>,
     /// What stands in the way without a consent, or altogether.
     pub blockers: Vec<String>,
-    pub sentinels: Vec<String>,
+    /// Unix milliseconds before the first sentinel: part of their names.
+    pub drained_since: Option<i64>,
+    /// How many sentinels were written.
+    pub sentinels: u32,
+    /// The shards that have shown one.
+    pub marked: BTreeSet<String>,
+    pub all_marked: bool,
     pub backup_arn: Option<String>,
     pub delete: DeleteState,
     /// Logical ids proven absent, which the next delete leaves out.
@@ -114,7 +120,6 @@ pub struct StackRef {
     pub id: String,
     pub name: String,
     pub status: String,
-    pub outputs: BTreeMap<String, String>,
     pub termination_protected: bool,
 }
 
@@ -123,6 +128,23 @@ impl StackRef {
     #[must_use]
     pub fn guid(&self) -> &str {
         self.id.rsplit('/').next().unwrap_or_default()
+    }
+
+    // The names that the CDK app gives (cdk/task_service); the step function's role knows them so too. Outputs would say
+    // the same, but not of a stack whose creation failed half-way.
+
+    /// The function that writes tasks.
+    fn task_function(&self) -> String {
+        format!("{}-task-api", self.name)
+    }
+
+    fn audit_function(&self) -> String {
+        format!("{}-audit", self.name)
+    }
+
+    /// The audit log's group.
+    fn audit_log(&self) -> String {
+        format!("/tasks/{}/audit", self.name.strip_prefix("tasks-").unwrap_or(&self.name))
     }
 }
 
@@ -205,6 +227,9 @@ pub enum StepError {
     /// The request, or the stack as it is, does not allow it; nothing was changed.
     #[error("{0}")]
     Refused(String),
+    /// Writers were let on after they had been stopped: back to Freeze.
+    #[error("{0}")]
+    Thawed(String),
     #[error("{0}")]
     Failed(String),
 }
@@ -214,6 +239,7 @@ impl From<StepError> for Diagnostic {
         let kind = match error {
             StepError::Transient(_) => "Transient",
             StepError::Refused(_) => "Refused",
+            StepError::Thawed(_) => "Thawed",
             StepError::Failed(_) => "Failed",
         };
         Self { error_type: kind.to_owned(), error_message: error.to_string() }
@@ -300,6 +326,19 @@ impl Run {
         let noted = Noted { what: what.into(), why: why.into() };
         if !self.kept.contains(&noted) {
             self.kept.push(noted);
+        }
+    }
+
+    /// How often the present state was entered without another in between.
+    fn times(&self) -> u32 {
+        self.states.last().map_or(0, |visited| visited.times)
+    }
+
+    /// The first reason for one thing stands: it is the cause of the later ones.
+    fn not_proven(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        let what = what.into();
+        if self.unproven.iter().all(|noted| noted.what != what) {
+            self.unproven.push(Noted { what, why: why.into() });
         }
     }
 

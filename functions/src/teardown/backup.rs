@@ -46,15 +46,16 @@ impl Context<'_> {
         Ok(run)
     }
 
-    /// The backup's ARN; `None` when there is no table. Its name is this execution's own, so that a second try finds
-    /// what the first began, and never a backup that is older than the freeze.
+    /// The backup's ARN; `None` when there is no table. Its name is this execution's and this freeze's own, so that
+    /// a second try finds what the first began, and never a backup that is older than the freeze.
     async fn start_backup(&self, run: &Run, table: &str) -> Result<Option<String>, StepError> {
         let aws = self.aws;
         let stack = run.stack()?;
         if let Some(arn) = self.recall::<String>(&stack.id, Kind::Backup).await? {
             return Ok(Some(arn));
         }
-        let name = format!("{}-{}", stack.name, &hex(&Sha256::digest(self.execution))[..16]);
+        let freeze = format!("{} {}", self.execution, run.freezes());
+        let name = format!("{}-{}", stack.name, &hex(&Sha256::digest(freeze))[..16]);
         let listed = aws.dynamodb.list_backups().table_name(table).send().await;
         let listed = done(listed, "listing backups")?.backup_summaries.unwrap_or_default();
         let begun =

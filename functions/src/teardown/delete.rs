@@ -1,13 +1,19 @@
 //! Delete asks CloudFormation once; Watch looks until the stack is gone, refused or failed.
 
-use aws_sdk_cloudformation::types::StackStatus;
+use aws_sdk_cloudformation::types::StackEvent;
 use sha2::{Digest, Sha256};
 
-use super::{Context, DeleteState, Run, StepError, clients::AwsError, evidence::Kind};
+use super::{
+    Context, DeleteState, Run, StepError,
+    clients::{AwsError, done},
+    evidence::Kind,
+};
 use crate::input::hex;
 
 /// How often a deletion is begun: the first, and one after each remedy.
 pub(super) const ROUNDS: u32 = 4;
+/// How many looks, 15 s apart, CloudFormation may take to show a deletion that it accepted.
+const STALE_LOOKS: u32 = 5;
 
 impl Context<'_> {
     /// Always by id and through the executor, so that the role stored with the stack does not matter.
@@ -16,6 +22,8 @@ impl Context<'_> {
         if run.rounds >= ROUNDS {
             return Err(StepError::Failed(format!("the deletion did not begin or failed {ROUNDS} times")));
         }
+        self.as_planned(&run).await?;
+        self.still_frozen(&run).await?;
         let id = run.stack()?.id.clone();
         let delete =
             aws.cloudformation.delete_stack().stack_name(&id).role_arn(&self.settings.executor_role_arn);
@@ -24,7 +32,11 @@ impl Context<'_> {
         match delete.set_retain_resources(retain).send().await.map_err(AwsError::from) {
             Ok(_) => {}
             // Carried out or not: Watch sees.
-            Err(error) if error.unanswered => tracing::warn!(?error, "DeleteStack was not answered"),
+            Err(error)
+                if error.unanswered || error.status >= 500 || error.is(&["TokenAlreadyExistsException"]) =>
+            {
+                tracing::warn!(?error, "DeleteStack was not answered");
+            }
             // A role just made is not known everywhere at once.
             Err(error) if error.message.contains("invalid or cannot be assumed") => {
                 return Err(StepError::Transient(format!("deleting the stack: {}", error.message)));
@@ -46,8 +58,7 @@ impl Context<'_> {
     pub(super) async fn watch(&self, mut run: Run) -> Result<Run, StepError> {
         let id = run.stack()?.id.clone();
         let expired = run.expired(self.now, self.settings.watch_seconds);
-        let status = self.describe(&id).await?.and_then(|stack| stack.stack_status);
-        match status.as_ref().map(StackStatus::as_str) {
+        match self.status(&id).await?.as_deref() {
             None | Some("DELETE_COMPLETE") => {
                 (run.delete, run.gone, run.deadline) = (DeleteState::Deleted, true, None);
                 self.forget(&id, Kind::Freeze).await?;
@@ -60,36 +71,44 @@ impl Context<'_> {
                 )));
             }
             Some("DELETE_IN_PROGRESS") => run.again = true,
-            Some("DELETE_FAILED") => run.delete = DeleteState::Failed,
-            Some(live) => {
-                let reasons = self.refusals(&id, &self.token(run.rounds - 1)).await?;
-                if !reasons.is_empty() {
-                    return Err(StepError::Failed(format!(
-                        "CloudFormation refused ({live}): {}",
-                        reasons.join("; ")
-                    )));
+            Some(status) => {
+                let end = self.own_end(&id, &self.token(run.rounds - 1)).await?;
+                match (status, end) {
+                    // Described as it was before the deletion, perhaps: a later look knows more.
+                    (_, None) if run.times() < STALE_LOOKS => run.again = true,
+                    ("DELETE_FAILED", _) => run.delete = DeleteState::Failed,
+                    (live, Some(reason)) => {
+                        return Err(StepError::Failed(format!("CloudFormation refused ({live}): {reason}")));
+                    }
+                    // No trace of our call: it never arrived.
+                    (_, None) => run.delete = DeleteState::NotStarted,
                 }
-                // No trace of our call: it never arrived.
-                run.delete = DeleteState::NotStarted;
             }
         }
         Ok(run)
     }
 
-    /// Why CloudFormation did not do what the call with this token asked; empty when it never heard of it.
-    async fn refusals(&self, stack_id: &str, token: &str) -> Result<Vec<String>, StepError> {
+    /// With which reason the operation of this token ended without having deleted the stack; `None` when CloudFormation
+    /// knows of no such end.
+    async fn own_end(&self, stack_id: &str, token: &str) -> Result<Option<String>, StepError> {
         let aws = self.aws;
-        let (mut reasons, mut next) = (Vec::new(), None);
+        let is_end = |event: &&StackEvent| {
+            event.client_request_token() == Some(token)
+                && event.physical_resource_id() == Some(stack_id)
+                && event.resource_status().is_some_and(|status| {
+                    !status.as_str().ends_with("_IN_PROGRESS") && status.as_str() != "DELETE_COMPLETE"
+                })
+        };
+        let mut next = None;
         loop {
             let page = aws.cloudformation.describe_stack_events().stack_name(stack_id).set_next_token(next);
-            let page = super::clients::done(page.send().await, "reading the stack's events")?;
-            let ours = page.stack_events().iter().filter(|event| event.client_request_token() == Some(token));
-            reasons.extend(
-                ours.map(|event| event.resource_status_reason().unwrap_or("no reason given").to_owned()),
-            );
-            next = page.next_token().map(str::to_owned);
+            let page = done(page.send().await, "reading the stack's events")?;
+            if let Some(end) = page.stack_events().iter().find(is_end) {
+                return Ok(Some(end.resource_status_reason().unwrap_or("no reason given").to_owned()));
+            }
+            next = page.next_token;
             if next.is_none() {
-                return Ok(reasons);
+                return Ok(None);
             }
         }
     }

@@ -3,7 +3,7 @@
 //! One table: `PK` = the stack's id, `SK` = what it is, `json` = the value. `PK` = `name#<stack name>` holds the
 //! last stack a name stood for, so that a stack already gone is still found.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{operation::put_item::builders::PutItemFluentBuilder, types::AttributeValue};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -21,6 +21,8 @@ pub enum Kind {
     Backup,
     /// Every change is in the audit log, and nothing could write since.
     Drained,
+    /// Changes may never have reached the audit log, and no report has said so yet.
+    Unaudited,
     /// The stack was deleted and everything of it proven absent.
     Done,
 }
@@ -34,6 +36,7 @@ impl Kind {
             Self::Unprotect => "unprotect",
             Self::Backup => "backup",
             Self::Drained => "drained",
+            Self::Unaudited => "unaudited",
             Self::Done => "done",
         }
     }
@@ -60,19 +63,36 @@ impl Context<'_> {
         kind: Kind,
         value: &T,
     ) -> Result<T, StepError> {
-        let aws = self.aws;
-        let put = aws.dynamodb.put_item().table_name(&self.settings.evidence_table);
-        let put = put
-            .item("PK", text(stack_id))
-            .item("SK", text(kind.sort_key()))
-            .item("json", text(&json(value)?));
-        match put.condition_expression("attribute_not_exists(PK)").send().await.map_err(AwsError::from) {
+        let put = self.put(stack_id, kind, value)?.condition_expression("attribute_not_exists(PK)");
+        match put.send().await.map_err(AwsError::from) {
             Ok(_) => {}
             Err(error) if error.is(&["ConditionalCheckFailedException"]) => {}
             Err(error) => return Err(error.stop("writing evidence")),
         }
         let standing = self.recall(stack_id, kind).await?;
         standing.ok_or_else(|| StepError::Failed(format!("the evidence {kind:?} vanished")))
+    }
+
+    /// Remembers a value in the place of one that is past.
+    pub(super) async fn remember_anew<T: Serialize>(
+        &self,
+        stack_id: &str,
+        kind: Kind,
+        value: &T,
+    ) -> Result<(), StepError> {
+        done(self.put(stack_id, kind, value)?.send().await, "writing evidence").map(drop)
+    }
+
+    fn put<T: Serialize>(
+        &self,
+        stack_id: &str,
+        kind: Kind,
+        value: &T,
+    ) -> Result<PutItemFluentBuilder, StepError> {
+        let aws = self.aws;
+        let put = aws.dynamodb.put_item().table_name(&self.settings.evidence_table);
+        let put = put.item("PK", text(stack_id)).item("SK", text(kind.sort_key()));
+        Ok(put.item("json", text(&json(value)?)))
     }
 
     pub(super) async fn forget(&self, stack_id: &str, kind: Kind) -> Result<(), StepError> {
@@ -122,10 +142,7 @@ impl Context<'_> {
         {
             return Err(busy(holder));
         }
-        let aws = self.aws;
-        let put = aws.dynamodb.put_item().table_name(&self.settings.evidence_table);
-        let put = put.item("PK", text(stack_id)).item("SK", text(Kind::Lock.sort_key()));
-        let put = put.item("json", text(&json(&self.execution)?));
+        let put = self.put(stack_id, Kind::Lock, &self.execution)?;
         let put = match &holder {
             Some(holder) => put
                 .condition_expression("json = :holder")

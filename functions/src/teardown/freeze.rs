@@ -3,17 +3,20 @@
 //! The old values are remembered before anything is changed, so that an execution stopped in between leaves
 //! what the next one needs.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, Entry, Request, Run, StackRef, StepError,
+    Context, Entry, Request, Run, StackRef, Step, StepError,
     clients::{done, found},
     evidence::Kind,
+    inventory::FUNCTION,
 };
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
+/// How often writers are stopped in one run.
+const FREEZES: usize = 3;
 /// How often, and how long apart, an update of the table is looked at before the state machine tries again.
 const LOOKS: u32 = 60;
 const LOOK: Duration = Duration::from_millis(500);
@@ -28,42 +31,84 @@ struct Frozen {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Unprotected {
     pub termination: bool,
-    pub tables: Vec<String>,
+    pub tables: BTreeSet<String>,
 }
 
 impl Context<'_> {
     /// Sets the task function's reserved concurrency to 0: no request reaches it by any way. The audit function
     /// goes on.
-    pub(super) async fn freeze(&self, run: Run) -> Result<Run, StepError> {
+    pub(super) async fn freeze(&self, mut run: Run) -> Result<Run, StepError> {
         let aws = self.aws;
-        let stack = run.stack()?;
-        // Deleted by now, as by a run that was stopped: all that follows finds nothing, and Watch says so.
-        if !self.lives(&stack.id).await?
-            && let Some(new) = self.successor(&run).await?
-        {
-            return Err(StepError::Refused(format!(
-                "{} was deleted since it was resolved, and {new} has its name now",
-                stack.id
-            )));
+        let stack = run.stack()?.clone();
+        run.drain_anew();
+        match self.status(&stack.id).await?.as_deref() {
+            None | Some("DELETE_COMPLETE") => {
+                // By a run that was stopped: all that follows finds nothing, and Watch says so.
+                if let Some(new) = self.successor(&run).await? {
+                    return Err(StepError::Refused(format!(
+                        "{} was deleted since it was resolved, and {new} has its name now",
+                        stack.id
+                    )));
+                }
+            }
+            Some(_) => self.as_planned(&run).await?,
         }
-        let Some(function) = stack.outputs.get("TaskApiFunction") else { return Ok(run) };
-        let current = aws.lambda.get_function_concurrency().function_name(function).send().await;
-        let Some(current) = found(current, GONE, "reading the task function's concurrency")? else {
-            return Ok(run);
-        };
-        let frozen =
-            Frozen { function: function.clone(), concurrency: current.reserved_concurrent_executions };
-        self.remember(&stack.id, Kind::Freeze, &frozen).await?;
+        let Some(function) = run.task_function()? else { return Ok(run) };
+        let Some(concurrency) = self.concurrency(&function).await? else { return Ok(run) };
+        let frozen = Frozen { function: function.clone(), concurrency };
+        if concurrency != Some(0) || run.freezes() > 1 {
+            self.forget_what_was_drained(&mut run, &stack).await?;
+        }
+        if concurrency == Some(0) {
+            // By an earlier run, perhaps: what that one remembered stands.
+            self.remember(&stack.id, Kind::Freeze, &frozen).await?;
+        } else {
+            self.remember_anew(&stack.id, Kind::Freeze, &frozen).await?;
+        }
         let stopped =
             aws.lambda.put_function_concurrency().function_name(function).reserved_concurrent_executions(0);
         found(stopped.send().await, GONE, "stopping the task function")?;
         Ok(run)
     }
 
+    /// The function may have written since. The backup stays, and is told of.
+    async fn forget_what_was_drained(&self, run: &mut Run, stack: &StackRef) -> Result<(), StepError> {
+        if let Some(arn) = self.recall::<String>(&stack.id, Kind::Backup).await? {
+            run.keep(format!("backup {arn}"), "taken before writers were let on again");
+        }
+        self.forget(&stack.id, Kind::Drained).await?;
+        self.forget(&stack.id, Kind::Backup).await
+    }
+
+    /// The function's reserved concurrency, if it has any; `None` when there is no such function.
+    async fn concurrency(&self, function: &str) -> Result<Option<Option<i32>>, StepError> {
+        let aws = self.aws;
+        let read = aws.lambda.get_function_concurrency().function_name(function).send().await;
+        let read = found(read, GONE, "reading the task function's concurrency")?;
+        Ok(read.map(|read| read.reserved_concurrent_executions))
+    }
+
+    /// Writers may have been let on since Freeze, by somebody or by the last call of a run that was stopped: what they
+    /// write is neither drained nor backed up.
+    pub(super) async fn still_frozen(&self, run: &Run) -> Result<(), StepError> {
+        let frozen = run.freezes();
+        let Some(function) = run.task_function()? else { return Ok(()) };
+        match self.concurrency(&function).await? {
+            None | Some(Some(0)) => Ok(()),
+            Some(_) if frozen < FREEZES => {
+                Err(StepError::Thawed("the task function was let on since: it is stopped again".to_owned()))
+            }
+            Some(_) => Err(StepError::Refused(format!(
+                "the task function was let on {frozen} times after it had been stopped: does another teardown work on it?"
+            ))),
+        }
+    }
+
     pub(super) async fn unprotect(&self, run: Run) -> Result<Run, StepError> {
         let request = Request::parse(&run.request, self.settings)?;
         let stack = run.stack()?;
-        let termination = stack.termination_protected;
+        let termination = self.describe(&stack.id).await?.and_then(|now| now.enable_termination_protection);
+        let termination = termination.unwrap_or_default();
         let tables = self.protected_tables(&run).await?;
         if (termination && !request.override_termination_protection)
             || (!tables.is_empty() && !request.delete_data)
@@ -75,8 +120,11 @@ impl Context<'_> {
         if !termination && tables.is_empty() {
             return Ok(run);
         }
-        self.remember(&stack.id, Kind::Unprotect, &Unprotected { termination, tables: tables.clone() })
-            .await?;
+        // Beside what an earlier run lifted and did not put back.
+        let mut lifted: Unprotected = self.recall(&stack.id, Kind::Unprotect).await?.unwrap_or_default();
+        lifted.termination |= termination;
+        lifted.tables.extend(tables.clone());
+        self.remember_anew(&stack.id, Kind::Unprotect, &lifted).await?;
         if termination {
             self.set_termination_protection(&stack.id, false).await?;
         }
@@ -106,9 +154,21 @@ impl Context<'_> {
     /// execution holds, and nothing once the stack is gone.
     pub(super) async fn restore(&self, mut run: Run) -> Result<Run, StepError> {
         let Some(stack) = run.stack.clone().filter(|_| !run.gone) else { return Ok(run) };
-        // What has its names when it is gone is another's.
-        if !self.holds(&stack.id).await? || !self.lives(&stack.id).await? {
+        if !self.holds(&stack.id).await? {
             return Ok(run);
+        }
+        match self.status(&stack.id).await?.as_deref() {
+            // What has its names when it is gone is another's.
+            None | Some("DELETE_COMPLETE") => return Ok(run),
+            // A protection would break the deletion, and a writer would write what nobody audits.
+            Some("DELETE_IN_PROGRESS") => {
+                run.keep(
+                    "traffic stopped, protections off",
+                    "CloudFormation deletes the stack: start again to follow",
+                );
+                return Ok(run);
+            }
+            Some(_) => {}
         }
         all_of(vec![self.protect_again(&stack.id).await, self.let_writers_on(&mut run, &stack).await])?;
         Ok(run)
@@ -126,7 +186,13 @@ impl Context<'_> {
             tries.push(self.set_deletion_protection(table, true).await);
         }
         all_of(tries)?;
-        self.forget(stack_id, Kind::Unprotect).await
+        self.forget_undone(stack_id, Kind::Unprotect).await
+    }
+
+    /// What is undone needs no memory, unless another run has begun meanwhile, this one having been stopped: then it is
+    /// that one's.
+    async fn forget_undone(&self, stack_id: &str, kind: Kind) -> Result<(), StepError> {
+        if self.holds(stack_id).await? { self.forget(stack_id, kind).await } else { Ok(()) }
     }
 
     async fn let_writers_on(&self, run: &mut Run, stack: &StackRef) -> Result<(), StepError> {
@@ -135,10 +201,9 @@ impl Context<'_> {
         let drained = self.recall::<String>(&stack.id, Kind::Drained).await?.is_some();
         if !drained || self.consumer_exists(&inventory, stack).await? {
             // What was proven and backed up so far is not enough for what is written from here on.
-            self.forget(&stack.id, Kind::Drained).await?;
-            self.forget(&stack.id, Kind::Backup).await?;
+            self.forget_what_was_drained(run, stack).await?;
             self.thaw(&frozen).await?;
-            return self.forget(&stack.id, Kind::Freeze).await;
+            return self.forget_undone(&stack.id, Kind::Freeze).await;
         }
         if self.function_exists(&frozen.function).await? {
             // The deletion has taken the consumer: a change let through now would never be audited.
@@ -153,9 +218,13 @@ impl Context<'_> {
         Ok(found(function, GONE, "reading the task function")?.is_some())
     }
 
+    /// Unless somebody has done it, and chosen another value.
     async fn thaw(&self, frozen: &Frozen) -> Result<(), StepError> {
         let aws = self.aws;
         let function = &frozen.function;
+        if self.concurrency(function).await? != Some(Some(0)) {
+            return Ok(());
+        }
         if let Some(old) = frozen.concurrency {
             let put = aws.lambda.put_function_concurrency().function_name(function);
             let put = put.reserved_concurrent_executions(old).send().await;
@@ -179,6 +248,19 @@ impl Context<'_> {
         let aws = self.aws;
         let update = aws.dynamodb.update_table().table_name(table).deletion_protection_enabled(on);
         found(update.send().await, GONE, "setting the table's deletion protection").map(drop)
+    }
+}
+
+impl Run {
+    /// The function that writes tasks, if it is the stack's: a stack that failed to take its name has none.
+    fn task_function(&self) -> Result<Option<String>, StepError> {
+        let name = self.stack()?.task_function();
+        Ok(self.inventory.iter().any(|e| e.kind == FUNCTION && e.physical_id == name).then_some(name))
+    }
+
+    /// How often this run has stopped the writers.
+    pub(super) fn freezes(&self) -> usize {
+        self.states.iter().filter(|visited| visited.state == Step::Freeze).count()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_cloudformation::types::StackResourceSummary;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -20,8 +21,12 @@ pub(super) const BUCKET: &str = "AWS::S3::Bucket";
 pub(super) const ROLE: &str = "AWS::IAM::Role";
 pub(super) const REST_API: &str = "AWS::ApiGateway::RestApi";
 pub(super) const API_ACCOUNT: &str = "AWS::ApiGateway::Account";
+/// What the logical id of the role begins with that [`API_ACCOUNT`] names.
+const API_ACCOUNT_ROLE: &str = "ApiCloudWatchRole";
 /// What API Gateway's log groups begin with, before the API's id.
 pub(super) const EXECUTION_LOGS: &str = "API-Gateway-Execution-Logs_";
+/// The status of a stack that was never created: a change set waits to create it.
+pub(super) const IN_REVIEW: &str = "REVIEW_IN_PROGRESS";
 /// Not a resource of the stack: a file of it in the bootstrap bucket.
 const ASSET: &str = "Asset";
 
@@ -29,63 +34,76 @@ impl Context<'_> {
     pub(super) async fn inventory(&self, mut run: Run) -> Result<Run, StepError> {
         let stack = run.stack()?.clone();
         let template = self.template(&stack).await?;
-        let mut entries = self.resources(&stack, &template).await?;
+        let mut entries = self.resources(&stack, template.as_ref()).await?;
         entries.extend(self.unlisted(&entries).await?);
-        entries.extend(assets(&template));
-        // What an earlier run saw stays on the list: it may have deleted some of it since.
-        let first = if super::Request::parse(&run.request, self.settings)?.dry_run {
-            self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default()
-        } else {
-            self.remember(&stack.id, Kind::Inventory, &entries).await?
-        };
+        entries.extend(template.iter().flat_map(assets));
+        // What an earlier run saw stays on the list, which only grows: some of it may have been deleted since.
+        let first: Vec<Entry> = self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default();
         let known: BTreeSet<_> = entries.iter().map(|entry| entry.physical_id.clone()).collect();
-        entries.extend(first.into_iter().filter(|entry: &Entry| !known.contains(&entry.physical_id)));
+        entries.extend(first.into_iter().filter(|entry| !known.contains(&entry.physical_id)));
+        if !super::Request::parse(&run.request, self.settings)?.dry_run {
+            self.remember_anew(&stack.id, Kind::Inventory, &entries).await?;
+        }
         run.inventory_hash = Some(hash(&entries));
         run.inventory = entries;
         Ok(run)
     }
 
-    /// The template as JSON: CDK writes it so. `Null` for one that is not.
-    async fn template(&self, stack: &StackRef) -> Result<Value, StepError> {
+    /// The template, which says what is retained; `None` for one that is not JSON (a deployment by hand may send YAML), or
+    /// none at all, as of a stack in review.
+    async fn template(&self, stack: &StackRef) -> Result<Option<Value>, StepError> {
         let aws = self.aws;
         let got = aws.cloudformation.get_template().stack_name(&stack.id).send().await;
-        // A stack in review has none.
         let got = found(got, &["ValidationError"], "reading the template")?;
         let body = got.and_then(|got| got.template_body).unwrap_or_default();
-        Ok(serde_json::from_str(&body).unwrap_or_default())
+        Ok(serde_json::from_str(&body).ok())
     }
 
-    async fn resources(&self, stack: &StackRef, template: &Value) -> Result<Vec<Entry>, StepError> {
-        let aws = self.aws;
-        let (mut entries, mut listed, mut next) = (Vec::new(), 0, None);
-        loop {
-            let page = aws.cloudformation.list_stack_resources().stack_name(&stack.id).set_next_token(next);
-            let page = done(page.send().await, "listing the stack's resources")?;
-            for resource in page.stack_resource_summaries() {
-                listed += 1;
-                let status = resource.resource_status().map(|status| status.as_str().to_owned());
-                let physical_id = resource.physical_resource_id().unwrap_or_default();
-                if physical_id.is_empty() || status.as_deref() == Some("DELETE_COMPLETE") {
-                    continue;
-                }
-                let logical_id = resource.logical_resource_id().unwrap_or_default();
-                entries.push(entry(
-                    resource.resource_type().unwrap_or_default(),
-                    logical_id,
-                    physical_id,
-                    template,
-                ));
-            }
-            next = page.next_token().map(str::to_owned);
-            if next.is_none() {
-                break;
-            }
-        }
-        if listed == 0 && stack.status != "REVIEW_IN_PROGRESS" {
+    async fn resources(&self, stack: &StackRef, template: Option<&Value>) -> Result<Vec<Entry>, StepError> {
+        let listed = self.listed(&stack.id).await?;
+        if listed.is_empty() && stack.status != IN_REVIEW {
             // A stack that was ever made lists its resources, even deleted ones.
             return Err(StepError::Transient("CloudFormation listed no resource".to_owned()));
         }
-        Ok(entries)
+        Ok(listed.iter().filter_map(living).map(|entry| judged(entry, template)).collect())
+    }
+
+    /// All resources of a stack, deleted ones too.
+    pub(super) async fn listed(&self, stack_id: &str) -> Result<Vec<StackResourceSummary>, StepError> {
+        let aws = self.aws;
+        let (mut listed, mut next) = (Vec::new(), None);
+        loop {
+            let page = aws.cloudformation.list_stack_resources().stack_name(stack_id).set_next_token(next);
+            let page = done(page.send().await, "listing the stack's resources")?;
+            listed.extend(page.stack_resource_summaries.unwrap_or_default());
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(listed);
+            }
+        }
+    }
+
+    /// Refuses when an update came in between: the stack has what the plan has not, or retains no longer what was to stay.
+    pub(super) async fn as_planned(&self, run: &Run) -> Result<(), StepError> {
+        let stack = run.stack()?;
+        let template = self.template(stack).await?;
+        let now = self.resources(stack, template.as_ref()).await?;
+        let planned = |entry: &Entry| run.inventory.iter().find(|old| old.physical_id == entry.physical_id);
+        let differs = |entry: &&Entry| {
+            planned(entry).is_none_or(|old| old.fate == Fate::Keep && entry.fate == Fate::Delete)
+        };
+        let changed: Vec<_> = now
+            .iter()
+            .filter(differs)
+            .map(|entry| format!("{} ({})", entry.logical_id, entry.kind))
+            .collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let changed = changed.join(", ");
+        Err(StepError::Refused(format!(
+            "the stack was updated since the plan was made, which lacks or keeps {changed}"
+        )))
     }
 
     /// Log groups that services made by themselves, for what is in the stack.
@@ -142,26 +160,38 @@ impl Context<'_> {
     }
 }
 
-fn entry(kind: &str, logical_id: &str, physical_id: &str, template: &Value) -> Entry {
-    let policy = template["Resources"][logical_id]["DeletionPolicy"].as_str();
-    let (fate, why) = match policy {
-        // The only role that is retained, and the setting that names it.
-        Some("Retain") if [ROLE, API_ACCOUNT].contains(&kind) => (
-            Fate::Keep,
-            "API Gateway's logging for the whole account; removed at the end if no API is left".to_owned(),
-        ),
-        Some(policy @ ("Retain" | "Snapshot")) => {
-            (Fate::Keep, format!("DeletionPolicy {policy} in the template"))
-        }
-        _ => (Fate::Delete, "in the stack".to_owned()),
-    };
+/// What is there of a stack's list.
+fn living(resource: &StackResourceSummary) -> Option<Entry> {
+    let deleted = resource.resource_status().is_some_and(|status| status.as_str() == "DELETE_COMPLETE");
+    Some(entry(resource)).filter(|entry| !deleted && !entry.physical_id.is_empty())
+}
+
+pub(super) fn entry(resource: &StackResourceSummary) -> Entry {
     Entry {
-        kind: kind.to_owned(),
-        logical_id: logical_id.to_owned(),
-        physical_id: physical_id.to_owned(),
-        fate,
-        why,
+        kind: resource.resource_type().unwrap_or_default().to_owned(),
+        logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
+        physical_id: resource.physical_resource_id().unwrap_or_default().to_owned(),
+        fate: Fate::Delete,
+        why: "in the stack".to_owned(),
     }
+}
+
+/// As the template has it: with the stack, or retained. Without a template nothing is swept that may be retained:
+/// CloudFormation knows, and what it deletes is gone.
+fn judged(entry: Entry, template: Option<&Value>) -> Entry {
+    let (kind, logical_id) = (entry.kind.as_str(), entry.logical_id.as_str());
+    let account = kind == API_ACCOUNT || (kind == ROLE && logical_id.starts_with(API_ACCOUNT_ROLE));
+    let why = match template.map(|template| template["Resources"][logical_id]["DeletionPolicy"].as_str()) {
+        None if account || kind == LOG_GROUP => {
+            "perhaps retained: the stack's template is not JSON, so that only CloudFormation knows".to_owned()
+        }
+        Some(Some("Retain")) if account => {
+            "API Gateway's logging for the whole account; removed at the end if no API is left".to_owned()
+        }
+        Some(Some(policy @ ("Retain" | "Snapshot"))) => format!("DeletionPolicy {policy} in the template"),
+        _ => return entry,
+    };
+    Entry { fate: Fate::Keep, why, ..entry }
 }
 
 /// The code of the functions, which other stacks may share: it lies in the bootstrap's bucket, and the bootstrap
@@ -197,23 +227,40 @@ mod tests {
 
     use super::*;
 
+    fn in_stack(kind: &str, logical_id: &str) -> Entry {
+        let resource = StackResourceSummary::builder().resource_type(kind).logical_resource_id(logical_id);
+        entry(&resource.physical_resource_id(logical_id.to_lowercase()).build())
+    }
+
     #[test]
     fn the_template_says_what_stays() {
         let template = json!({"Resources": {
             "Log": {"Type": LOG_GROUP, "DeletionPolicy": "Retain"},
             "Fn": {"Type": FUNCTION, "Properties": {"Code": {"S3Bucket": "b", "S3Key": "abc.zip"}}},
         }});
-        assert_eq!(entry(LOG_GROUP, "Log", "/a", &template).fate, Fate::Keep);
-        assert_eq!(entry(FUNCTION, "Fn", "f", &template).fate, Fate::Delete);
+        assert_eq!(judged(in_stack(LOG_GROUP, "Log"), Some(&template)).fate, Fate::Keep);
+        assert_eq!(judged(in_stack(FUNCTION, "Fn"), Some(&template)).fate, Fate::Delete);
         assert_eq!(assets(&template)[0].physical_id, "abc.zip");
     }
 
     #[test]
+    fn without_a_template_what_may_be_retained_is_not_swept() {
+        let fate = |kind, logical_id| judged(in_stack(kind, logical_id), None).fate;
+        for (kind, logical_id) in
+            [(LOG_GROUP, "AuditLog"), (API_ACCOUNT, "ApiAccount"), (ROLE, "ApiCloudWatchRoleCCA5")]
+        {
+            assert_eq!(fate(kind, logical_id), Fate::Keep, "{logical_id}");
+        }
+        for (kind, logical_id) in [(TABLE, "Tasks"), (ROLE, "AuditFunctionRole"), (BUCKET, "AuditFailures")] {
+            assert_eq!(fate(kind, logical_id), Fate::Delete, "{logical_id}");
+        }
+    }
+
+    #[test]
     fn the_hash_knows_fates_and_not_order() {
-        let one = entry(TABLE, "T", "t", &Value::Null);
-        let two = entry(FUNCTION, "F", "f", &Value::Null);
+        let (one, two) = (in_stack(TABLE, "T"), in_stack(FUNCTION, "F"));
         assert_eq!(hash(&[one.clone(), two.clone()]), hash(&[two.clone(), one.clone()]));
-        let kept = Entry { fate: Fate::Keep, ..one };
-        assert_ne!(hash(&[kept, two.clone()]), hash(&[entry(TABLE, "T", "t", &Value::Null), two]));
+        let kept = Entry { fate: Fate::Keep, ..one.clone() };
+        assert_ne!(hash(&[kept, two.clone()]), hash(&[one, two]));
     }
 }

@@ -1,5 +1,7 @@
 //! Preflight: what would stop the deletion, found by reading alone. Plan: what will be done, for a person to read.
 
+use std::collections::BTreeSet;
+
 use super::{
     Context, Fate, Outcome, Request, Run, StepError,
     clients::found,
@@ -25,8 +27,6 @@ impl Context<'_> {
         tables.extend(
             lifted.tables.into_iter().filter(|lifted| run.doomed(TABLE).any(|t| t.physical_id == *lifted)),
         );
-        tables.sort();
-        tables.dedup();
         for table in tables.iter().filter(|_| !request.delete_data) {
             blockers.push(format!("the table {table} has deletion protection: consent with deleteData"));
         }
@@ -86,16 +86,16 @@ impl Context<'_> {
         Ok(filled)
     }
 
-    pub(super) async fn protected_tables(&self, run: &Run) -> Result<Vec<String>, StepError> {
+    pub(super) async fn protected_tables(&self, run: &Run) -> Result<BTreeSet<String>, StepError> {
         let aws = self.aws;
-        let mut protected = Vec::new();
+        let mut protected = BTreeSet::new();
         for table in run.doomed(TABLE) {
             let name = &table.physical_id;
             let described = aws.dynamodb.describe_table().table_name(name).send().await;
             let described = found(described, &["ResourceNotFoundException"], "reading the table")?;
             let table = described.and_then(|described| described.table);
             if table.and_then(|table| table.deletion_protection_enabled).unwrap_or_default() {
-                protected.push(name.clone());
+                protected.insert(name.clone());
             }
         }
         Ok(protected)
@@ -128,7 +128,7 @@ impl Run {
     /// The audit log stays or goes as the request says; the template may have CloudFormation delete it anyway. What
     /// stays is noted.
     pub(super) fn decide_fates(&mut self, request: &Request) -> Result<(), StepError> {
-        let audit_log = self.stack()?.outputs.get("AuditLogGroup").cloned().unwrap_or_default();
+        let audit_log = self.stack()?.audit_log();
         for entry in self.inventory.iter_mut().filter(|e| e.kind == LOG_GROUP && e.physical_id == audit_log) {
             (entry.fate, entry.why) = match (request.keep_audit_log, entry.fate) {
                 (true, Fate::Keep) => {

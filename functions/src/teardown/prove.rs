@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Context, Entry, Fate, Noted, Run, StepError,
-    clients::{AwsError, done},
-    inventory::{BUCKET, FUNCTION, LOG_GROUP, REST_API, ROLE, TABLE},
+    Context, Entry, Fate, Run, StepError,
+    clients::AwsError,
+    drain::COMPLETENESS,
+    evidence::Kind,
+    inventory::{BUCKET, FUNCTION, LOG_GROUP, REST_API, ROLE, TABLE, entry},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,11 +39,12 @@ fn parent(kind: &str) -> Option<&'static str> {
 }
 
 impl Context<'_> {
+    /// Also tells of what an earlier run could not drain, and was stopped before it could say so.
     pub(super) async fn prove(&self, mut run: Run) -> Result<Run, StepError> {
         let planned = run.inventory.clone();
         // What a new stack of the name has is under the old name, and not the old thing.
         let theirs = match self.successor(&run).await? {
-            Some(id) => self.physical_ids(&id).await?,
+            Some(id) => self.listed(&id).await?.iter().map(|resource| entry(resource).physical_id).collect(),
             None => BTreeSet::new(),
         };
         let ours: Vec<_> =
@@ -73,28 +76,17 @@ impl Context<'_> {
             };
             if matches!(fate, Fate::Present | Fate::Unproven) {
                 let what = format!("{} {}", entry.kind, entry.physical_id);
-                run.unproven.push(Noted { what, why: why.clone() });
+                run.not_proven(what, why.clone());
             }
             proven.push(Entry { fate, why, ..entry.clone() });
         }
+        if let Some(stack) = run.stack.clone()
+            && let Some(why) = self.recall::<String>(&stack.id, Kind::Unaudited).await?
+        {
+            run.not_proven(COMPLETENESS, why);
+        }
         run.inventory = proven;
         Ok(run)
-    }
-
-    /// The physical ids of what a stack has now.
-    async fn physical_ids(&self, stack_id: &str) -> Result<BTreeSet<String>, StepError> {
-        let aws = self.aws;
-        let (mut ids, mut next) = (BTreeSet::new(), None);
-        loop {
-            let page = aws.cloudformation.list_stack_resources().stack_name(stack_id).set_next_token(next);
-            let page = done(page.send().await, "listing the new stack's resources")?;
-            let summaries = page.stack_resource_summaries().iter();
-            ids.extend(summaries.filter_map(|resource| resource.physical_resource_id()).map(str::to_owned));
-            next = page.next_token().map(str::to_owned);
-            if next.is_none() {
-                return Ok(ids);
-            }
-        }
     }
 
     /// Whether a thing is there. A passing error stops the step, to be tried again; a lasting one proves nothing.
@@ -200,7 +192,9 @@ impl Context<'_> {
 fn unproven(error: StepError) -> Result<Presence, StepError> {
     match error {
         StepError::Transient(_) => Err(error),
-        StepError::Refused(why) | StepError::Failed(why) => Ok(Presence::Unproven(why)),
+        StepError::Refused(why) | StepError::Thawed(why) | StepError::Failed(why) => {
+            Ok(Presence::Unproven(why))
+        }
     }
 }
 

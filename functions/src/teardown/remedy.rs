@@ -4,9 +4,9 @@ use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::{
-    Context, Entry, Fate, Request, Run, StepError,
+    Context, Request, Run, StepError,
     clients::{done, found},
-    inventory::BUCKET,
+    inventory::{BUCKET, entry},
     prove::Presence,
 };
 
@@ -40,22 +40,9 @@ impl Context<'_> {
     }
 
     async fn failed_resources(&self, run: &Run) -> Result<Vec<StackResourceSummary>, StepError> {
-        let aws = self.aws;
-        let (mut failed, mut next) = (Vec::new(), None);
-        loop {
-            let page =
-                aws.cloudformation.list_stack_resources().stack_name(&run.stack()?.id).set_next_token(next);
-            let page = done(page.send().await, "listing what failed")?;
-            let summaries = page.stack_resource_summaries().iter();
-            let is_failed = |r: &&StackResourceSummary| {
-                r.resource_status().is_some_and(|s| s.as_str() == "DELETE_FAILED")
-            };
-            failed.extend(summaries.filter(is_failed).cloned());
-            next = page.next_token().map(str::to_owned);
-            if next.is_none() {
-                return Ok(failed);
-            }
-        }
+        let mut listed = self.listed(&run.stack()?.id).await?;
+        listed.retain(|r| r.resource_status().is_some_and(|status| status.as_str() == "DELETE_FAILED"));
+        Ok(listed)
     }
 
     /// Deletes every version and delete marker. A bucket that is absent is empty.
@@ -88,15 +75,5 @@ impl Context<'_> {
                 return Err(StepError::Failed(format!("{key} in {bucket} cannot be deleted: {why}")));
             }
         }
-    }
-}
-
-fn entry(resource: &StackResourceSummary) -> Entry {
-    Entry {
-        kind: resource.resource_type().unwrap_or_default().to_owned(),
-        logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
-        physical_id: resource.physical_resource_id().unwrap_or_default().to_owned(),
-        fate: Fate::Delete,
-        why: String::new(),
     }
 }

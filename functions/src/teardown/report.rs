@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Context, Outcome, Run, StepError,
     clients::{AwsError, done},
+    drain::COMPLETENESS,
     evidence::Kind,
 };
 
@@ -22,7 +23,13 @@ impl Context<'_> {
             Outcome::Unproven => Some("not everything could be shown absent; see unproven".to_owned()),
             _ => None,
         };
-        self.publish(run, outcome, reason).await
+        let run = self.publish(run, outcome, reason).await?;
+        if let Some(stack) =
+            run.stack.as_ref().filter(|_| run.unproven.iter().any(|n| n.what == COMPLETENESS))
+        {
+            self.forget(&stack.id, Kind::Unaudited).await?;
+        }
+        Ok(run)
     }
 
     /// Whether this run finished the deletion, begun by itself or by one before it, or there was nothing left.

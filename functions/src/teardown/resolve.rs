@@ -2,7 +2,10 @@
 
 use aws_sdk_cloudformation::types::Stack;
 
-use super::{Context, DeleteState, Request, Run, StackRef, StepError, clients::AwsError, evidence::Kind};
+use super::{
+    Context, DeleteState, Request, Run, StackRef, StepError, clients::AwsError, evidence::Kind,
+    inventory::IN_REVIEW,
+};
 
 /// How long an operation under way may take, in seconds: a create or update of this size ends well before.
 const STABLE_SECONDS: i64 = 3_600;
@@ -44,8 +47,8 @@ impl Context<'_> {
             return Ok(run);
         };
         let stack = stack_ref(&stack);
-        // REVIEW_IN_PROGRESS is a stack that was never created, and stays so.
-        let busy = stack.status.ends_with("_IN_PROGRESS") && stack.status != "REVIEW_IN_PROGRESS";
+        // A stack in review stays so.
+        let busy = stack.status.ends_with("_IN_PROGRESS") && stack.status != IN_REVIEW;
         if busy && run.expired(self.now, STABLE_SECONDS) {
             return Err(StepError::Failed(format!(
                 "the stack stays in {}; wait for it, then start again",
@@ -66,10 +69,10 @@ impl Context<'_> {
         Ok(run)
     }
 
-    /// Whether the stack with this id exists still.
-    pub(super) async fn lives(&self, id: &str) -> Result<bool, StepError> {
+    /// The status of the stack with this id; `None` when it is gone for longer than CloudFormation remembers.
+    pub(super) async fn status(&self, id: &str) -> Result<Option<String>, StepError> {
         let status = self.describe(id).await?.and_then(|stack| stack.stack_status);
-        Ok(status.is_some_and(|status| status.as_str() != "DELETE_COMPLETE"))
+        Ok(status.map(|status| status.as_str().to_owned()))
     }
 
     /// The id of a stack that took the name after this one was deleted: it has things of the same names.
@@ -104,7 +107,7 @@ fn ours(stack: &Stack) -> Result<(), String> {
     if stack.parent_id().is_some() || stack.root_id().is_some() {
         return Err(format!("{name} is nested in another stack: tear that one down"));
     }
-    if stack.stack_status().is_some_and(|status| status.as_str() == "REVIEW_IN_PROGRESS") {
+    if stack.stack_status().is_some_and(|status| status.as_str() == IN_REVIEW) {
         // Never created: it has neither tags nor resources.
         return Ok(());
     }
@@ -117,14 +120,10 @@ fn ours(stack: &Stack) -> Result<(), String> {
 }
 
 fn stack_ref(stack: &Stack) -> StackRef {
-    let output = |output: &aws_sdk_cloudformation::types::Output| {
-        Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
-    };
     StackRef {
         id: stack.stack_id().unwrap_or_default().to_owned(),
         name: stack.stack_name().unwrap_or_default().to_owned(),
         status: stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
-        outputs: stack.outputs().iter().filter_map(output).collect(),
         termination_protected: stack.enable_termination_protection().unwrap_or_default(),
     }
 }

@@ -1,8 +1,10 @@
 //! Sweep: what CloudFormation does not delete with the stack. Done twice, since a function's last lines may make
 //! its log group anew.
 
+use aws_sdk_apigatewayv2::types::ProtocolType;
+
 use super::{
-    Context, Fate, Request, Run, StepError,
+    Context, Fate, Request, Run, StackRef, StepError,
     clients::{AwsError, done, found},
     inventory::{API_ACCOUNT, EXECUTION_LOGS, LOG_GROUP, ROLE},
 };
@@ -12,16 +14,21 @@ const SWEEPS: u32 = 2;
 impl Context<'_> {
     pub(super) async fn sweep(&self, mut run: Run) -> Result<Run, StepError> {
         let request = Request::parse(&run.request, self.settings)?;
-        let kept: Vec<_> =
+        let mut kept: Vec<_> =
             run.inventory.iter().filter(|e| e.fate == Fate::Keep).map(|e| e.physical_id.clone()).collect();
+        if request.keep_audit_log {
+            // Whatever the inventory says of it: if it is to go, CloudFormation has done it.
+            kept.extend(run.stack.as_ref().map(StackRef::audit_log));
+        }
         let mut groups: Vec<_> = run.doomed(LOG_GROUP).map(|group| group.physical_id.clone()).collect();
         groups.extend(self.implicit_log_groups(&run.inventory).await?);
         // A new stack of the name has groups of the same names, and needs the account's role or makes it anew: then
         // only what bears the old API's id is surely not its own.
         let successor = self.successor(&run).await?;
         let surely_ours = |group: &&String| successor.is_none() || group.starts_with(EXECUTION_LOGS);
+        run.unproven.retain(|noted| !noted.what.starts_with(LOG_GROUP));
         for group in groups.iter().filter(|group| !kept.contains(group)).filter(surely_ours) {
-            self.delete_log_group(group).await?;
+            self.delete_log_group(&mut run, group).await?;
         }
         match &successor {
             None => self.sweep_api_account(&mut run).await?,
@@ -35,10 +42,16 @@ impl Context<'_> {
         Ok(run)
     }
 
-    async fn delete_log_group(&self, name: &str) -> Result<(), StepError> {
+    /// A group that may not be deleted, such as a stage's that somebody added to the API, keeps the rest from nothing.
+    async fn delete_log_group(&self, run: &mut Run, name: &str) -> Result<(), StepError> {
         let aws = self.aws;
         let deleted = aws.logs.delete_log_group().log_group_name(name).send().await;
-        found(deleted, &["ResourceNotFoundException"], "deleting a log group").map(drop)
+        let deleted = found(deleted, &["ResourceNotFoundException"], "deleting a log group");
+        if let Err(StepError::Failed(why)) = deleted {
+            run.not_proven(format!("{LOG_GROUP} {name}"), why);
+            return Ok(());
+        }
+        deleted.map(drop)
     }
 
     /// The role with which API Gateway writes logs is a setting of the whole account. It is removed only when it
@@ -57,8 +70,7 @@ impl Context<'_> {
         let account = done(aws.apigateway.get_account().send().await, "reading API Gateway's account role")?;
         let current = account.cloudwatch_role_arn.unwrap_or_default();
         let ours = retained.iter().find(|role| current.ends_with(&format!("/{role}"))).cloned();
-        let apis = done(aws.apigateway.get_rest_apis().send().await, "listing APIs")?;
-        if ours.is_some() && !apis.items().is_empty() {
+        if ours.is_some() && self.any_api_that_logs().await? {
             run.keep("API Gateway's account role", "other APIs of this account and region log with it");
             return Ok(());
         }
@@ -84,6 +96,24 @@ impl Context<'_> {
             }
         }
         Ok(())
+    }
+
+    /// REST and WebSocket APIs log with the account's role; HTTP APIs do not ("Configure logging for WebSocket APIs",
+    /// "Configure logging for HTTP APIs").
+    async fn any_api_that_logs(&self) -> Result<bool, StepError> {
+        let aws = self.aws;
+        let apis = done(aws.apigateway.get_rest_apis().send().await, "listing REST APIs")?;
+        let (mut found, mut next) = (!apis.items().is_empty(), None);
+        while !found {
+            let page = aws.apigatewayv2.get_apis().set_next_token(next).send().await;
+            let page = done(page, "listing WebSocket APIs")?;
+            found = page.items().iter().any(|api| api.protocol_type() == Some(&ProtocolType::Websocket));
+            next = page.next_token().map(str::to_owned);
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// With its managed policies, which only link to it.

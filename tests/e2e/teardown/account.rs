@@ -40,6 +40,7 @@ pub struct Account {
     /// All of the service stack's resources, as they were made.
     pub things: Vec<Thing>,
     pub machine: String,
+    service: Assembly,
     _slot: SemaphorePermit<'static>,
     _shared: Stack<RwLockReadGuard<'static, ()>>,
 }
@@ -67,7 +68,7 @@ impl Account {
         let machine = outputs_of(&aws, &machine).await.remove("StateMachineArn").unwrap();
         let outputs = outputs_of(&aws, &stack).await;
         let things = things_of(&aws, &stack).await;
-        Self { aws, names, stack, outputs, things, machine, _slot: slot, _shared: shared }
+        Self { aws, names, stack, outputs, things, machine, service, _slot: slot, _shared: shared }
     }
 
     // --- What is done to it ---
@@ -144,6 +145,55 @@ impl Account {
         let answer = answer.json();
         let body: Value = serde_json::from_str(answer["body"].as_str()?).unwrap();
         (answer["statusCode"] == 201).then(|| body["id"].as_str().unwrap().to_owned())
+    }
+
+    /// Updates the service stack by its template, changed first and written as text.
+    pub async fn update(&mut self, change: impl FnOnce(&mut Value), write: impl FnOnce(&Value) -> String) {
+        change(&mut self.service.template);
+        let name = self.names.service.as_str();
+        let url = put_template(&self.aws, name, write(&self.service.template)).await;
+        let parameters = [
+            ("StackName", name),
+            ("TemplateURL", url.as_str()),
+            ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
+            ("Tags.member.1.Key", "service"),
+            ("Tags.member.1.Value", "tasks"),
+        ];
+        self.aws.cloudformation("UpdateStack", &parameters).await.done();
+        self.reaches_status("UPDATE_COMPLETE").await;
+        self.things = things_of(&self.aws, &self.stack).await;
+        self.outputs = outputs_of(&self.aws, &self.stack).await;
+    }
+
+    /// A function that is in no stack.
+    pub async fn make_function(&self, name: &str) {
+        let role = self.make_role("anyone", "lambda.amazonaws.com").await;
+        let (key, _) = &self.service.assets[0];
+        let function = json!({
+            "FunctionName": name, "Role": role, "Runtime": "provided.al2023", "Handler": "bootstrap",
+            "Code": {"S3Bucket": bucket(&self.aws), "S3Key": key},
+        });
+        let body = function.to_string().into_bytes();
+        self.aws.rest("lambda", "POST", "/2015-03-31/functions", body).await.done();
+    }
+
+    /// The table's changes go nowhere from here on.
+    pub async fn switch_stream_off(&self) {
+        let name = &self.thing("AWS::DynamoDB::Table", "").physical;
+        let update = json!({"TableName": name, "StreamSpecification": {"StreamEnabled": false}});
+        self.aws.dynamodb("UpdateTable", update).await.done();
+    }
+
+    /// As `aws lambda delete-function-concurrency` does it.
+    pub async fn let_writers_on(&self) {
+        let path = format!("/2017-10-31/functions/{}/concurrency", self.outputs["TaskApiFunction"]);
+        self.aws.delete("lambda", &path).await.done();
+    }
+
+    /// A batch that never reached the audit log.
+    pub async fn fill_bucket(&self) {
+        let bucket = &self.thing("AWS::S3::Bucket", "").physical;
+        self.aws.rest("s3", "PUT", &format!("/{bucket}/discarded"), "a batch".into()).await.done();
     }
 
     /// The role that the service stack remembers is deleted.
@@ -255,7 +305,8 @@ impl Account {
                 aws.get("apigateway", &format!("/restapis/{id}")).await.found().is_some()
             }
             "AWS::ApiGateway::Stage" => {
-                let path = format!("/restapis/{}/stages/dev", self.outputs["ApiId"]);
+                let api = &self.thing("AWS::ApiGateway::RestApi", "").physical;
+                let path = format!("/restapis/{api}/stages/dev");
                 aws.get("apigateway", &path).await.found().is_some()
             }
             "AWS::Lambda::Function" => {
@@ -490,12 +541,16 @@ async fn delete_role(aws: &Aws, name: &str) {
     aws.iam("DeleteRole", &[("RoleName", name)]).await.done();
 }
 
+/// The URL of a template in the bootstrap's bucket, where CDK puts it.
+async fn put_template(aws: &Aws, name: &str, template: String) -> String {
+    let path = format!("{}/{name}.template.json", bucket(aws));
+    aws.rest("s3", "PUT", &format!("/{path}"), template.into_bytes()).await.done();
+    format!("https://s3.{}.amazonaws.com/{path}", aws.region)
+}
+
 /// Creates a stack of this name from an assembly, and waits for it; its id.
 pub async fn create_stack(aws: &Aws, assembly: &Assembly, name: &str, role: Option<&str>) -> String {
-    let key = format!("{name}.template.json");
-    let body = assembly.template.to_string().into_bytes();
-    aws.rest("s3", "PUT", &format!("/{}/{key}", bucket(aws)), body).await.done();
-    let url = format!("https://s3.{}.amazonaws.com/{}/{key}", aws.region, bucket(aws));
+    let url = put_template(aws, name, assembly.template.to_string()).await;
     let mut parameters = vec![
         ("StackName".to_owned(), name.to_owned()),
         ("TemplateURL".to_owned(), url),

@@ -69,10 +69,12 @@ async fn fault_14_of_two_executions_started_at_once_one_acts_and_one_says_so() {
     account.assert_gone().await;
 }
 
-/// Each state with a call of its own that is slow, so that the execution is stopped in the middle of it: the call goes
-/// on, as a Lambda function does whose execution was stopped.
-const STATES: [(&str, &str, &str, u64); 11] = [
+/// Each state that calls something, with a call that is slow, so that the execution is stopped in the middle of it: the
+/// call goes on, as a Lambda function does whose execution was stopped.
+const STATES: [(&str, &str, &str, u64); 14] = [
     ("Resolve", "dynamodb", "PutItem", 1),
+    // Resolve, Stabilise, Preflight, Freeze, Unprotect and Watch look once each.
+    ("Stabilise", "cloudformation", "DescribeStacks", 2),
     ("Inventory", "cloudformation", "GetTemplate", 1),
     ("Preflight", "iam", "GetRole", 1),
     ("Freeze", "lambda", "PutFunctionConcurrency", 1),
@@ -80,34 +82,84 @@ const STATES: [(&str, &str, &str, u64); 11] = [
     ("Backup", "dynamodb", "CreateBackup", 1),
     ("Unprotect", "dynamodb", "UpdateTable", 1),
     ("Delete", "cloudformation", "DeleteStack", 1),
+    ("Watch", "cloudformation", "DescribeStacks", 6),
+    ("Remedy", "s3", "DeleteObjects", 1),
     ("Sweep", "logs", "DeleteLogGroup", 1),
     ("Prove", "monitoring", "DescribeAlarms", 1),
     ("Report", "logs", "CreateLogStream", 1),
 ];
+/// The states of a run that fails.
+const UNDOING: [(&str, &str, &str, u64); 2] =
+    [("Restore", "lambda", "DeleteFunctionConcurrency", 1), ("ReportFailure", "logs", "CreateLogStream", 1)];
 
-/// Show 5. The states between these make no call that could be slow, or only such as another state makes too.
+/// A stack whose teardown takes every state, and the consents for it.
+async fn account_with_everything() -> (Account, Value) {
+    let account = Account::new().await;
+    account.protect_table().await;
+    account.fill_bucket().await;
+    (account, json!({"deleteData": true, "emptyBuckets": true}))
+}
+
+/// Stops the run in the state, the slow call of which is the how many-th to be struck by a fault, and starts again.
+async fn stopped_and_started_again(account: &Account, consents: Value, state: &str, struck: u64) {
+    let id = account.create_task("survives every stop").await.unwrap();
+    let run = account.start(consents.clone()).await;
+    run.reaches(state).await;
+    account.struck(struck).await;
+    run.stop().await;
+    account.aws.mend().await;
+    ends_as_if_never_stopped(account, consents, state, &id).await;
+}
+
+async fn ends_as_if_never_stopped(account: &Account, consents: Value, state: &str, id: &str) {
+    let end = account.teardown(consents).await;
+    let green = end.status == "SUCCEEDED" && ["deleted", "nothing-to-do"].contains(&end.outcome());
+    assert!(green, "stopped in {state}: {end:#?}");
+    assert_eq!(end.report["unproven"], json!([]), "stopped in {state}");
+    account.assert_gone().await;
+    let log = account.log(&account.outputs["AuditLogGroup"]).await;
+    assert!(log.iter().any(|line| line.contains(id)), "stopped in {state}");
+}
+
+/// Show 5.
 #[tokio::test]
 async fn fault_15_stopped_after_each_state_in_turn_and_started_again_it_ends_the_same() {
     stream::iter(STATES)
         .map(async |(state, service, action, nth)| {
-            let account = Account::new().await;
-            account.protect_table().await;
-            let id = account.create_task("survives every stop").await.unwrap();
+            let (account, consents) = account_with_everything().await;
             account.break_step(service, action, nth, 1, json!({"delayMs": 1_500})).await;
-            let consents = json!({"deleteData": true});
-            let run = account.start(consents.clone()).await;
-            run.reaches(state).await;
-            account.struck(1).await;
-            run.stop().await;
-            let end = account.teardown(consents).await;
-            let green = end.status == "SUCCEEDED" && ["deleted", "nothing-to-do"].contains(&end.outcome());
-            assert!(green, "stopped in {state}: {end:#?}");
-            assert_eq!(end.report["unproven"], json!([]), "stopped in {state}");
-            account.assert_gone().await;
-            let log = account.log(&account.outputs["AuditLogGroup"]).await;
-            assert!(log.iter().any(|line| line.contains(&id)), "stopped in {state}");
+            stopped_and_started_again(&account, consents, state, 1).await;
         })
         .buffer_unordered(STATES.len())
+        .collect::<()>()
+        .await;
+}
+
+/// Plan calls nothing that could be slow; after it the run waits.
+#[tokio::test]
+async fn fault_15_stopped_between_plan_and_approval_and_started_again_it_ends_the_same() {
+    let (account, consents) = account_with_everything().await;
+    let id = account.create_task("survives every stop").await.unwrap();
+    let mut with_approval = consents.clone();
+    with_approval["approval"] = json!(true);
+    let run = account.start(with_approval).await;
+    run.reaches("Approve").await;
+    run.stop().await;
+    account.assert_intact("CREATE_COMPLETE").await;
+    ends_as_if_never_stopped(&account, consents, "Approve", &id).await;
+}
+
+#[tokio::test]
+async fn fault_15_stopped_while_it_undoes_and_started_again_it_ends_the_same() {
+    let denied = json!({"error": {"status": 403, "code": "AccessDenied", "message": "no backup"}});
+    stream::iter(UNDOING)
+        .map(async |(state, service, action, nth)| {
+            let (account, consents) = account_with_everything().await;
+            account.break_step("dynamodb", "CreateBackup", 1, 1, denied.clone()).await;
+            account.break_step(service, action, nth, 1, json!({"delayMs": 1_500})).await;
+            stopped_and_started_again(&account, consents, state, 2).await;
+        })
+        .buffer_unordered(UNDOING.len())
         .collect::<()>()
         .await;
 }

@@ -22,8 +22,8 @@ fn denied() -> Value {
 #[tokio::test]
 async fn fault_05_throttling_in_resolve_and_in_the_wait_is_retried() {
     let account = Account::new().await;
-    // Resolve, Stabilise, Preflight and Freeze look once each; then Watch.
-    for nth in [1, 10] {
+    // Resolve, Stabilise, Preflight, Freeze and Unprotect look once each; then Watch.
+    for nth in [1, 11] {
         account.break_step("cloudformation", "DescribeStacks", nth, BEYOND_THE_SDK, throttled()).await;
     }
     account.teardown(json!({})).await.assert_green("deleted");
@@ -108,9 +108,9 @@ async fn fault_25_a_transient_error_in_every_state_in_turn_changes_nothing_of_th
         ("Freeze", "cloudformation", "DescribeStacks", 19),
         ("Drain", "dynamodb", "DescribeStream", 1),
         ("Backup", "dynamodb", "ListBackups", 1),
-        ("Unprotect", "dynamodb", "DescribeTable", 3),
         ("Delete", "cloudformation", "DeleteStack", 1),
-        ("Watch", "cloudformation", "DescribeStacks", 25),
+        ("Unprotect", "cloudformation", "DescribeStacks", 25),
+        ("Watch", "cloudformation", "DescribeStacks", 31),
         ("Sweep", "logs", "DeleteLogGroup", 1),
         ("Prove", "s3", "HeadBucket", 1),
         ("Report", "logs", "CreateLogStream", 1),

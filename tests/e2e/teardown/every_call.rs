@@ -170,8 +170,7 @@ async fn scenario() -> Account {
     let protect = [("StackName", account.stack.as_str()), ("EnableTerminationProtection", "true")];
     account.aws.cloudformation("UpdateTerminationProtection", &protect).await.done();
     account.reserve_concurrency(RESERVED).await;
-    let bucket = &account.thing("AWS::S3::Bucket", "").physical;
-    account.aws.rest("s3", "PUT", &format!("/{bucket}/discarded"), "a batch".into()).await.done();
+    account.fill_bucket().await;
     account.create_task("to be audited").await.unwrap();
     account
 }

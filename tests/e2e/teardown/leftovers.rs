@@ -1,5 +1,6 @@
 //! What a deletion leaves behind, or must leave alone.
 
+use futures::{StreamExt, stream};
 use serde_json::json;
 
 use super::account::Account;
@@ -84,12 +85,61 @@ async fn fault_22_an_account_role_of_another_api_is_untouched() {
 
 #[tokio::test]
 async fn fault_22_our_account_role_stays_while_another_api_logs_with_it() {
+    let route = "$request.body.action";
+    let others = [
+        ("/restapis", json!({"name": "another"})),
+        (
+            "/v2/apis",
+            json!({"name": "another", "protocolType": "WEBSOCKET", "routeSelectionExpression": route}),
+        ),
+    ];
+    stream::iter(others)
+        .map(async |(path, api)| {
+            let account = Account::new().await;
+            let ours = account.api_account_role().await;
+            account.aws.rest("apigateway", "POST", path, api.to_string().into_bytes()).await.done();
+            let end = account.teardown(json!({})).await;
+            end.assert_green("deleted");
+            assert!(end.report["kept"].to_string().contains("other APIs"), "{path}: {end:#?}");
+            assert_eq!(account.api_account_role().await, ours, "{path}");
+            account.assert_gone_but(&["AuditLog", "ApiCloudWatchRole"]).await;
+        })
+        .buffer_unordered(2)
+        .collect::<()>()
+        .await;
+}
+
+/// As the log group of a stage that somebody added to the API: the step function's role names the stack's own stage.
+#[tokio::test]
+async fn a_log_group_that_may_not_be_deleted_is_unproven_with_the_reason_and_all_else_is_proven() {
     let account = Account::new().await;
-    let ours = account.api_account_role().await;
-    account.aws.rest("apigateway", "POST", "/restapis", br#"{"name":"another"}"#.to_vec()).await.done();
+    let api = account.outputs["ApiId"].clone();
+    let group = format!("API-Gateway-Execution-Logs_{api}/by-hand");
+    account.aws.logs("CreateLogGroup", json!({"logGroupName": group})).await.done();
+    let denied =
+        json!({"error": {"status": 400, "code": "AccessDeniedException", "message": "not this stage"}});
+    let rule = json!({"service": "logs", "action": "DeleteLogGroup", "caller": account.step(), "match": "by-hand",
+        "times": -1, "effect": denied});
+    account.aws.admin("faults", rule).await;
     let end = account.teardown(json!({})).await;
-    end.assert_green("deleted");
-    assert!(end.report["kept"].to_string().contains("other APIs"), "{end:#?}");
-    assert_eq!(account.api_account_role().await, ours);
-    account.assert_gone_but(&["AuditLog", "ApiCloudWatchRole"]).await;
+    end.assert_red("unproven", &["not everything could be shown absent"]);
+    let unproven = end.report["unproven"].as_array().unwrap();
+    assert_eq!(unproven.len(), 1, "{unproven:#?}");
+    assert_eq!(unproven[0]["what"], format!("AWS::Logs::LogGroup {group}"));
+    assert!(unproven[0]["why"].as_str().unwrap().contains("not this stage"), "{unproven:#?}");
+    account.assert_gone().await;
+
+    account.aws.mend().await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    assert_eq!(account.log_groups(&group).await, Vec::<String>::new());
+}
+
+/// HTTP APIs log by other means.
+#[tokio::test]
+async fn fault_22_our_account_role_goes_although_there_is_an_http_api() {
+    let account = Account::new().await;
+    let api = json!({"name": "another", "protocolType": "HTTP"});
+    account.aws.rest("apigateway", "POST", "/v2/apis", api.to_string().into_bytes()).await.done();
+    account.teardown(json!({})).await.assert_green("deleted");
+    account.assert_gone().await;
 }

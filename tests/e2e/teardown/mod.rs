@@ -9,6 +9,7 @@ mod calls;
 mod data;
 mod every_call;
 mod leftovers;
+mod meanwhile;
 mod refusals;
 mod roles;
 mod run;

@@ -1,0 +1,356 @@
+//! What others do between two runs, or in the middle of one: by hand, by an update, by another run.
+
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::account::Account;
+
+fn denied() -> Value {
+    json!({"error": {"status": 403, "code": "AccessDenied", "message": "a test"}})
+}
+
+fn as_json(template: &Value) -> String {
+    template.to_string()
+}
+
+/// A resource that says nothing to the others.
+fn add_alarm(account: &Account) -> impl FnOnce(&mut Value) + use<> {
+    let alarm = json!({
+        "AlarmName": format!("{}-extra", account.names.service), "Namespace": "Test", "MetricName": "Any",
+        "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+    });
+    move |template| {
+        template["Resources"]["Extra"] = json!({"Type": "AWS::CloudWatch::Alarm", "Properties": alarm});
+    }
+}
+
+// --- The stack is not what it was ---
+
+#[tokio::test]
+async fn an_update_after_the_plan_is_refused() {
+    let mut account = Account::new().await;
+    let run = account.start(json!({"approval": true})).await;
+    run.reaches("Approve").await;
+    let change = add_alarm(&account);
+    account.update(change, as_json).await;
+    run.approve().await;
+    let refused = run.end().await;
+    refused.assert_red("refused", &["updated since the plan", "Extra (AWS::CloudWatch::Alarm)"]);
+    assert!(!refused.entered("Drain"), "{refused:#?}");
+    account.assert_intact("UPDATE_COMPLETE").await;
+
+    account.teardown(json!({})).await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
+#[tokio::test]
+async fn an_update_while_the_table_is_backed_up_is_refused_and_traffic_restored() {
+    let mut account = Account::new().await;
+    account.reserve_concurrency(7).await;
+    account.break_step("dynamodb", "CreateBackup", 1, 1, json!({"delayMs": 3_000})).await;
+    let run = account.start(json!({})).await;
+    run.reaches("Backup").await;
+    let change = add_alarm(&account);
+    account.update(change, as_json).await;
+    run.end().await.assert_red("refused", &["updated since the plan", "Extra"]);
+    assert_eq!((account.concurrency().await, account.deletions().await), (Some(7), 0));
+    account.assert_intact("UPDATE_COMPLETE").await;
+}
+
+#[tokio::test]
+async fn what_came_with_an_update_is_proven_after_a_run_that_was_stopped() {
+    let mut account = Account::new().await;
+    account.put_stack(json!({"protected": true})).await;
+    // Its inventory is the first, and has no alarm.
+    account.teardown(json!({})).await.assert_red("refused", &["termination protection"]);
+    let change = add_alarm(&account);
+    account.update(change, as_json).await;
+    let consents = json!({"overrideTerminationProtection": true});
+    account.break_step("logs", "DeleteLogGroup", 1, 1, json!({"delayMs": 2_000})).await;
+    let run = account.start(consents.clone()).await;
+    run.reaches("Sweep").await;
+    run.stop().await;
+    let alarm = account.thing("AWS::CloudWatch::Alarm", "Extra").physical.clone();
+    let put = [
+        ("AlarmName", alarm.as_str()),
+        ("Namespace", "Test"),
+        ("MetricName", "Any"),
+        ("Statistic", "Sum"),
+        ("Period", "60"),
+        ("EvaluationPeriods", "1"),
+        ("Threshold", "1"),
+        ("ComparisonOperator", "GreaterThanThreshold"),
+    ];
+    account.aws.query("monitoring", "PutMetricAlarm", &put).await.done();
+    let end = account.teardown(consents).await;
+    end.assert_red("unproven", &[]);
+    assert_eq!(end.report["unproven"][0]["what"], format!("AWS::CloudWatch::Alarm {alarm}"));
+}
+
+#[tokio::test]
+async fn an_update_that_retains_the_audit_log_no_longer_is_refused() {
+    let mut account = Account::new().await;
+    let run = account.start(json!({"approval": true})).await;
+    run.reaches("Approve").await;
+    let log = account.thing("AWS::Logs::LogGroup", "AuditLog").logical.clone();
+    account.update(|template| template["Resources"][&log]["DeletionPolicy"] = json!("Delete"), as_json).await;
+    run.approve().await;
+    run.end().await.assert_red("refused", &["updated since the plan", &log]);
+    account.assert_intact("UPDATE_COMPLETE").await;
+}
+
+#[tokio::test]
+async fn without_a_template_in_json_what_it_retains_stays() {
+    let mut account = Account::new().await;
+    let change = add_alarm(&account);
+    // YAML, which has comments.
+    account.update(change, |template| format!("# by hand\n{template}")).await;
+    let end = account.teardown(json!({})).await;
+    end.assert_green("deleted");
+    account.assert_gone().await;
+    assert!(end.report["kept"].to_string().contains(&account.outputs["AuditLogGroup"]), "{end:#?}");
+}
+
+/// As one whose creation failed half-way: it has no outputs.
+#[tokio::test]
+async fn a_stack_without_outputs_is_frozen_and_drained_too() {
+    let outputs = ["TaskApiFunction", "AuditFunction", "AuditLogGroup"];
+    let account = Account::with(|template| {
+        for name in outputs {
+            template["Outputs"].as_object_mut().unwrap().remove(name).unwrap();
+        }
+    })
+    .await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    account.assert_gone().await;
+    let calls = account.aws.calls_of(&account.step()).await;
+    for call in ["PutFunctionConcurrency", "GetRecords", "FilterLogEvents"] {
+        assert!(calls.iter().any(|(_, action, _)| action == call), "no {call}");
+    }
+}
+
+/// The service is alive without its stack, and a second stack of the name failed to take its names.
+#[tokio::test]
+async fn a_function_that_is_not_the_stacks_is_not_stopped() {
+    let account = Account::new().await;
+    let mut template = json!({"Resources": {}});
+    add_alarm(&account)(&mut template);
+    let template = template.to_string();
+    let function = account.outputs["TaskApiFunction"].clone();
+    account.aws.cloudformation("DeleteStack", &[("StackName", &account.names.service)]).await.done();
+    account.reaches_status("DELETE_COMPLETE").await;
+    let create = [
+        ("StackName", account.names.service.as_str()),
+        ("TemplateBody", template.as_str()),
+        ("Tags.member.1.Key", "service"),
+        ("Tags.member.1.Value", "tasks"),
+    ];
+    account.aws.cloudformation("CreateStack", &create).await.done();
+    account.make_function(&function).await;
+    account.reserve_concurrency(3).await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    assert_eq!(account.concurrency().await, Some(3));
+}
+
+// --- Traffic and protection ---
+
+/// A run was stopped, somebody put traffic and protection right by hand, and a little differently.
+#[tokio::test]
+async fn what_was_set_since_a_stopped_run_is_what_a_failed_run_restores() {
+    let account = Account::new().await;
+    account.protect_table().await;
+    account.reserve_concurrency(7).await;
+    let consents = json!({"deleteData": true, "overrideTerminationProtection": true, "backup": false});
+    let denied = json!({"status": 403, "code": "AccessDenied", "message": "a test"});
+    account
+        .break_step("cloudformation", "DeleteStack", 1, 1, json!({"delayMs": 3_000, "error": denied}))
+        .await;
+    let run = account.start(consents.clone()).await;
+    run.reaches("Delete").await;
+    account.struck(1).await;
+    run.stop().await;
+    assert!(!account.table_is_protected().await);
+    assert_eq!(account.concurrency().await, Some(0));
+
+    account.reserve_concurrency(9).await;
+    account.put_stack(json!({"protected": true})).await;
+    account.aws.mend().await;
+    account.break_step("cloudformation", "DeleteStack", 1, 1, json!({"error": denied})).await;
+    account.teardown(consents).await.assert_red("failed", &["AccessDenied"]);
+    assert!(account.table_is_protected().await && account.termination_is_protected().await);
+    assert_eq!(account.concurrency().await, Some(9));
+    account.assert_intact("CREATE_COMPLETE").await;
+}
+
+#[tokio::test]
+async fn a_backup_is_made_anew_when_the_service_was_used_after_a_stopped_run() {
+    let account = Account::new().await;
+    account
+        .break_step(
+            "cloudformation",
+            "DeleteStack",
+            1,
+            1,
+            json!({"delayMs": 2_000, "error": denied()["error"]}),
+        )
+        .await;
+    let run = account.start(json!({})).await;
+    run.reaches("Delete").await;
+    run.stop().await;
+    assert_eq!(account.backups().await, 1);
+    account.let_writers_on().await;
+    let id = account.create_task("after the first backup").await.unwrap();
+    account.aws.mend().await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    assert_eq!(account.backups().await, 2);
+    let log = account.log(&account.outputs["AuditLogGroup"]).await;
+    assert!(log.iter().any(|line| line.contains(&id)));
+}
+
+/// As by the last call of a run that was stopped while it restored.
+#[tokio::test]
+async fn writers_that_are_let_on_during_a_run_are_stopped_and_drained_again() {
+    let account = Account::new().await;
+    account.break_step("dynamodb", "CreateBackup", 1, 1, json!({"delayMs": 2_000})).await;
+    let run = account.start(json!({})).await;
+    run.reaches("Backup").await;
+    account.let_writers_on().await;
+    let id = account.create_task("after the drain").await.unwrap();
+    let end = run.end().await;
+    end.assert_green("deleted");
+    assert_eq!(end.states.iter().filter(|state| *state == "Freeze").count(), 2);
+    assert_eq!(account.backups().await, 2);
+    let log = account.log(&account.outputs["AuditLogGroup"]).await;
+    assert!(log.iter().any(|line| line.contains(&id)));
+    account.assert_gone().await;
+}
+
+#[tokio::test]
+async fn traffic_comes_back_when_the_stream_mapping_is_not_the_one_of_the_first_inventory() {
+    let mut account = Account::new().await;
+    account.put_stack(json!({"protected": true})).await;
+    account.teardown(json!({})).await.assert_red("refused", &["termination protection"]);
+    let mapping = account.thing("AWS::Lambda::EventSourceMapping", "").logical.clone();
+    let rename = |template: &Value| template.to_string().replace(&mapping, "Another");
+    account.update(|_| (), rename).await;
+    assert_eq!(account.thing("AWS::Lambda::EventSourceMapping", "").logical, "Another");
+    account.break_step("dynamodb", "CreateBackup", 1, -1, denied()).await;
+    let failed = account.teardown(json!({"overrideTerminationProtection": true})).await;
+    failed.assert_red("failed", &["backing the table up"]);
+    account.assert_intact("UPDATE_COMPLETE").await;
+}
+
+#[tokio::test]
+async fn termination_protection_that_is_switched_on_after_the_plan_is_refused() {
+    let account = Account::new().await;
+    let run = account.start(json!({"approval": true})).await;
+    run.reaches("Approve").await;
+    account.put_stack(json!({"protected": true})).await;
+    run.approve().await;
+    run.end().await.assert_red("refused", &["protection was switched on"]);
+    assert_eq!(account.deletions().await, 0);
+    account.assert_intact("CREATE_COMPLETE").await;
+}
+
+/// A protection would break the deletion, and a writer would write what nobody audits.
+#[tokio::test]
+async fn nothing_is_put_back_while_cloudformation_deletes() {
+    let account = Account::new().await;
+    account.protect_table().await;
+    let consents = json!({"deleteData": true});
+    account.break_handler("AWS::CloudFormation::Stack", 1, json!({"delayMs": 3_000})).await;
+    // Watch's first look, after those of Resolve, Stabilise, Preflight, Freeze and Unprotect.
+    account.break_step("cloudformation", "DescribeStacks", 6, 1, denied()).await;
+    let failed = account.teardown(consents.clone()).await;
+    failed.assert_red("failed", &["AccessDenied"]);
+    assert!(failed.entered("Watch"), "{failed:#?}");
+    assert!(failed.report["kept"].to_string().contains("CloudFormation deletes the stack"), "{failed:#?}");
+    assert!(!account.table_is_protected().await);
+    assert_eq!(account.concurrency().await, Some(0));
+    account.reaches_status("DELETE_COMPLETE").await;
+    account.aws.mend().await;
+    account.teardown(consents).await.assert_green("deleted");
+    account.assert_gone().await;
+}
+
+// --- CloudFormation answers late ---
+
+#[tokio::test]
+async fn a_status_from_before_the_deletion_is_no_refusal() {
+    let account = Account::new().await;
+    account.break_handler("AWS::CloudFormation::Stack", 1, json!({"delayMs": 700})).await;
+    let run = account.start(json!({})).await;
+    run.reaches("Watch").await;
+    account.put_stack(json!({"status": "UPDATE_COMPLETE"})).await;
+    let end = run.end().await;
+    end.assert_green("deleted");
+    assert_eq!(account.deletions().await, 1);
+    account.assert_gone().await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_cloudformation_never_heard_of_is_asked_for_again() {
+    let account = Account::new().await;
+    let broken = json!({"error": {"status": 500, "code": "InternalFailure", "message": "We are sorry"}});
+    // As often as the SDK tries.
+    account.break_step("cloudformation", "DeleteStack", 1, 3, broken).await;
+    let end = account.teardown(json!({})).await;
+    end.assert_green("deleted");
+    assert_eq!(end.states.iter().filter(|state| *state == "Delete").count(), 2);
+    assert_eq!(account.deletions().await, 1);
+    account.assert_gone().await;
+}
+
+// --- The way from the table to the audit log is broken ---
+
+#[tokio::test]
+async fn a_broken_way_to_the_audit_log_is_told_as_unproven_once() {
+    stream::iter(["stream", "consumer", "log"])
+        .map(async |link| {
+            let account = Account::new().await;
+            match link {
+                "stream" => account.switch_stream_off().await,
+                "consumer" => account.delete_by_hand(account.thing("AWS::Lambda::Function", "Audit")).await,
+                _ => account.delete_by_hand(account.thing("AWS::Logs::LogGroup", "AuditLog")).await,
+            }
+            let end = account.teardown(json!({})).await;
+            end.assert_red("unproven", &[]);
+            let unproven = end.report["unproven"].as_array().unwrap();
+            assert_eq!(unproven.len(), 1, "{link}: {unproven:#?}");
+            assert_eq!(unproven[0]["what"], "completeness of the audit log");
+            let again = account.teardown(json!({})).await;
+            assert_eq!(again.status, "SUCCEEDED", "{link}: {again:#?}");
+        })
+        .buffer_unordered(3)
+        .collect::<()>()
+        .await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_drained_is_told_by_the_run_after_one_that_was_stopped() {
+    let account = Account::new().await;
+    account.delete_by_hand(account.thing("AWS::Lambda::Function", "Audit")).await;
+    account.break_step("logs", "DeleteLogGroup", 1, 1, json!({"delayMs": 2_000})).await;
+    let run = account.start(json!({})).await;
+    run.reaches("Sweep").await;
+    run.stop().await;
+    let end = account.teardown(json!({})).await;
+    end.assert_red("unproven", &[]);
+    assert_eq!(end.report["unproven"][0]["what"], "completeness of the audit log");
+    account.teardown(json!({})).await.assert_green("deleted");
+}
+
+/// The log of a year is long.
+#[tokio::test]
+async fn the_audit_log_is_searched_from_the_drain_on_alone() {
+    let account = Account::new().await;
+    let rule = json!({"service": "logs", "action": "FilterLogEvents", "caller": account.step(), "match": "startTime",
+        "times": -1, "effect": {"delayMs": 1}});
+    account.aws.admin("faults", rule).await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    let calls = account.aws.calls_of(&account.step()).await;
+    let searches = calls.iter().filter(|(_, action, _)| action == "FilterLogEvents").count();
+    assert_eq!(account.aws.faults_hit().await, searches as u64);
+    assert!(searches > 0);
+}
