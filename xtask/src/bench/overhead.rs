@@ -136,7 +136,7 @@ fn taken_apart(events: &[Value], definition: &Value) -> Result<Overhead> {
                 *run.steps.entry(state.clone()).or_default() += between(began, now);
             }
             "WaitStateExited" => {
-                let seconds = definition["States"][&state]["Seconds"].as_u64();
+                let seconds = first_pause(&definition["States"][&state]["Seconds"]);
                 let wait = run.waits.entry(state.clone()).or_default();
                 wait.times += 1;
                 wait.here += between(entered, now);
@@ -149,6 +149,12 @@ fn taken_apart(events: &[Value], definition: &Value) -> Result<Overhead> {
     Ok(run)
 }
 
+/// A wait's seconds: a number, or an expression that grows with the looks, `{% … ? first : later %}`. This run takes few.
+fn first_pause(seconds: &Value) -> Option<u64> {
+    let first = || seconds.as_str()?.split_once('?')?.1.split_whitespace().next()?.parse().ok();
+    seconds.as_u64().or_else(first)
+}
+
 fn between(from: f64, to: f64) -> Duration {
     Duration::from_secs_f64((to - from).max(0.0))
 }
@@ -159,7 +165,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::{Wait, taken_apart};
+    use super::{Wait, first_pause, taken_apart};
 
     #[test]
     fn a_run_is_taken_apart() {
@@ -177,7 +183,7 @@ mod tests {
             plain("TaskSucceeded", 4.5),
             plain("ExecutionSucceeded", 5.0),
         ];
-        let definition = json!({"States": {"WaitDeleted": {"Seconds": 15}}});
+        let definition = json!({"States": {"WaitDeleted": {"Seconds": "{% $x < 40 ? 15 : 60 %}"}}});
         let run = taken_apart(&events, &definition).expect("a run");
         assert_eq!(run.transitions, 3);
         assert_eq!(run.stepping(), Duration::from_millis(1500));
@@ -185,5 +191,7 @@ mod tests {
         assert_eq!(run.of_wait("WaitDeleted"), wait);
         assert_eq!(run.between(), Duration::from_secs(2));
         taken_apart(&[], &definition).expect_err("no history");
+        assert_eq!(first_pause(&json!(30)), Some(30));
+        assert_eq!(first_pause(&json!("soon")), None);
     }
 }
