@@ -11,7 +11,7 @@ use super::{
     Context, Entry, Request, Run, StackRef, Step, StepError,
     clients::{done, found},
     evidence::Kind,
-    inventory::FUNCTION,
+    inventory::{FUNCTION, TABLE},
 };
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
@@ -117,20 +117,22 @@ impl Context<'_> {
                 "a protection was switched on since the plan was made".to_owned(),
             ));
         }
-        if !termination && tables.is_empty() {
-            return Ok(run);
+        if termination || !tables.is_empty() {
+            // Beside what an earlier run lifted and did not put back.
+            let mut lifted: Unprotected = self.recall(&stack.id, Kind::Unprotect).await?.unwrap_or_default();
+            lifted.termination |= termination;
+            lifted.tables.extend(tables.clone());
+            self.remember_anew(&stack.id, Kind::Unprotect, &lifted).await?;
         }
-        // Beside what an earlier run lifted and did not put back.
-        let mut lifted: Unprotected = self.recall(&stack.id, Kind::Unprotect).await?.unwrap_or_default();
-        lifted.termination |= termination;
-        lifted.tables.extend(tables.clone());
-        self.remember_anew(&stack.id, Kind::Unprotect, &lifted).await?;
         if termination {
             self.set_termination_protection(&stack.id, false).await?;
         }
         for table in &tables {
             self.set_deletion_protection(table, false).await?;
-            self.settled(table).await?;
+        }
+        // Also of a call whose answer was lost: the table is not protected any more, and not yet at rest.
+        for table in run.doomed(TABLE) {
+            self.settled(&table.physical_id).await?;
         }
         Ok(run)
     }

@@ -78,6 +78,19 @@ async fn fault_13_the_lost_answer_of_delete_stack_is_one_deletion() {
     account.assert_gone().await;
 }
 
+/// The table is unprotected then, and being updated.
+#[tokio::test]
+async fn a_lost_answer_of_unprotect_is_waited_for() {
+    let account = Account::new().await;
+    account.protect_table().await;
+    account.break_step("dynamodb", "UpdateTable", 1, 1, json!({"dropAnswer": true})).await;
+    let end = account.teardown(json!({"deleteData": true})).await;
+    end.assert_green("deleted");
+    assert_eq!((account.aws.faults_hit().await, account.deletions().await), (1, 1));
+    assert!(!end.entered("Remedy"), "{end:#?}");
+    account.assert_gone().await;
+}
+
 #[tokio::test]
 async fn fault_23_access_denied_while_proving_is_unproven_and_no_success() {
     let account = Account::new().await;
