@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::account::{Account, create_stack, execution_role, outputs_of, status_of, things_of};
+use super::{
+    account::Account,
+    deployment::{create_stack, execution_role, outputs_of, status_of, things_of},
+};
 
 /// Show 1.
 #[tokio::test]

@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use super::account::Account;
 
 fn denied() -> Value {
-    json!({"error": {"status": 403, "code": "AccessDenied", "message": "a test"}})
+    denied_after(0)
+}
+
+fn denied_after(millis: u64) -> Value {
+    json!({"delayMs": millis, "error": {"status": 403, "code": "AccessDenied", "message": "a test"}})
 }
 
 fn as_json(template: &Value) -> String {
@@ -70,6 +74,7 @@ async fn what_came_with_an_update_is_proven_after_a_run_that_was_stopped() {
     account.break_step("logs", "DeleteLogGroup", 1, 1, json!({"delayMs": 2_000})).await;
     let run = account.start(consents.clone()).await;
     run.reaches("Sweep").await;
+    account.struck(1).await;
     run.stop().await;
     let alarm = account.thing("AWS::CloudWatch::Alarm", "Extra").physical.clone();
     let put = [
@@ -162,10 +167,7 @@ async fn what_was_set_since_a_stopped_run_is_what_a_failed_run_restores() {
     account.protect_table().await;
     account.reserve_concurrency(7).await;
     let consents = json!({"deleteData": true, "overrideTerminationProtection": true, "backup": false});
-    let denied = json!({"status": 403, "code": "AccessDenied", "message": "a test"});
-    account
-        .break_step("cloudformation", "DeleteStack", 1, 1, json!({"delayMs": 3_000, "error": denied}))
-        .await;
+    account.break_step("cloudformation", "DeleteStack", 1, 1, denied_after(3_000)).await;
     let run = account.start(consents.clone()).await;
     run.reaches("Delete").await;
     account.struck(1).await;
@@ -176,7 +178,7 @@ async fn what_was_set_since_a_stopped_run_is_what_a_failed_run_restores() {
     account.reserve_concurrency(9).await;
     account.put_stack(json!({"protected": true})).await;
     account.aws.mend().await;
-    account.break_step("cloudformation", "DeleteStack", 1, 1, json!({"error": denied})).await;
+    account.break_step("cloudformation", "DeleteStack", 1, 1, denied()).await;
     account.teardown(consents).await.assert_red("failed", &["AccessDenied"]);
     assert!(account.table_is_protected().await && account.termination_is_protected().await);
     assert_eq!(account.concurrency().await, Some(9));
@@ -186,17 +188,11 @@ async fn what_was_set_since_a_stopped_run_is_what_a_failed_run_restores() {
 #[tokio::test]
 async fn a_backup_is_made_anew_when_the_service_was_used_after_a_stopped_run() {
     let account = Account::new().await;
-    account
-        .break_step(
-            "cloudformation",
-            "DeleteStack",
-            1,
-            1,
-            json!({"delayMs": 2_000, "error": denied()["error"]}),
-        )
-        .await;
+    account.break_step("cloudformation", "DeleteStack", 1, 1, denied_after(2_000)).await;
     let run = account.start(json!({})).await;
     run.reaches("Delete").await;
+    // Else the call would still come, and find the fault mended.
+    account.struck(1).await;
     run.stop().await;
     assert_eq!(account.backups().await, 1);
     account.let_writers_on().await;
@@ -279,13 +275,17 @@ async fn nothing_is_put_back_while_cloudformation_deletes() {
 #[tokio::test]
 async fn a_status_from_before_the_deletion_is_no_refusal() {
     let account = Account::new().await;
-    account.break_handler("AWS::CloudFormation::Stack", 1, json!({"delayMs": 700})).await;
+    account.break_handler("AWS::CloudFormation::Stack", 1, json!({"delayMs": 9_000})).await;
+    // Watch's first two looks, after those of Resolve, Stabilise, Preflight, Freeze and Unprotect: time to set the scene.
+    account.break_step("cloudformation", "DescribeStacks", 6, 2, json!({"delayMs": 3_000})).await;
     let run = account.start(json!({})).await;
-    run.reaches("Watch").await;
+    account.struck(2).await;
     account.put_stack(json!({"status": "UPDATE_COMPLETE"})).await;
+    run.reaches("WaitDeleted").await;
+    account.put_stack(json!({"status": "DELETE_IN_PROGRESS"})).await;
     let end = run.end().await;
     end.assert_green("deleted");
-    assert_eq!(account.deletions().await, 1);
+    assert_eq!(end.states.iter().filter(|state| *state == "Delete").count(), 1, "asked for once");
     account.assert_gone().await;
 }
 
@@ -334,6 +334,7 @@ async fn what_could_not_be_drained_is_told_by_the_run_after_one_that_was_stopped
     account.break_step("logs", "DeleteLogGroup", 1, 1, json!({"delayMs": 2_000})).await;
     let run = account.start(json!({})).await;
     run.reaches("Sweep").await;
+    account.struck(1).await;
     run.stop().await;
     let end = account.teardown(json!({})).await;
     end.assert_red("unproven", &[]);

@@ -7,6 +7,7 @@ mod assembly;
 mod aws;
 mod calls;
 mod data;
+mod deployment;
 mod every_call;
 mod leftovers;
 mod meanwhile;

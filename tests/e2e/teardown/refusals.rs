@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    account::{Account, create_stack},
-    assembly::Assembly,
-};
+use super::{account::Account, assembly::Assembly, deployment::create_stack};
 
 /// A stack that imports the service's table name.
 async fn import(account: &Account) -> String {
