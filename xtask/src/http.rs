@@ -8,6 +8,13 @@ use ureq::http::Request;
 
 use crate::xml;
 
+/// A client of this machine's servers; a status is an answer, not an error.
+pub fn agent(timeout: Duration) -> ureq::Agent {
+    let config = ureq::Agent::config_builder().timeout_global(Some(timeout)).http_status_as_error(false);
+    // A company's proxy does not reach our loopback.
+    config.proxy(None).build().into()
+}
+
 /// A client of one local AWS.
 #[derive(Debug)]
 pub struct LocalAws {
@@ -18,13 +25,7 @@ pub struct LocalAws {
 impl LocalAws {
     /// Does not connect yet.
     pub fn new(endpoint: &str) -> Self {
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(10)))
-            .http_status_as_error(false)
-            // A company's proxy does not reach our loopback.
-            .proxy(None)
-            .build();
-        Self { agent: config.into(), endpoint: endpoint.to_owned() }
+        Self { agent: agent(Duration::from_secs(10)), endpoint: endpoint.to_owned() }
     }
 
     /// Calls an action of a service with the JSON protocol; `target` is what stands in `X-Amz-Target`.

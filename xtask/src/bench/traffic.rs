@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use ureq::http::Request;
 
-use crate::http::LocalAws;
+use crate::http::{LocalAws, agent};
 use crate::outputs::Outputs;
 use crate::process::check_interrupted;
 
@@ -34,13 +34,8 @@ pub struct Latencies {
 
 impl Api {
     pub fn new(outputs: &Outputs) -> Self {
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(30)))
-            .http_status_as_error(false)
-            .proxy(None)
-            .build();
         let token = format!("Bearer {}", outputs.token);
-        Self { agent: config.into(), url: outputs.api_url.clone(), token }
+        Self { agent: agent(Duration::from_secs(30)), url: outputs.api_url.clone(), token }
     }
 
     /// Three creations, five reads and two pages out of ten requests.
