@@ -65,7 +65,8 @@ class StepFunction(Construct):
                 "DRAIN_SECONDS": str(settings.drain_seconds),
                 "WATCH_SECONDS": str(settings.watch_seconds),
             },
-            # A step returns and is called again where it has to wait; draining looks at the stream for 20 s at most.
+            # A step returns and is called again where it has to wait. Draining takes the longest: 10 s for requests under
+            # way, 20 s for the stream's shards, some seconds in the audit log.
             timeout=Duration.seconds(60),
             memory_mib=256,
         )

@@ -124,12 +124,6 @@ pub struct StackRef {
 }
 
 impl StackRef {
-    /// The last part of the id: unique for every stack, whatever its name.
-    #[must_use]
-    pub fn guid(&self) -> &str {
-        self.id.rsplit('/').next().unwrap_or_default()
-    }
-
     // The names that the CDK app gives (cdk/task_service); the step function's role knows them so too. Outputs would say
     // the same, but not of a stack whose creation failed half-way.
 

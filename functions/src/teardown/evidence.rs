@@ -1,4 +1,4 @@
-//! What must outlive an execution: who holds the stack, the first inventory, values to restore.
+//! What must outlive an execution: who holds the stack, the inventory, values to restore.
 //!
 //! One table: `PK` = the stack's id, `SK` = what it is, `json` = the value. `PK` = `name#<stack name>` holds the
 //! last stack a name stood for, so that a stack already gone is still found.

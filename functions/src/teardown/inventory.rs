@@ -38,9 +38,9 @@ impl Context<'_> {
         entries.extend(self.unlisted(&entries).await?);
         entries.extend(template.iter().flat_map(assets));
         // What an earlier run saw stays on the list, which only grows: some of it may have been deleted since.
-        let first: Vec<Entry> = self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default();
+        let earlier: Vec<Entry> = self.recall(&stack.id, Kind::Inventory).await?.unwrap_or_default();
         let known: BTreeSet<_> = entries.iter().map(|entry| entry.physical_id.clone()).collect();
-        entries.extend(first.into_iter().filter(|entry| !known.contains(&entry.physical_id)));
+        entries.extend(earlier.into_iter().filter(|entry| !known.contains(&entry.physical_id)));
         if !super::Request::parse(&run.request, self.settings)?.dry_run {
             self.remember_anew(&stack.id, Kind::Inventory, &entries).await?;
         }

@@ -26,6 +26,7 @@ impl Context<'_> {
         // only what bears the old API's id is surely not its own.
         let successor = self.successor(&run).await?;
         let surely_ours = |group: &&String| successor.is_none() || group.starts_with(EXECUTION_LOGS);
+        // Every sweep says anew what it could not delete.
         run.unproven.retain(|noted| !noted.what.starts_with(LOG_GROUP));
         for group in groups.iter().filter(|group| !kept.contains(group)).filter(surely_ours) {
             self.delete_log_group(&mut run, group).await?;
@@ -36,13 +37,11 @@ impl Context<'_> {
         }
         run.sweeps += 1;
         run.again = run.sweeps < SWEEPS;
-        if !request.keep_audit_log {
-            tracing::info!("the audit log is deleted as asked");
-        }
         Ok(run)
     }
 
-    /// A group that may not be deleted, such as a stage's that somebody added to the API, keeps the rest from nothing.
+    /// A group that may not be deleted, such as a stage's that somebody added to the API, does not keep the rest from
+    /// being swept.
     async fn delete_log_group(&self, run: &mut Run, name: &str) -> Result<(), StepError> {
         let aws = self.aws;
         let deleted = aws.logs.delete_log_group().log_group_name(name).send().await;
