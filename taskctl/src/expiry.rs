@@ -42,7 +42,7 @@ async fn get(aws: &Aws, name: &str) -> Result<Option<GetScheduleOutput>, Failure
 
 fn none(aws: &Aws, name: &str) -> Failure {
     Failure::refused(format!("no expiry is set at {}: there is no schedule {name}", aws.place))
-        .next("deploy the teardown stack with -c expiresIn=72h (docs/teardown.md)")
+        .next("cargo xtask deploy-teardown --expires-in 72h (docs/teardown.md)")
 }
 
 fn show(aws: &Aws, name: &str, schedule: Option<&GetScheduleOutput>, json: bool) -> Result<Exit, Failure> {
