@@ -9,6 +9,7 @@
 //! | [`principal`] | who calls, as the authorizer and the task function agree on it |
 //! | [`error`] | what can go wrong, without HTTP |
 //! | [`audit`] | old and new image → audit record, with its integrity hashes |
+//! | [`passing`] | which AWS errors are worth another try, by status and code |
 //!
 //! Around them: [`store`] makes every DynamoDB call; [`api`] answers the HTTPS API with [`http`]'s event
 //! types and [`problem`]'s mapping of errors; [`authorizer`] turns a token into a policy; [`stream`]
@@ -22,6 +23,7 @@ pub mod environment;
 pub mod error;
 pub mod http;
 pub mod input;
+pub mod passing;
 pub mod principal;
 pub mod problem;
 pub mod store;

@@ -18,6 +18,7 @@ use self::item::{Expression, IDEMPOTENCY_PREFIX, Item, TASK_PREFIX, flag, number
 use crate::{
     error::Error,
     input::{IdempotencyKey, IfMatch, ListQuery, Order, hex},
+    passing::passes,
     principal::Principal,
     task::{Change, Draft, Task, TaskId, Timestamp},
 };
@@ -356,23 +357,14 @@ fn readable(item: Item) -> Option<Task> {
         .ok()
 }
 
-/// Throttling, time-outs and server faults are worth a retry ("Error handling with DynamoDB").
+/// What passes is worth the client's retry ("Error handling with DynamoDB").
 fn unavailable_or_internal<E>(error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let passing = match &error {
         SdkError::ServiceError(service) => {
-            service.raw().status().is_server_error()
-                || matches!(
-                    service.err().code(),
-                    Some(
-                        "ProvisionedThroughputExceededException"
-                            | "ThrottlingException"
-                            | "RequestLimitExceeded"
-                            | "ReplicatedWriteConflictException"
-                    )
-                )
+            passes(service.raw().status().as_u16(), service.err().code().unwrap_or_default())
         }
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
         _ => false,

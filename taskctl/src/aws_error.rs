@@ -6,7 +6,7 @@ use aws_sdk_sfn::{
     error::{ProvideErrorMetadata, SdkError},
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, passing::passes};
 
 /// An AWS error without its service's type.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,19 +29,6 @@ pub enum Kind {
     NoCredentials,
 }
 
-/// "Common Errors" and each service's own words for a caller who is too fast, or a server that is not well.
-const PASSING: [&str; 9] = [
-    "InternalFailure",
-    "InternalServerError",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-];
-
 impl<E> From<SdkError<E, HttpResponse>> for AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -54,7 +41,7 @@ where
         let kind = match () {
             () if credentials => Kind::NoCredentials,
             () if !answered => Kind::Unanswered,
-            () if status >= 500 || status == 429 || PASSING.contains(&code.as_str()) => Kind::Passing,
+            () if passes(status, &code) => Kind::Passing,
             () => Kind::Answered,
         };
         let message = error.message().map_or(deepest, ToOwned::to_owned);

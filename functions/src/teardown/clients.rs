@@ -6,7 +6,7 @@ use aws_sdk_cloudformation::{
 };
 
 use super::StepError;
-use crate::store::chain;
+use crate::{passing::passes, store::chain};
 
 /// Every call in this module tree is written `aws.<service>.<operation>()`: a test compares them with the
 /// function's policy.
@@ -37,25 +37,6 @@ pub struct AwsError {
     pub unanswered: bool,
 }
 
-/// "Common Errors" and each service's own words for a caller who is too fast, or a server that is not well.
-const PASSING: [&str; 15] = [
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "ProvisionedThroughputExceededException",
-    "LimitExceededException",
-    "SlowDown",
-    "ServiceUnavailable",
-    "InternalFailure",
-    "OperationAbortedException",
-    "ConcurrentModificationException",
-    "ResourceConflictException",
-    "ResourceInUseException",
-    "BackupInUseException",
-];
-
 impl<E: ProvideErrorMetadata + std::error::Error + 'static> From<SdkError<E, HttpResponse>> for AwsError {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         let unanswered = matches!(
@@ -65,7 +46,7 @@ impl<E: ProvideErrorMetadata + std::error::Error + 'static> From<SdkError<E, Htt
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let code = error.code().unwrap_or(if unanswered { "NoAnswer" } else { "Unknown" }).to_owned();
         let message = error.message().map_or_else(|| chain(&error), str::to_owned);
-        let transient = unanswered || status >= 500 || status == 429 || PASSING.contains(&code.as_str());
+        let transient = unanswered || passes(status, &code);
         Self { code, message, status, transient, unanswered }
     }
 }
