@@ -10,6 +10,7 @@ import importlib
 # In this order: access_log and gateway_mock read what gateway_request notes; stack_role stands before stack_delete's call.
 ALL: tuple[str, ...] = (
     "stream_mapping",
+    "mapping_destination",
     "ttl",
     "template_properties",
     "gateway_failures",

@@ -78,8 +78,9 @@ class Audit(Construct):
         )
         nag.accept(
             rust_function.role,
-            f"AwsSolutions-IAM5[Resource::<{_logical_id(self.failures)}.Arn>/aws/lambda/*]",
-            reason="Lambda names each discarded batch itself, under this prefix of the failure bucket",
+            f"AwsSolutions-IAM5[Resource::<{_logical_id(self.failures)}.Arn>/*]",
+            reason="Lambda names each discarded batch itself, and creates no mapping unless the role may write to the "
+            "whole failure bucket",
         )
         self.function = rust_function.function
         self.mapping = self._mapping(table=table, retry_attempts=retry_attempts)
@@ -150,13 +151,15 @@ def _stream_statements(table: dynamodb.Table) -> list[iam.PolicyStatement]:
 
 
 def _failure_statements(bucket: s3.Bucket) -> list[iam.PolicyStatement]:
-    """ "Retain discarded records for a DynamoDB event source in Lambda": both actions, with the function's role. The
-    condition keeps records out of a bucket of another account that took the name after ours was deleted."""
+    """Both actions of "Retain discarded records for a DynamoDB event source in Lambda", used with the function's role.
+
+    Lambda writes below `aws/lambda/` only, but refuses to create the mapping unless `s3:PutObject` is allowed on the whole
+    bucket (`local/mapping_destination.py` refuses it too). The condition keeps records out of a bucket of another account
+    that took the name after ours was deleted.
+    """
     ours = {"StringEquals": {"s3:ResourceAccount": Aws.ACCOUNT_ID}}
     return [
-        iam.PolicyStatement(
-            actions=["s3:PutObject"], resources=[bucket.arn_for_objects("aws/lambda/*")], conditions=ours
-        ),
+        iam.PolicyStatement(actions=["s3:PutObject"], resources=[bucket.arn_for_objects("*")], conditions=ours),
         iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn], conditions=ours),
     ]
 

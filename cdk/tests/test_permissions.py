@@ -36,7 +36,7 @@ EXPECTED = {
         ("dynamodb:GetRecords", "stream"),
         ("dynamodb:GetShardIterator", "stream"),
         ("dynamodb:ListStreams", "*"),
-        ("s3:PutObject", "failure bucket/aws/lambda/*"),
+        ("s3:PutObject", "failure bucket/*"),
         ("s3:ListBucket", "failure bucket"),
     },
 }
@@ -134,7 +134,7 @@ def _names(synthesised: Synthesised, *, own_log_group: str) -> dict[str, str]:
         ({"Fn::GetAtt": [table, "StreamArn"]}, "stream"),
         ({"Fn::Join": ["", [{"Fn::GetAtt": [table, "Arn"]}, "/index/byStatus"]]}, "index byStatus"),
         ({"Fn::GetAtt": [bucket, "Arn"]}, "failure bucket"),
-        ({"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/aws/lambda/*"]]}, "failure bucket/aws/lambda/*"),
+        ({"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/*"]]}, "failure bucket/*"),
     ]
     for name, group in synthesised.of_type("AWS::Logs::LogGroup").items():
         said = "own log group" if name == own_log_group else group["Properties"]["LogGroupName"]

@@ -20,13 +20,21 @@ def fresh(prefix: str = "stack") -> str:
 class Stack:
     """One stack, addressed by its id once it is created."""
 
-    def __init__(self, aws: Launcher, resources: dict | None = None, name: str | None = None, outputs=None, **more):
+    def __init__(
+        self,
+        aws: Launcher,
+        resources: dict | None = None,
+        name: str | None = None,
+        outputs=None,
+        expect: str = "CREATE_COMPLETE",
+        **more,
+    ):
         self.aws, self.cloudformation, self.name = aws, aws.client("cloudformation"), name or fresh()
         template = {"Resources": resources or TOPIC, "Outputs": outputs or {}}
         self.id = self.cloudformation.create_stack(
             StackName=self.name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"], **more
         )["StackId"]
-        self.await_status("CREATE_COMPLETE")
+        self.await_status(expect)
 
     def described(self) -> dict:
         return self.cloudformation.describe_stacks(StackName=self.id)["Stacks"][0]

@@ -7,6 +7,7 @@ import re
 import uuid
 
 from local.tests.aws import create_function, until
+from local.tests.stacks import role
 
 # Writes each batch it gets, as the ids of its records, to the journal table; then does what the code says.
 RECORDER = """
@@ -46,7 +47,14 @@ class Mapping:
         self._table(self.journal)
         for n in range(items):
             self.put(f"r{n}")
-        create_function(aws, name, RECORDER + decide, Environment={"Variables": {"JOURNAL": self.journal}})
+        writer = role(
+            aws,
+            "lambda.amazonaws.com",
+            {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/*"},
+        )
+        create_function(
+            aws, name, RECORDER + decide, Role=writer, Environment={"Variables": {"JOURNAL": self.journal}}
+        )
         self.bucket = name
         aws.client("s3").create_bucket(Bucket=name)
         self.mapping = aws.client("lambda").create_event_source_mapping(

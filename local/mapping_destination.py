@@ -1,0 +1,81 @@
+"""Correction: an event source mapping with an S3 destination needs a function role that may write to the whole bucket.
+
+What AWS does ("Retain discarded records for a DynamoDB event source in Lambda"; the refusal is reported from deployments): when a
+mapping is created or its destination changed, Lambda checks with the function's role that ``s3:PutObject`` is allowed on the
+bucket's objects, whatever their keys. A role that may only write below ``aws/lambda/``, where the records really go, is refused
+with InvalidParameterValueException; in CloudFormation the mapping's creation fails.
+
+What stock MiniStack does: takes any destination, and any role.
+"""
+
+from __future__ import annotations
+
+from local.delete_refusals import service_failure
+
+MAPPING = "AWS::Lambda::EventSourceMapping"
+REFUSAL = "The function execution role does not have permissions to call PutObject on S3"
+
+
+def apply() -> None:
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners
+
+    create, update = lambda_svc._create_esm, lambda_svc._update_esm
+    lambda_svc._create_esm = lambda data: _refused(data, data.get("FunctionName")) or create(data)
+
+    def updating(identifier, data):
+        mapping = lambda_svc._esms.get(identifier) or {}
+        return _refused(data, data.get("FunctionName") or mapping.get("FunctionName")) or update(identifier, data)
+
+    lambda_svc._update_esm = updating
+    handlers = provisioners._RESOURCE_HANDLERS[MAPPING]
+    made, changed = handlers["create"], handlers["update"]
+
+    def making(logical_id, props, *more):
+        _demand(props)
+        return made(logical_id, props, *more)
+
+    def changing(physical_id, old_props, new_props, *more):
+        _demand(new_props)
+        return changed(physical_id, old_props, new_props, *more)
+
+    handlers["create"], handlers["update"] = making, changing
+
+
+def _refused(data: dict, function: str | None):
+    """The error answer to a mapping whose function may not write to its destination, else None."""
+    from ministack.core.responses import error_response_json
+
+    if _may_write(data, function):
+        return None
+    return error_response_json("InvalidParameterValueException", REFUSAL, 400)
+
+
+def _demand(props: dict) -> None:
+    if not _may_write(props, props.get("FunctionName")):
+        raise service_failure(REFUSAL, "Lambda", 400, "InvalidRequest")
+
+
+def _may_write(mapping: dict, function: str | None) -> bool:
+    from ministack.core import iam_evaluator
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import iam, lambda_svc
+
+    destination = ((mapping.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination") or ""
+    found, _ = lambda_svc._get_func_record_for_qualifier((function or "").split(":function:")[-1].split(":")[0], None)
+    if not destination.startswith("arn:aws:s3:::") or found is None:
+        return True
+    account, role = get_account_id(), (found.get("config") or found)["Role"]
+    name = role.rsplit("/", 1)[-1]
+    context = iam_evaluator.EvalContext(
+        principal_arn=role,
+        principal_type="AssumedRole",
+        principal_account=account,
+        action="s3:PutObject",
+        # A pattern matches this only if it covers every key.
+        resource_arn=f"{destination}/*",
+        region=get_region(),
+    )
+    limits = iam_evaluator._permissions_boundary(iam._roles, name, account)
+    policies = iam_evaluator._gather_role_policies(name, account)
+    return iam_evaluator.evaluate(context, policies, *limits).decision == "Allow"
