@@ -19,6 +19,7 @@ ALL: tuple[str, ...] = (
     "access_log",
     "runtime_api",
     "function_logs",
+    "invocation_metrics",
     "deleted_functions",
     "log_events",
     "delete_refusals",

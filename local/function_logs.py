@@ -3,10 +3,13 @@
 What AWS does ("Sending Lambda function logs to CloudWatch Logs", "Configuring advanced logging controls", "Defined runtime
 environment variables"): every execution environment has one log stream, named by ``AWS_LAMBDA_LOG_STREAM_NAME``; output
 arrives as it is written, also that of an invocation that never ends; the group is LoggingConfig.LogGroup, which Lambda does
-not create for a role without ``logs:CreateLogGroup``; with LogFormat JSON the platform's own lines are JSON too.
+not create for a role without ``logs:CreateLogGroup``; with LogFormat JSON the platform's own lines are JSON too. A time-out
+leaves ``Task timed out after N seconds``, a process that ends ``Error: Runtime exited …`` with ``Runtime.ExitError``, and both
+their status in REPORT ("Troubleshoot invocation issues in Lambda", "Understanding the Lambda execution environment lifecycle").
 
 What stock MiniStack does: a new stream for every invocation, written after it; ``AWS_LAMBDA_LOG_STREAM_NAME`` names none of
-them; a silent invocation waits 50 ms for output that does not come. (Only ``provided.*`` functions are corrected.)
+them; no line for a time-out or an exit; a silent invocation waits 50 ms for output that does not come. (Only ``provided.*``
+functions are corrected.)
 """
 
 from __future__ import annotations
@@ -100,6 +103,15 @@ class _Copied:
         self._output.close()
 
 
+# How an invocation ended that the function could not report itself: the emulator's error type → status in REPORT.
+_PLATFORM_FAILURES = {"Sandbox.Timedout": "timeout", "Runtime.ExitError": "error"}
+
+
+def _error_type(result: dict) -> str | None:
+    payload = result.get("error_payload")
+    return payload.get("errorType") if isinstance(payload, dict) else None
+
+
 def _write_platform_lines(worker: type, lambda_svc) -> None:
     invoke, emit = worker.invoke, lambda_svc._emit_lambda_logs
 
@@ -107,7 +119,8 @@ def _write_platform_lines(worker: type, lambda_svc) -> None:
         begun = int(time.time() * 1000)
         _here.starting = None
         result = invoke(self, *args, **kwargs)
-        _here.ran = (self.log_stream, begun, peak_memory_megabytes(self._proc)) if hasattr(self, "log_stream") else None
+        memory, failure = peak_memory_megabytes(self._proc), _PLATFORM_FAILURES.get(_error_type(result))
+        _here.ran = (self.log_stream, begun, memory, failure) if hasattr(self, "log_stream") else None
         return result
 
     def emitting(func, request_id, log_text, error, duration_ms, **kwargs):
@@ -116,8 +129,8 @@ def _write_platform_lines(worker: type, lambda_svc) -> None:
         if not str(config.get("Runtime", "")).startswith("provided"):
             emit(func, request_id, log_text, error, duration_ms, **kwargs)
         elif ran is not None:
-            stream, begun, memory = ran
-            write(config, stream, platform_lines(config, request_id, begun, duration_ms, memory))
+            stream, begun, memory, failure = ran
+            write(config, stream, platform_lines(config, request_id, begun, duration_ms, memory, failure))
 
     worker.invoke = invoking
     lambda_svc._emit_lambda_logs = emitting
@@ -132,8 +145,10 @@ def peak_memory_megabytes(process) -> int:
         return 0
 
 
-def platform_lines(config: dict, request_id: str, begun: int, duration: int, memory: int) -> list[tuple[int, str]]:
-    """START, END and REPORT of an invocation, as text or JSON."""
+def platform_lines(
+    config: dict, request_id: str, begun: int, duration: int, memory: int, failure: str | None = None
+) -> list[tuple[int, str]]:
+    """START, END and REPORT of an invocation, as text or JSON, and the line of a time-out or an exit."""
     version, size, now = (
         config.get("Version", "$LATEST"),
         config.get("MemorySize", 128),
@@ -142,23 +157,35 @@ def platform_lines(config: dict, request_id: str, begun: int, duration: int, mem
     controls = config.get("LoggingConfig") or {}
     if controls.get("LogFormat") != "JSON":
         report = f"Duration: {duration} ms\tBilled Duration: {duration} ms\tMemory Size: {size} MB\tMax Memory Used: {memory} MB"
+        why = {
+            "timeout": f"{_moment(now)} {request_id} Task timed out after {int(config.get('Timeout', 3)):.2f} seconds",
+            "error": f"RequestId: {request_id} Error: Runtime exited without providing a reason\nRuntime.ExitError",
+        }
+        status = {"timeout": "\tStatus: timeout", "error": "\tStatus: error\tError Type: Runtime.ExitError"}
         return [
             (begun, f"START RequestId: {request_id} Version: {version}"),
+            *([(now, why[failure])] if failure else []),
             (now, f"END RequestId: {request_id}"),
-            (now, f"REPORT RequestId: {request_id}\t{report}"),
+            (now, f"REPORT RequestId: {request_id}\t{report}{status.get(failure, '')}"),
         ]
     if controls.get("SystemLogLevel", "INFO") == "WARN":
         return []
     metrics = {"durationMs": duration, "billedDurationMs": duration, "memorySizeMB": size, "maxMemoryUsedMB": memory}
+    ended = {"status": failure or "success"}
+    if failure == "error":
+        ended["errorType"] = "Runtime.ExitError"
     return [
         (begun, _platform(begun, "platform.start", {"requestId": request_id, "version": version})),
-        (now, _platform(now, "platform.report", {"requestId": request_id, "metrics": metrics})),
+        (now, _platform(now, "platform.report", {"requestId": request_id, "metrics": metrics, **ended})),
     ]
 
 
 def _platform(at: int, kind: str, record: dict) -> str:
-    moment = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps({"time": moment, "type": kind, "record": record})
+    return json.dumps({"time": _moment(at), "type": kind, "record": record})
+
+
+def _moment(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def write(config: dict, stream: str, lines: list[tuple[int, str]]) -> None:

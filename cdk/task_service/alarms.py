@@ -14,6 +14,10 @@ from constructs import Construct
 _MINUTE = Duration.minutes(1)
 _FIVE_MINUTES = Duration.minutes(5)
 
+# Parts of the lines that Lambda writes for a time-out and for a process that ended (as text; the functions' log format is
+# Text), and of the line of a Rust panic. A panic is caught and reported, so it leaves no line of Lambda's.
+_CRASHES = ("Task timed out", "Runtime exited", "panicked at")
+
 
 class Alarms(Construct):
     def __init__(
@@ -24,6 +28,7 @@ class Alarms(Construct):
         stage: str,
         api: apigateway.RestApi,
         functions: Sequence[tuple[str, lambda_.Function]],
+        authorizer_log: logs.LogGroup,
         audit_function: lambda_.Function,
         audit_mapping: lambda_.EventSourceMapping,
         audit_log: logs.LogGroup,
@@ -36,6 +41,7 @@ class Alarms(Construct):
         self._watch_audit(audit_function=audit_function, mapping_id=audit_mapping.event_source_mapping_id)
         self._watch_records(audit_log=audit_log, quarantine=quarantine)
         self._watch_service(api=api, functions=functions)
+        self._watch_authorizer(authorizer_log)
 
     def _watch_audit(self, *, audit_function: lambda_.Function, mapping_id: str) -> None:
         self._alarm(
@@ -80,15 +86,8 @@ class Alarms(Construct):
                 period=_MINUTE,
             ),
         )
-        unknown_actor = logs.MetricFilter(
-            self,
-            "UnknownActorFilter",
-            log_group=audit_log,
-            filter_pattern=logs.FilterPattern.literal('{ $.actor.id = "unknown" }'),
-            metric_namespace=f"Tasks/{self._stage}",
-            metric_name="UnknownActor",
-            metric_value="1",
-            default_value=0,
+        unknown_actor = self._metric(
+            "UnknownActor", audit_log, logs.FilterPattern.literal('{ $.actor.id = "unknown" }')
         )
         self._alarm(
             "unknown-actor",
@@ -116,6 +115,35 @@ class Alarms(Construct):
                 f"The function {name} crashes or times out",
                 function.metric_errors(statistic="Sum", period=_FIVE_MINUTES),
             )
+
+    def _watch_authorizer(self, log: logs.LogGroup) -> None:
+        """The authorizer refuses a token by failing, which is how API Gateway knows 401: Lambda counts each as an error.
+
+        So its `Errors` would alarm at anybody's first wrong token. Its log tells a crash from a refusal; a crash is also the
+        caller's 500 (AUTHORIZER_FAILURE), which `api-5xx` counts.
+        """
+        self._alarm(
+            "authorizer-crashes",
+            "The authorizer times out, exits or panics: nobody gets in",
+            self._metric("AuthorizerCrashes", log, logs.FilterPattern.any_term(*_CRASHES)).metric(
+                statistic="Sum", period=_FIVE_MINUTES
+            ),
+        )
+        # To be looked at, without an alarm: how many are normal depends on the callers, and anybody can send them.
+        self._metric("RefusedTokens", log, logs.FilterPattern.string_value("$.message", "=", "refused"))
+
+    def _metric(self, name: str, log: logs.LogGroup, pattern: logs.IFilterPattern) -> logs.MetricFilter:
+        """Counts the lines of a log that match, as a metric of the stage."""
+        return logs.MetricFilter(
+            self,
+            f"{name}Filter",
+            log_group=log,
+            filter_pattern=pattern,
+            metric_namespace=f"Tasks/{self._stage}",
+            metric_name=name,
+            metric_value="1",
+            default_value=0,
+        )
 
     def _alarm(
         self,

@@ -59,11 +59,8 @@ class ServiceStack(Stack):
             "Alarms",
             stage=settings.stage,
             api=api.api,
-            functions=[
-                ("task-api", task_api.function),
-                ("authorizer", authorizer.function),
-                ("audit", audit.function),
-            ],
+            functions=[("task-api", task_api.function), ("audit", audit.function)],
+            authorizer_log=authorizer.log_group,
             audit_function=audit.function,
             audit_mapping=audit.mapping,
             audit_log=audit.log_group,

@@ -5,6 +5,8 @@ import json
 import pytest
 from conftest import Synthesised
 
+from local import log_patterns
+
 WATCHED = {
     "audit-iterator-age": ("AWS/Lambda", "IteratorAge", "Maximum"),
     "audit-discarded": ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount", "Sum"),
@@ -14,7 +16,7 @@ WATCHED = {
     "unknown-actor": ("Tasks/dev", "UnknownActor", "Sum"),
     "api-5xx": ("AWS/ApiGateway", "5XXError", "Sum"),
     "task-api-errors": ("AWS/Lambda", "Errors", "Sum"),
-    "authorizer-errors": ("AWS/Lambda", "Errors", "Sum"),
+    "authorizer-crashes": ("Tasks/dev", "AuthorizerCrashes", "Sum"),
     "audit-errors": ("AWS/Lambda", "Errors", "Sum"),
 }
 
@@ -54,17 +56,77 @@ def test_5xx_are_counted_for_this_stage_only(prod: Synthesised) -> None:
     assert dimensions == {"ApiName": api["Properties"]["Name"], "Stage": {"Ref": stage}}
 
 
-def test_an_unknown_actor_in_the_audit_log_becomes_a_metric(each: Synthesised) -> None:
-    filters = each.only("AWS::Logs::MetricFilter")["Properties"]
-    assert filters["FilterPattern"] == '{ $.actor.id = "unknown" }'
-    group = each.resources[filters["LogGroupName"]["Ref"]]["Properties"]["LogGroupName"]
-    assert group.endswith("/audit")
-    (transformation,) = filters["MetricTransformations"]
-    alarm = each.only("AWS::CloudWatch::Alarm", AlarmName=f"{each.stack.stack_name}-unknown-actor")["Properties"]
-    assert (transformation["MetricNamespace"], transformation["MetricName"]) == (
-        alarm["Namespace"],
-        alarm["MetricName"],
-    )
+# Metric → the log group's end, the pattern, and the end of its alarm's name.
+COUNTED = {
+    "UnknownActor": ("/audit", '{ $.actor.id = "unknown" }', "unknown-actor"),
+    "AuthorizerCrashes": ("/authorizer", '?"Task timed out" ?"Runtime exited" ?"panicked at"', "authorizer-crashes"),
+    "RefusedTokens": ("/authorizer", '{ $.message = "refused" }', None),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_lines_of_a_log_become_a_metric_of_the_stage(each: Synthesised, name: str) -> None:
+    group, pattern, alarm = COUNTED[name]
+    found = _filter(each, name)
+    assert found["FilterPattern"] == pattern
+    assert each.resources[found["LogGroupName"]["Ref"]]["Properties"]["LogGroupName"].endswith(group)
+    (transformation,) = found["MetricTransformations"]
+    stage = each.stack.stack_name.removeprefix("tasks-")
+    assert transformation["MetricNamespace"] == f"Tasks/{stage}"
+    assert (transformation["MetricValue"], transformation["DefaultValue"]) == ("1", 0)
+    watching = [
+        found["Properties"]["AlarmName"]
+        for found in each.of_type("AWS::CloudWatch::Alarm").values()
+        if found["Properties"]["MetricName"] == name
+    ]
+    assert watching == ([] if alarm is None else [f"tasks-{stage}-{alarm}"])
+
+
+def test_every_filter_is_looked_at_here(each: Synthesised) -> None:
+    filters = each.of_type("AWS::Logs::MetricFilter").values()
+    assert {found["Properties"]["MetricTransformations"][0]["MetricName"] for found in filters} == set(COUNTED)
+
+
+# As Lambda writes them as text ("Troubleshoot invocation issues in Lambda"; the functions' log format, test_functions.py).
+REQUEST = "16f8d3a2-26fc-11e8-bca6-73dbc61c39e7"
+CRASHES = (
+    f"2030-01-31T12:00:05.123Z {REQUEST} Task timed out after 5.00 seconds",
+    f"RequestId: {REQUEST} Error: Runtime exited with error: exit status 1\nRuntime.ExitError",
+    f"RequestId: {REQUEST} Error: Runtime exited with error: signal: killed\nRuntime.ExitError",
+    f"RequestId: {REQUEST} Error: Runtime exited without providing a reason\nRuntime.ExitError",
+    "thread 'main' panicked at functions/src/authorizer.rs:70:9:",
+)
+NO_CRASHES = (
+    f"START RequestId: {REQUEST} Version: $LATEST",
+    f"END RequestId: {REQUEST}",
+    f"REPORT RequestId: {REQUEST}\tDuration: 1.20 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 20 MB",
+    '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"authorized","principal":"alice"}',
+)
+REFUSED = '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"refused","target":"functions::authorizer"}'
+
+
+def test_a_crash_of_the_authorizer_is_told_from_a_refused_token(dev: Synthesised) -> None:
+    crashes = log_patterns.compiled(_filter(dev, "AuthorizerCrashes")["FilterPattern"])
+    refused = log_patterns.compiled(_filter(dev, "RefusedTokens")["FilterPattern"])
+    assert [line for line in CRASHES if not crashes(line)] == []
+    assert [line for line in (*NO_CRASHES, REFUSED) if crashes(line)] == []
+    assert [line for line in (*NO_CRASHES, *CRASHES, REFUSED) if refused(line)] == [REFUSED]
+
+
+def test_a_refused_token_raises_no_alarm_of_lambdas_errors(each: Synthesised) -> None:
+    """It is a failed invocation of the authorizer."""
+    watched = [
+        json.dumps(found["Properties"]["Dimensions"])
+        for found in each.of_type("AWS::CloudWatch::Alarm").values()
+        if found["Properties"]["MetricName"] == "Errors"
+    ]
+    assert len(watched) == 2
+    assert "Authorizer" not in "".join(watched)
+
+
+def test_an_authorizer_failure_is_one_of_the_5xx(each: Synthesised) -> None:
+    failure = each.only("AWS::ApiGateway::GatewayResponse", ResponseType="AUTHORIZER_FAILURE")
+    assert failure["Properties"]["StatusCode"].startswith("5")
 
 
 def test_alarms_call_the_given_topic_and_nobody_by_default(dev: Synthesised, prod: Synthesised) -> None:
@@ -72,3 +134,12 @@ def test_alarms_call_the_given_topic_and_nobody_by_default(dev: Synthesised, pro
         assert "AlarmActions" not in alarm["Properties"]
     for alarm in prod.of_type("AWS::CloudWatch::Alarm").values():
         assert "arn:aws:sns:us-east-1:000000000000:alarms" in json.dumps(alarm["Properties"]["AlarmActions"])
+
+
+def _filter(synthesised: Synthesised, metric: str) -> dict:
+    (found,) = [
+        found["Properties"]
+        for found in synthesised.of_type("AWS::Logs::MetricFilter").values()
+        if found["Properties"]["MetricTransformations"][0]["MetricName"] == metric
+    ]
+    return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 
+import pytest
+
 from local.tests.aws import create_function, until
 
 TALKING = """
@@ -13,6 +15,8 @@ def handler(event):
     print("to stderr", file=sys.stderr, flush=True)
     if event.get("die"):
         os._exit(1)
+    if event.get("sleep"):
+        time.sleep(event["sleep"])
     return {name: os.environ.get(name) for name in ("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_ENDPOINT_URL")}
 """
 
@@ -57,6 +61,27 @@ def test_json_platform_lines(aws):
     platform = until(lambda: [json.loads(line) for line in lines(aws, group, stream) if line.startswith("{")])
     assert [line["type"] for line in platform] == ["platform.start", "platform.report"]
     assert platform[1]["record"]["metrics"]["maxMemoryUsedMB"] > 0
+
+
+@pytest.mark.parametrize(
+    ("event", "line", "ending"),
+    [
+        ({"sleep": 3}, "Task timed out after 1.00 seconds", "Status: timeout"),
+        ({"die": True}, "Error: Runtime exited ", "Status: error\tError Type: Runtime.ExitError"),
+    ],
+)
+def test_a_time_out_and_an_exit_leave_a_line(aws, event, line, ending):
+    name = f"logs-{uuid.uuid4().hex[:8]}"
+    create_function(aws, name, TALKING, Timeout=1)
+    invoke(aws, name, event)
+
+    def written():
+        events = aws.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        return [event["message"] for event in events]
+
+    [report] = until(lambda: [message for message in written() if message.startswith("REPORT")])
+    assert report.endswith(ending)
+    assert sum(line in message for message in written()) == 1
 
 
 def test_without_its_log_group_a_function_still_runs(aws):

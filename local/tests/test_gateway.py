@@ -48,7 +48,7 @@ class Api:
 
     def __init__(self, aws):
         self.aws = aws
-        name = f"api-{uuid.uuid4().hex[:8]}"
+        self.name = name = f"api-{uuid.uuid4().hex[:8]}"
         gateway = aws.client("apigateway")
         create_function(aws, name, FUNCTION, Timeout=10)
         create_function(aws, f"{name}-authorizer", AUTHORIZER)
