@@ -114,7 +114,8 @@ class TaskApi(Construct):
             authorizer_name="token",
             handler=authorizer,
             # Absent or empty, API Gateway answers 401 without calling the function. The result is cached by token,
-            # not by path: the policy it returns has to cover every method the token may use.
+            # not by path: the policy it returns has to cover every method the token may use ("Use API Gateway Lambda
+            # authorizers").
             identity_source=apigateway.IdentitySource.header("Authorization"),
             results_cache_ttl=_TOKEN_CACHE,
         )

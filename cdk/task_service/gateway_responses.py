@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from aws_cdk import aws_apigateway as apigateway
 
+# "Variables for data transformations for API Gateway": the message comes with its quotes; the request id can be set by the
+# client, unlike $context.extendedRequestId and the invocation's id.
 _GATEWAY_MESSAGE = "$context.error.messageString"
 _REQUEST_ID = "$context.requestId"
 

@@ -69,8 +69,9 @@ class Scope:
         return {"StringEqualsIfExists": {"aws:ResourceTag/stage": self.stages}}
 
     def api_not_of_another_stack(self) -> dict[str, Any]:
-        """REST APIs have random ids: the name and the tag tell ours from others. Methods, stages and the like inherit
-        the API's tags ("API Gateway resources that can be tagged") and have no name of their own."""
+        """REST APIs have random ids: the name and the tag tell ours from others. The name is in the request's context
+        only while an API itself is updated or deleted ("Actions, resources, and condition keys for Amazon API Gateway
+        Management"). Methods, stages and the like inherit the API's tags ("API Gateway resources that can be tagged")."""
         return {
             "StringEqualsIfExists": {
                 "apigateway:Resource/ApiName": self.services,

@@ -40,6 +40,8 @@ enum Route<'a> {
 }
 
 impl<'a> Route<'a> {
+    /// `path` is the proxy parameter: `/tasks/` reaches the function as `tasks`, without its slash ("Lambda proxy
+    /// integrations in API Gateway").
     fn of(path: &'a str) -> Self {
         match path.split('/').collect::<Vec<_>>().as_slice() {
             ["health"] => Self::Health,

@@ -227,7 +227,8 @@ impl StreamRecord {
     ) -> Result<Option<AuditRecord>, Undecodable> {
         let (old, new) = (self.change.old_image.as_ref(), self.change.new_image.as_ref());
         if old == new {
-            // Nothing changed; nothing at all is a stream without images.
+            // Nothing changed: DynamoDB writes no record then ("Change data capture for DynamoDB Streams"). Without
+            // any image the stream is not ours.
             return if old.is_some() { Ok(None) } else { Err(Undecodable("images")) };
         }
         let action = classify(old, new);

@@ -26,7 +26,7 @@ const EVENT_OVERHEAD: usize = 26;
 const CALL_EVENTS: usize = 10_000;
 /// ... that span less than 24 hours.
 const CALL_SPAN_MILLIS: i64 = 24 * 60 * 60 * 1_000 - 1;
-/// A payload up to this size, in bytes, is quarantined in one event.
+/// A payload up to this size, in bytes, is quarantined in one event, which takes 1 MB ("CloudWatch Logs quotas").
 const QUARANTINE_BYTES: usize = 900_000;
 /// Beyond it, in parts of so many characters: a character takes at most 6 bytes as JSON text.
 const QUARANTINE_PART: usize = 150_000;
@@ -248,6 +248,7 @@ impl LogSink {
             }
             other => other,
         };
+        // Absent when every event was taken ("PutLogEvents").
         match accepted.map_err(|err| stopped(chain(&err)))?.rejected_log_events_info {
             None => Ok(()),
             Some(rejected) => Err(stopped(format!("events rejected: {rejected:?}"))),

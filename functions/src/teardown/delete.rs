@@ -16,7 +16,8 @@ pub(super) const ROUNDS: u32 = 4;
 const STALE_LOOKS: u32 = 5;
 
 impl Context<'_> {
-    /// Always by id and through the executor, so that the role stored with the stack does not matter.
+    /// Always by id and through the executor, so that the role stored with the stack does not matter: the one that is
+    /// passed replaces it for good ("CloudFormation service role").
     pub(super) async fn delete(&self, mut run: Run) -> Result<Run, StepError> {
         let aws = self.aws;
         if run.rounds >= ROUNDS {
@@ -89,7 +90,7 @@ impl Context<'_> {
     }
 
     /// With which reason the operation of this token ended without having deleted the stack; `None` when CloudFormation
-    /// knows of no such end.
+    /// knows of no such end. Every event of an operation carries the operation's token ("StackEvent").
     async fn own_end(&self, stack_id: &str, token: &str) -> Result<Option<String>, StepError> {
         let aws = self.aws;
         let is_end = |event: &&StackEvent| {

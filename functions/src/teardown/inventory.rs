@@ -50,7 +50,7 @@ impl Context<'_> {
     }
 
     /// The template, which says what is retained; `None` for one that is not JSON (a deployment by hand may send YAML), or
-    /// none at all, as of a stack in review.
+    /// none at all, as of a stack in review ("GetTemplate": the body is the text as it was sent).
     async fn template(&self, stack: &StackRef) -> Result<Option<Value>, StepError> {
         let aws = self.aws;
         let got = aws.cloudformation.get_template().stack_name(&stack.id).send().await;

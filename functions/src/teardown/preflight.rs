@@ -44,7 +44,7 @@ impl Context<'_> {
         let mut blockers = Vec::new();
         for export in stack.outputs().iter().filter_map(|output| output.export_name()) {
             let imports = aws.cloudformation.list_imports().export_name(export).send().await;
-            // "Export … is not imported by any stack" is an error, not an empty list.
+            // "Export … is not imported by any stack" is an error, not an empty list ("ListImports").
             let imports = found(imports, &["ValidationError"], "asking who imports")?;
             let importers = imports.and_then(|imports| imports.imports).unwrap_or_default();
             if !importers.is_empty() {
