@@ -1,6 +1,5 @@
 """Policies for people and pipelines: one that may start, one that may see a run through."""
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -61,14 +60,13 @@ class Access(Construct):
                 resources=[executions],
                 why="Executions are named when they start; only this machine's are meant",
             ),
-            # The Service Authorization Reference gives these no resource type. The request is checked against the
-            # tags of the machine whose token it is.
+            # "Actions, resources, and condition keys for AWS Step Functions": no resource type and no condition key, so a
+            # condition would deny for ever.
             Grant(
                 actions=("states:SendTaskFailure", "states:SendTaskSuccess"),
                 resources=["*"],
-                conditions={"StringEquals": {"aws:ResourceTag/aws:cloudformation:stack-id": Stack.of(self).stack_id}},
-                why="states:SendTaskSuccess and states:SendTaskFailure take no resource in IAM; the condition names "
-                "this stack's machine, and a token is needed that only its history and its event show",
+                why="states:SendTaskSuccess and states:SendTaskFailure take no resource and no condition key in IAM; a call "
+                "needs a token that nobody can guess and only the run's history and event show",
             ),
             Grant(
                 actions=("logs:FilterLogEvents",),

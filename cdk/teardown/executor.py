@@ -71,7 +71,8 @@ class Executor(Construct):
 
 def _grants(scope: Scope) -> list[Grant]:
     ours = scope.not_of_another_stack()
-    named = "CloudFormation gives these names a random end; a tag condition keeps other stacks' resources out"
+    named = "CloudFormation gives these names a random end"
+    tagged = "These names share the stack's name as prefix; a tag condition keeps other stacks' resources out"
     mappings = ("lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping")
     return [
         Grant(
@@ -84,17 +85,15 @@ def _grants(scope: Scope) -> list[Grant]:
         Grant(actions=("apigateway:GET",), resources=[api_arn("/account")], why="The one account setting"),
         describe_alarms(),
         describe_log_groups(),
-        Grant(actions=("cloudwatch:DeleteAlarms",), resources=scope.alarms(), conditions=ours, why=named),
+        Grant(actions=("cloudwatch:DeleteAlarms",), resources=scope.alarms(), conditions=ours, why=tagged),
         Grant(
             actions=("dynamodb:DeleteTable", "dynamodb:DescribeTable"),
             resources=scope.tables(),
-            conditions=ours,
             why=named,
         ),
         Grant(
             actions=DELETE_ACTIONS["AWS::IAM::Role"],
             resources=scope.roles(),
-            conditions=scope.role_not_of_another_stage(),
             why=named,
         ),
         Grant(
@@ -107,7 +106,7 @@ def _grants(scope: Scope) -> list[Grant]:
             actions=("lambda:DeleteFunction", "lambda:GetFunction", "lambda:RemovePermission"),
             resources=scope.functions(),
             conditions=ours,
-            why=named,
+            why=tagged,
         ),
         Grant(
             actions=("logs:DeleteDataProtectionPolicy", "logs:DeleteLogGroup", "logs:DeleteMetricFilter"),
@@ -118,7 +117,6 @@ def _grants(scope: Scope) -> list[Grant]:
         Grant(
             actions=("s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:ListBucket"),
             resources=scope.buckets(),
-            conditions=ours,
             why=named,
         ),
     ]

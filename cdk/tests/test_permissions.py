@@ -5,9 +5,6 @@ import json
 import pytest
 from conftest import Synthesised
 
-# "Actions, resources, and condition keys for AWS services": these take no resource.
-WITHOUT_RESOURCE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "dynamodb:ListStreams"}
-
 EVERY_FUNCTION = {
     ("logs:CreateLogStream", "own log group"),
     ("logs:PutLogEvents", "own log group"),
@@ -53,14 +50,6 @@ def test_a_functions_role_allows_exactly_this(dev: Synthesised, binary: str) -> 
         for resource in _listed(statement["Resource"])
     }
     assert granted == EXPECTED[binary]
-
-
-@pytest.mark.parametrize("binary", sorted(EXPECTED))
-def test_only_actions_without_a_resource_stand_beside_a_star(each: Synthesised, binary: str) -> None:
-    for statement in _statements(_role(each, binary)):
-        assert statement["Effect"] == "Allow"
-        if "*" in _listed(statement["Resource"]):
-            assert set(_listed(statement["Action"])) <= WITHOUT_RESOURCE
 
 
 def test_no_function_has_a_managed_policy_or_a_policy_attached_from_elsewhere(each: Synthesised) -> None:
