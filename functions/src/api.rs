@@ -8,7 +8,7 @@ use crate::{
     error::{Error, FieldError},
     http::{Request, Response},
     input::{
-        IdempotencyKey, IfMatch, ListQuery, Nulls, QueryParameters, none_match_names, parse_change,
+        IdempotencyKey, ListQuery, Nulls, Preconditions, QueryParameters, none_match_names, parse_change,
         parse_draft, unexpected_parameters,
     },
     principal::{Principal, Scope},
@@ -195,21 +195,21 @@ impl Api {
     ) -> Result<Response, Problem> {
         let id = task_id(id)?;
         let mut errors = unexpected_parameters(call.parameters());
-        let if_match = gather(call.if_match(), &mut errors);
-        let change = gather(parse_change(body, nulls), &mut errors);
-        let (Some(if_match), Some(change), true) = (if_match, change, errors.is_empty()) else {
+        let only_if = gather(call.preconditions(), &mut errors);
+        let change = gather(parse_change(body, id, nulls), &mut errors);
+        let (Some(only_if), Some(change), true) = (only_if, change, errors.is_empty()) else {
             return Err(Error::Invalid(errors).into());
         };
-        let task = self.store.update(&call.author(), id, &change, if_match.as_ref()).await?;
+        let task = self.store.update(&call.author(), id, &change, &only_if).await?;
         Ok(task_response(200, &task))
     }
 
     async fn delete(&self, call: &Call<'_>, id: &str) -> Result<Response, Problem> {
         let id = task_id(id)?;
         let mut errors = unexpected_parameters(call.parameters());
-        let if_match = gather(call.if_match(), &mut errors).flatten();
+        let only_if = gather(call.preconditions(), &mut errors).unwrap_or_default();
         valid(errors)?;
-        self.store.delete(&call.author(), id, if_match.as_ref()).await?;
+        self.store.delete(&call.author(), id, &only_if).await?;
         Ok(Response::empty(204))
     }
 }
@@ -247,8 +247,8 @@ impl<'a> Call<'a> {
         if body.len() > BODY_MAX { Err(Problem::payload_too_large(BODY_MAX)) } else { Ok(body) }
     }
 
-    fn if_match(&self) -> Result<Option<IfMatch>, Vec<FieldError>> {
-        self.request.header("If-Match").map(IfMatch::parse).transpose()
+    fn preconditions(&self) -> Result<Preconditions, Vec<FieldError>> {
+        Preconditions::parse(self.request.header("If-Match"), self.request.header("If-None-Match"))
     }
 
     fn parameters(&self) -> &QueryParameters {

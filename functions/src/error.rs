@@ -23,6 +23,14 @@ impl FieldError {
     pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), code, detail: detail.into() }
     }
+
+    /// A member of a task that only the service sets, with another value than it has.
+    #[must_use]
+    pub fn read_only(member: &str) -> Self {
+        let detail =
+            "the service sets this field; leave it out, or send the task's current value in a PUT or PATCH";
+        Self::new(format!("/{member}"), "read-only", detail)
+    }
 }
 
 /// The crate's one error type. The boxed sources are for the log; they cannot reach a client.

@@ -1,6 +1,6 @@
 //! What clients send, parsed once into types: bodies, query strings, conditional headers, cursors.
 //!
-//! Every parser collects all that is wrong before it gives up, so that a client mends everything at once.
+//! Every parser collects all that is wrong before it gives up, so that a client can fix everything at once.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     error::{Error, FieldError},
-    task::{Change, Description, Draft, Priority, Status, TaskId, Timestamp, Title},
+    task::{Change, Description, Draft, Priority, Stated, Status, TaskId, Timestamp, Title},
 };
 
 /// Page size when `limit` is absent.
@@ -49,15 +49,25 @@ pub fn parse_draft(body: &[u8]) -> Result<Draft, Vec<FieldError>> {
     }
 }
 
-/// The body of a `PUT` or `PATCH`.
-pub fn parse_change(body: &[u8], nulls: Nulls) -> Result<Change, Vec<FieldError>> {
+/// The body of a `PUT` or `PATCH` of the task `id`.
+pub fn parse_change(body: &[u8], id: TaskId, nulls: Nulls) -> Result<Change, Vec<FieldError>> {
     let mut fields = Fields::parse(body)?;
+    fields.stated("id", |value| (value.as_str() == Some(&id.to_string())).then_some(()));
+    let time = |value: &Value| value.as_str().and_then(Timestamp::parse);
+    let name = |value: &Value| value.as_str().map(str::to_owned);
     let change = Change {
         title: fields.title(),
         description: fields.description(nulls),
         status: fields.status(),
         priority: fields.priority(),
         due_at: fields.due_at(),
+        stated: Stated {
+            version: fields.stated("version", Value::as_u64),
+            created_at: fields.stated("createdAt", time),
+            updated_at: fields.stated("updatedAt", time),
+            created_by: fields.stated("createdBy", name),
+            updated_by: fields.stated("updatedBy", name),
+        },
     };
     let errors = fields.finish();
     if errors.is_empty() { Ok(change) } else { Err(errors) }
@@ -188,16 +198,25 @@ impl Fields {
         }
     }
 
+    /// A member that only the service sets. `parse` gives nothing for a value that no task can have there.
+    fn stated<T>(&mut self, name: &'static str, parse: impl Fn(&Value) -> Option<T>) -> Option<T> {
+        let value = self.take(name)?;
+        let stated = parse(&value);
+        if stated.is_none() {
+            self.errors.push(FieldError::read_only(name));
+        }
+        stated
+    }
+
     /// All that was wrong, members nobody asked for included.
     fn finish(mut self) -> Vec<FieldError> {
         for (name, _) in &self.members {
-            let (code, detail) = match name.as_str() {
+            self.errors.push(match name.as_str() {
                 "id" | "version" | "createdAt" | "updatedAt" | "createdBy" | "updatedBy" => {
-                    ("read-only", "the service sets this field; leave it out")
+                    FieldError::read_only(name)
                 }
-                _ => ("unknown", "a task has no such field"),
-            };
-            self.errors.push(FieldError::new(pointer(name), code, detail));
+                _ => FieldError::new(pointer(name), "unknown", "a task has no such field"),
+            });
         }
         self.errors
     }
@@ -378,34 +397,70 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Most tags in one `If-Match`: each becomes an operand of the write's condition, which takes 100.
-const IF_MATCH_MAX: usize = 50;
+/// Most tags in one conditional header of a write: each becomes an operand of the write's condition, which takes 100.
+const TAGS_MAX: usize = 50;
 
-/// `If-Match` (RFC 9110, 13.1.1), as the versions it accepts.
+/// The conditional headers of a write: `If-Match` and `If-None-Match` (RFC 9110, 13.1).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Preconditions {
+    pub if_match: Option<Tags>,
+    pub if_none_match: Option<Tags>,
+}
+
+impl Preconditions {
+    pub fn parse(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Self, Vec<FieldError>> {
+        let if_match = if_match.map(|text| Tags::parse("If-Match", text, Comparison::Strong)).transpose();
+        let if_none_match =
+            if_none_match.map(|text| Tags::parse("If-None-Match", text, Comparison::Weak)).transpose();
+        match (if_match, if_none_match) {
+            (Ok(if_match), Ok(if_none_match)) => Ok(Self { if_match, if_none_match }),
+            (if_match, if_none_match) => {
+                Err([if_match.err(), if_none_match.err()].into_iter().flatten().collect())
+            }
+        }
+    }
+
+    /// Says whether a task of this version may be written.
+    #[must_use]
+    pub fn hold_for(&self, version: u64) -> bool {
+        self.if_match.as_ref().is_none_or(|tags| tags.name(version))
+            && !self.if_none_match.as_ref().is_some_and(|tags| tags.name(version))
+    }
+}
+
+/// A conditional header's tags, as the versions they name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IfMatch {
+pub enum Tags {
     /// `*`: any version of a task that exists.
     Any,
     /// Any of these; empty when no listed tag can be one of ours.
     Versions(Vec<u64>),
 }
 
-impl IfMatch {
-    pub fn parse(text: &str) -> Result<Self, Vec<FieldError>> {
-        let invalid = |detail: &str| vec![FieldError::new("If-Match", "value", detail)];
-        let malformed = || invalid(r#"If-Match must be * or a list like "3", "4""#);
+/// How tags are compared (RFC 9110, 8.8.3.2): strongly, a weak tag never matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Strong,
+    Weak,
+}
+
+impl Tags {
+    fn parse(header: &str, text: &str, comparison: Comparison) -> Result<Self, FieldError> {
+        let invalid = |rule: &str| FieldError::new(header, "value", format!("{header} {rule}"));
+        let malformed = || invalid(r#"must be * or a list like "3", "4""#);
         match entity_tags(text).ok_or_else(malformed)? {
             EntityTags::Any => Ok(Self::Any),
-            // The strong comparison: a weak tag never matches.
-            EntityTags::Listed(tags) if tags.len() <= IF_MATCH_MAX => Ok(Self::Versions(
-                tags.iter().filter(|tag| !tag.weak).filter_map(EntityTag::version).collect(),
-            )),
-            EntityTags::Listed(_) => Err(invalid(&format!("If-Match may list at most {IF_MATCH_MAX} tags"))),
+            EntityTags::Listed(tags) if tags.len() > TAGS_MAX => {
+                Err(invalid(&format!("may list at most {TAGS_MAX} tags")))
+            }
+            EntityTags::Listed(tags) => {
+                let counts = |tag: &&EntityTag<'_>| comparison == Comparison::Weak || !tag.weak;
+                Ok(Self::Versions(tags.iter().filter(counts).filter_map(EntityTag::version).collect()))
+            }
         }
     }
 
-    #[must_use]
-    pub fn accepts(&self, version: u64) -> bool {
+    fn name(&self, version: u64) -> bool {
         match self {
             Self::Any => true,
             Self::Versions(versions) => versions.contains(&version),
@@ -413,7 +468,7 @@ impl IfMatch {
     }
 }
 
-/// Whether `If-None-Match` (RFC 9110, 13.1.2; weak comparison) names `version`. A malformed header names none.
+/// Says whether a read's `If-None-Match` (RFC 9110, 13.1.2; weak comparison) names `version`. A malformed header names none.
 #[must_use]
 pub fn none_match_names(text: &str, version: u64) -> bool {
     match entity_tags(text) {
@@ -441,22 +496,25 @@ impl EntityTag<'_> {
     }
 }
 
+/// Empty elements of the list are ignored (RFC 9110, 5.6.1.2), but one tag has to be there.
 fn entity_tags(text: &str) -> Option<EntityTags<'_>> {
     if text.trim() == "*" {
         return Some(EntityTags::Any);
     }
+    let skip = |text: &str| text.len() - text.trim_start_matches([' ', '\t', ',']).len();
     let mut tags = Vec::new();
-    let mut rest = text.trim();
-    loop {
+    let mut rest = &text[skip(text)..];
+    while !rest.is_empty() {
         let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
         let (opaque, after) = quoted.strip_prefix('"')?.split_once('"')?;
         tags.push(EntityTag { weak, opaque });
-        rest = after.trim_start();
-        if rest.is_empty() {
-            return Some(EntityTags::Listed(tags));
+        let separator = &after[..skip(after)];
+        rest = &after[separator.len()..];
+        if !rest.is_empty() && !separator.contains(',') {
+            return None;
         }
-        rest = rest.strip_prefix(',')?.trim_start();
     }
+    (!tags.is_empty()).then_some(EntityTags::Listed(tags))
 }
 
 #[cfg(test)]
@@ -524,15 +582,35 @@ mod tests {
 
     #[test]
     fn null_clears_in_a_patch_what_may_be_empty() {
-        let patch = parse_change(br#"{"description":null,"dueAt":null}"#, Nulls::Reset).unwrap();
+        let id = TaskId::new();
+        let patch = parse_change(br#"{"description":null,"dueAt":null}"#, id, Nulls::Reset).unwrap();
         assert_eq!((patch.description, patch.due_at), (Some(Description::default()), Some(None)));
-        let required = parse_change(br#"{"title":null,"status":null,"priority":null}"#, Nulls::Reset);
+        let required = parse_change(br#"{"title":null,"status":null,"priority":null}"#, id, Nulls::Reset);
         assert_eq!(
             pointers(&required.unwrap_err()),
             [("/priority", "type"), ("/status", "type"), ("/title", "type")]
         );
-        assert!(parse_change(br#"{"description":null}"#, Nulls::Wrong).is_err());
-        assert!(parse_change(br#"{"dueAt":null}"#, Nulls::Wrong).is_ok());
+        assert!(parse_change(br#"{"description":null}"#, id, Nulls::Wrong).is_err());
+        assert!(parse_change(br#"{"dueAt":null}"#, id, Nulls::Wrong).is_ok());
+    }
+
+    #[test]
+    fn a_task_as_it_was_read_is_a_change_of_nothing() {
+        let draft = parse_draft(br#"{"title":"a"}"#).unwrap();
+        let task = crate::task::Task::created(TaskId::new(), draft, "me", Timestamp::now());
+        let body = serde_json::to_vec(&task).unwrap();
+        let change = parse_change(&body, task.id, Nulls::Wrong).unwrap();
+        assert!(!change.differs_from(&task));
+        assert_eq!(change.stated.errors(&task), []);
+    }
+
+    #[test]
+    fn what_no_task_can_have_in_a_read_only_member_is_refused_unread() {
+        let body =
+            br#"{"id":"x","version":"1","createdAt":1,"updatedAt":"soon","createdBy":null,"updatedBy":{}}"#;
+        let errors = parse_change(body, TaskId::new(), Nulls::Reset).unwrap_err();
+        let all = ["/createdAt", "/createdBy", "/id", "/updatedAt", "/updatedBy", "/version"];
+        assert_eq!(pointers(&errors), all.map(|pointer| (pointer, "read-only")));
     }
 
     #[test]
@@ -585,15 +663,40 @@ mod tests {
 
     #[test]
     fn if_match_compares_strongly_and_if_none_match_weakly() {
-        assert_eq!(IfMatch::parse(" * ").unwrap(), IfMatch::Any);
-        assert_eq!(IfMatch::parse(r#""1" ,"20",W/"3","x","04""#).unwrap(), IfMatch::Versions(vec![1, 20]));
-        for malformed in ["", "1", r#""1"#, r#""1" "2""#, r#""1","#, "*,*"] {
-            assert!(IfMatch::parse(malformed).is_err(), "{malformed}");
+        let both = r#""1" ,"20",W/"3","x","04""#;
+        let parsed = Preconditions::parse(Some(both), Some(both)).unwrap();
+        assert_eq!(parsed.if_match, Some(Tags::Versions(vec![1, 20])));
+        assert_eq!(parsed.if_none_match, Some(Tags::Versions(vec![1, 20, 3])));
+        assert_eq!(Preconditions::parse(Some(" * "), None).unwrap().if_match, Some(Tags::Any));
+        for malformed in ["", " ", ",", "1", r#""1"#, r#""1" "2""#, "*,*", r#"*,"1""#, r#"W/ "1""#] {
+            let errors = Preconditions::parse(Some(malformed), Some(malformed)).unwrap_err();
+            assert_eq!(pointers(&errors), [("If-Match", "value"), ("If-None-Match", "value")], "{malformed}");
         }
         assert!(none_match_names(r#"W/"3", "4""#, 3));
         assert!(none_match_names("*", 3));
         assert!(!none_match_names(r#""30""#, 3));
         assert!(!none_match_names("3", 3));
+    }
+
+    #[test]
+    fn preconditions_hold_for_versions_named_and_not_ruled_out() {
+        let hold = |if_match, if_none_match, version| {
+            Preconditions::parse(if_match, if_none_match).unwrap().hold_for(version)
+        };
+        assert!(hold(None, None, 3));
+        assert!(hold(Some("*"), None, 3) && hold(Some(r#""3""#), None, 3));
+        assert!(!hold(Some(r#""4""#), None, 3) && !hold(Some(r#""x""#), None, 3));
+        assert!(!hold(None, Some("*"), 3) && !hold(None, Some(r#""3""#), 3));
+        assert!(hold(None, Some(r#""4""#), 3) && hold(None, Some(r#""x""#), 3));
+        assert!(!hold(Some(r#""3""#), Some(r#"W/"3""#), 3));
+    }
+
+    #[test]
+    fn empty_elements_of_a_tag_list_are_ignored() {
+        for list in [r#","3""#, r#""3","#, r#", ,"3" ,	, "4",,"#] {
+            assert!(Preconditions::parse(Some(list), None).unwrap().hold_for(3), "{list}");
+            assert!(none_match_names(list, 3), "{list}");
+        }
     }
 
     #[test]
@@ -610,7 +713,7 @@ mod tests {
             if let Ok(draft) = parse_draft(body.as_bytes()) {
                 prop_assert!(!draft.title.as_str().is_empty());
             }
-            let _ = parse_change(body.as_bytes(), Nulls::Reset);
+            let _ = parse_change(body.as_bytes(), TaskId::new(), Nulls::Reset);
         }
 
         /// RFC 7396: a patch of no member, and a patch that says what already is, change nothing.
@@ -626,8 +729,8 @@ mod tests {
             let body = serde_json::to_vec(&draft).unwrap();
             let id = TaskId::new();
             let task = crate::task::Task::created(id, draft, "me", Timestamp::now());
-            prop_assert!(!parse_change(&body, Nulls::Reset).unwrap().differs_from(&task));
-            let nothing = parse_change(b"{}", Nulls::Reset).unwrap();
+            prop_assert!(!parse_change(&body, id, Nulls::Reset).unwrap().differs_from(&task));
+            let nothing = parse_change(b"{}", id, Nulls::Reset).unwrap();
             prop_assert!(!nothing.differs_from(&task));
         }
 
@@ -642,7 +745,8 @@ mod tests {
 
         #[test]
         fn no_header_panics(text in ".*") {
-            let _ = (IfMatch::parse(&text), none_match_names(&text, 1), IdempotencyKey::parse(&text));
+            let _ = (Preconditions::parse(Some(&text), Some(&text)), none_match_names(&text, 1));
+            let _ = IdempotencyKey::parse(&text);
         }
     }
 }

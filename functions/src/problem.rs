@@ -111,7 +111,7 @@ impl From<Error> for Problem {
                 412,
                 "precondition-failed",
                 "Precondition failed",
-                format!("The task is now at version {current}; read it again."),
+                format!("The task is at version {current}, which If-Match or If-None-Match rules out; read it again."),
             )
             .with_header("ETag", format!("\"{current}\"")),
             Error::IdempotencyMismatch => Self::new(

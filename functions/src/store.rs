@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use self::item::{Expression, IDEMPOTENCY_PREFIX, Item, TASK_PREFIX, flag, number, task_key, text};
 use crate::{
     error::Error,
-    input::{IdempotencyKey, IfMatch, ListQuery, Order, hex},
+    input::{IdempotencyKey, ListQuery, Order, Preconditions, hex},
     passing::passes,
     principal::Principal,
     task::{Change, Draft, Task, TaskId, Timestamp},
@@ -200,21 +200,21 @@ impl Store {
         by: &Author,
         id: TaskId,
         change: &Change,
-        if_match: Option<&IfMatch>,
+        only_if: &Preconditions,
     ) -> Result<Task, Error> {
-        let update = item::update(by, id, change, if_match);
+        let update = item::update(by, id, change, only_if);
         match self.write(&by.principal.owner, id, update, ReturnValue::AllNew).await? {
             Written::Done(new) => new.task().map_err(Error::internal),
-            Written::Refused(old) => refused(&old, by, if_match, change),
+            Written::Refused(old) => refused(&old, by, only_if, change),
         }
     }
 
     /// Deletes a task in two steps: a conditional stamp that makes it a tombstone, which says who deleted it;
     /// then its removal. From the stamp on the task does not exist, so what fails later is logged, not
     /// answered: TTL removes a tombstone left behind.
-    pub async fn delete(&self, by: &Author, id: TaskId, if_match: Option<&IfMatch>) -> Result<(), Error> {
+    pub async fn delete(&self, by: &Author, id: TaskId, only_if: &Preconditions) -> Result<(), Error> {
         let expires_at = by.at.unix_seconds() + TOMBSTONE_SECONDS;
-        let stamp = item::stamp(by, if_match, expires_at);
+        let stamp = item::stamp(by, only_if, expires_at);
         let old = match self.write(&by.principal.owner, id, stamp, ReturnValue::AllOld).await? {
             Written::Done(old) => old,
             Written::Refused(old) if old.was_written_by(by) => old,
@@ -330,7 +330,7 @@ impl Claim {
 }
 
 /// Why an update's condition failed, told from the item as it was at that moment.
-fn refused(old: &Item, by: &Author, if_match: Option<&IfMatch>, change: &Change) -> Result<Task, Error> {
+fn refused(old: &Item, by: &Author, only_if: &Preconditions, change: &Change) -> Result<Task, Error> {
     if old.is_absent() || old.is_tombstone() {
         return Err(Error::NotFound);
     }
@@ -339,11 +339,13 @@ fn refused(old: &Item, by: &Author, if_match: Option<&IfMatch>, change: &Change)
         // An earlier try of this very call went through and its answer was lost.
         return Ok(task);
     }
-    if if_match.is_some_and(|if_match| !if_match.accepts(task.version)) {
+    if !only_if.hold_for(task.version) {
         return Err(Error::Stale { current: task.version });
     }
+    let stated = change.stated.errors(&task);
     match change.status {
         Some(to) if !task.status.can_become(to) => Err(Error::InvalidTransition { from: task.status, to }),
+        _ if !stated.is_empty() => Err(Error::Invalid(stated)),
         _ if change.differs_from(&task) => Err(Error::internal("a condition failed without a reason")),
         _ => Ok(task),
     }

@@ -6,6 +6,8 @@ use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 use uuid::Uuid;
 
+use crate::error::FieldError;
+
 /// Longest title, in Unicode scalar values after trimming.
 pub const TITLE_MAX: usize = 200;
 /// Longest description, in Unicode scalar values.
@@ -222,6 +224,37 @@ pub struct Change {
     pub status: Option<Status>,
     pub priority: Option<Priority>,
     pub due_at: Option<Option<Timestamp>>,
+    pub stated: Stated,
+}
+
+/// The members that only the service sets, as a client repeats them in a change (`id`, which the path names, is checked
+/// while parsing). A change is carried out only if each is what the task has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stated {
+    pub version: Option<u64>,
+    pub created_at: Option<Timestamp>,
+    pub updated_at: Option<Timestamp>,
+    pub created_by: Option<String>,
+    pub updated_by: Option<String>,
+}
+
+impl Stated {
+    /// One error for each member that `task` has another value of.
+    #[must_use]
+    pub fn errors(&self, task: &Task) -> Vec<FieldError> {
+        let differing = [
+            ("version", self.version.is_some_and(|version| version != task.version)),
+            ("createdAt", self.created_at.is_some_and(|at| at != task.created_at)),
+            ("updatedAt", self.updated_at.is_some_and(|at| at != task.updated_at)),
+            ("createdBy", self.created_by.as_ref().is_some_and(|by| *by != task.created_by)),
+            ("updatedBy", self.updated_by.as_ref().is_some_and(|by| *by != task.updated_by)),
+        ];
+        differing
+            .into_iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(name, _)| FieldError::read_only(name))
+            .collect()
+    }
 }
 
 impl Change {

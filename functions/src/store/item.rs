@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use super::Author;
 use crate::{
     error::Error,
-    input::{IdempotencyKey, IfMatch},
-    task::{Change, Description, Priority, Status, Task, TaskId, Timestamp, Title},
+    input::{IdempotencyKey, Preconditions, Tags},
+    task::{Change, Description, Priority, Stated, Status, Task, TaskId, Timestamp, Title},
 };
 
 /// The sparse index by status: only live tasks have its sort key, `statusKey`.
@@ -207,7 +207,7 @@ impl Expression {
     }
 
     /// What every change of a live task sets and asks for.
-    fn of_live_task(by: &Author, if_match: Option<&IfMatch>) -> Self {
+    fn of_live_task(by: &Author, only_if: &Preconditions) -> Self {
         let mut expression = Self::default();
         let (version, deleted_by) = (expression.name("version"), expression.name("deletedBy"));
         let one = expression.value(number(1));
@@ -218,20 +218,52 @@ impl Expression {
         expression.set("request", request(by, None));
         expression.conditions.push(format!("attribute_exists({version})"));
         expression.conditions.push(format!("attribute_not_exists({deleted_by})"));
-        if let Some(IfMatch::Versions(accepted)) = if_match {
-            // A list of none must still tell 404 from 412: no task has version 0.
-            let accepted = if accepted.is_empty() { &[0] } else { accepted.as_slice() };
-            let one_of: Vec<_> =
-                accepted.iter().map(|v| expression.value(AttributeValue::N(v.to_string()))).collect();
-            expression.conditions.push(format!("{version} IN ({})", one_of.join(", ")));
-        }
+        expression.only_if(&version, only_if);
         expression
+    }
+
+    /// `version` is the attribute's placeholder.
+    fn only_if(&mut self, version: &str, only_if: &Preconditions) {
+        let mut one_of = |versions: &[u64]| {
+            // A list of none must still tell 404 from 412: no task has version 0.
+            let versions = if versions.is_empty() { &[0] } else { versions };
+            let values = versions.iter().map(|v| self.value(AttributeValue::N(v.to_string())));
+            format!("{version} IN ({})", values.collect::<Vec<_>>().join(", "))
+        };
+        let if_match = match &only_if.if_match {
+            Some(Tags::Versions(versions)) => Some(one_of(versions)),
+            Some(Tags::Any) | None => None,
+        };
+        let if_none_match = match &only_if.if_none_match {
+            // Never true of a task that exists.
+            Some(Tags::Any) => Some(format!("attribute_not_exists({version})")),
+            Some(Tags::Versions(versions)) => Some(format!("NOT {}", one_of(versions))),
+            None => None,
+        };
+        self.conditions.extend(if_match.into_iter().chain(if_none_match));
+    }
+
+    /// Asks that what the client repeats of the service's own members is what the item has.
+    fn only_as_stated(&mut self, stated: &Stated) {
+        let texts = [
+            ("createdAt", stated.created_at.map(|at| at.to_string())),
+            ("updatedAt", stated.updated_at.map(|at| at.to_string())),
+            ("createdBy", stated.created_by.clone()),
+            ("updatedBy", stated.updated_by.clone()),
+        ];
+        let version = stated.version.map(|version| ("version", AttributeValue::N(version.to_string())));
+        let texts = texts.into_iter().filter_map(|(name, value)| Some((name, text(value?))));
+        for (name, value) in texts.chain(version) {
+            let (name, value) = (self.name(name), self.value(value));
+            self.conditions.push(format!("{name} = {value}"));
+        }
     }
 }
 
 /// The write of [`super::Store::update`].
-pub fn update(by: &Author, id: TaskId, change: &Change, if_match: Option<&IfMatch>) -> Expression {
-    let mut expression = Expression::of_live_task(by, if_match);
+pub fn update(by: &Author, id: TaskId, change: &Change, only_if: &Preconditions) -> Expression {
+    let mut expression = Expression::of_live_task(by, only_if);
+    expression.only_as_stated(&change.stated);
     let mut differences = Vec::new();
     let texts = [
         ("title", change.title.as_ref().map(Title::as_str)),
@@ -271,8 +303,8 @@ pub fn update(by: &Author, id: TaskId, change: &Change, if_match: Option<&IfMatc
 
 /// The write that makes a task a tombstone: content, salt and index key go; who deleted it, when, and the time
 /// of its removal at the latest (`expires_at`, Unix seconds) come.
-pub fn stamp(by: &Author, if_match: Option<&IfMatch>, expires_at: i64) -> Expression {
-    let mut expression = Expression::of_live_task(by, if_match);
+pub fn stamp(by: &Author, only_if: &Preconditions, expires_at: i64) -> Expression {
+    let mut expression = Expression::of_live_task(by, only_if);
     expression.set("deletedBy", text(&by.principal.id));
     expression.set("deletedAt", text(by.at.to_string()));
     expression.set("expiresAt", number(expires_at));

@@ -4,4 +4,5 @@
 mod api;
 mod architecture;
 mod cost;
+mod small_print;
 mod table;
