@@ -1,4 +1,4 @@
-"""The CDK app: settings from context, one service stack, checked by cdk-nag on every synthesis."""
+"""The CDK app: settings from context, one service stack, and the account's own; checked by cdk-nag on every synthesis."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from task_service.account_stack import AccountStack
 from task_service.principals import PrincipalsError
 from task_service.service_stack import ServiceStack
 from task_service.settings import Settings, SettingsError
@@ -16,6 +17,7 @@ def main() -> int:
     try:
         settings = Settings.from_context(app.node, app_dir=Path(__file__).resolve().parent)
         ServiceStack(app, f"tasks-{settings.stage}", settings=settings)
+        AccountStack(app)
     except (SettingsError, PrincipalsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -31,6 +31,7 @@ ALL: tuple[str, ...] = (
     "stream_shards",
     "log_search",
     "gateway_settings",
+    "gateway_account",
     "workflows",
 )
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Fn, RemovalPolicy
+from aws_cdk import Duration, Fn
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -65,11 +65,8 @@ class TaskApi(Construct):
             description=f"Tasks, stage {stage}",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             deploy_options=self._stage_options(stage, throttle_rate=throttle_rate, throttle_burst=throttle_burst),
-            # The role with which API Gateway writes to CloudWatch is a setting of the whole account and region, not
-            # of this API: the last stack that sets it wins. Both are retained, because deleting them with this stack
-            # would silence the logs of every other API (other stages of this service included).
-            cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
+            # The role for the logs below is the account's: account_stack.py.
+            cloud_watch_role=False,
         )
         # RestApi makes an output of its own, with a trailing slash and a hashed name.
         self.api.node.try_remove_child("Endpoint")
@@ -157,13 +154,6 @@ class TaskApi(Construct):
             "AwsSolutions-APIG2",
             reason="The function checks every request and reports all offending fields at once (api.md); a gateway "
             "model would answer the first error, in another shape",
-        )
-        nag.accept(
-            self.api,
-            "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-            "AmazonAPIGatewayPushToCloudWatchLogs]",
-            reason="The account-wide role serves every API of the account, whose log groups this stack cannot know; "
-            "AWS made this policy for it",
         )
         nag.accept(
             self.api.deployment_stage,

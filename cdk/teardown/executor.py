@@ -12,8 +12,6 @@ from teardown.scope import Scope, api_arn, arn
 
 # A test holds this table to the registry's schemas and to the service stack's template, both ways.
 DELETE_ACTIONS: dict[str, tuple[str, ...]] = {
-    # Retained by the template: CloudFormation reads it at most.
-    "AWS::ApiGateway::Account": ("apigateway:GET",),
     "AWS::ApiGateway::Authorizer": ("apigateway:DELETE",),
     "AWS::ApiGateway::Deployment": ("apigateway:DELETE", "apigateway:GET"),
     "AWS::ApiGateway::GatewayResponse": ("apigateway:DELETE", "apigateway:GET"),
@@ -82,7 +80,6 @@ def _grants(scope: Scope) -> list[Grant]:
             why="REST APIs have random ids, not known before the service is deployed; name and tag conditions keep "
             "other APIs out",
         ),
-        Grant(actions=("apigateway:GET",), resources=[api_arn("/account")], why="The one account setting"),
         describe_alarms(),
         describe_log_groups(),
         Grant(actions=("cloudwatch:DeleteAlarms",), resources=scope.alarms(), conditions=ours, why=tagged),

@@ -15,6 +15,7 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20,22
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
+from task_service.account_stack import AccountStack
 from task_service.service_stack import ServiceStack
 from task_service.settings import BINARIES, Settings
 from teardown.settings import BINARY, LONGEST_SERVICE, MOST_SERVICES, TeardownSettings
@@ -152,6 +153,13 @@ def prod(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesi
 @pytest.fixture(scope="session", params=["dev", "prod"])
 def each(request: pytest.FixtureRequest) -> Synthesised:
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    outdir = tmp_path_factory.mktemp("account")
+    app = app_like_cdks({}, outdir)
+    return synthesised(app, AccountStack(app), outdir)
 
 
 @pytest.fixture(scope="session")

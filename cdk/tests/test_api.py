@@ -91,13 +91,6 @@ def test_the_execution_log_is_the_stacks_own_before_the_stage_writes_to_it(each:
     assert each.resources[group]["Properties"]["RetentionInDays"] in (30, 7)
 
 
-def test_the_accounts_gateway_role_outlives_this_stack(each: Synthesised) -> None:
-    account = each.only("AWS::ApiGateway::Account")
-    assert account["DeletionPolicy"] == "Retain"
-    role = account["Properties"]["CloudWatchRoleArn"]["Fn::GetAtt"][0]
-    assert each.resources[role]["DeletionPolicy"] == "Retain"
-
-
 def test_a_preflight_allows_what_the_contract_uses(each: Synthesised) -> None:
     preflights = [method for method in _methods(each) if method["HttpMethod"] == "OPTIONS"]
     assert preflights

@@ -131,11 +131,11 @@ def test_the_quarantine_is_kept_for_ninety_days(each: Synthesised) -> None:
     assert group["Properties"]["RetentionInDays"] == 90
 
 
-def test_only_the_audit_log_and_the_accounts_gateway_setting_are_left_behind(dev: Synthesised) -> None:
+def test_only_the_audit_log_is_left_behind(dev: Synthesised) -> None:
     kept = sorted(
         resource["Type"] for resource in dev.resources.values() if resource.get("DeletionPolicy", "Delete") != "Delete"
     )
-    assert kept == ["AWS::ApiGateway::Account", "AWS::IAM::Role", "AWS::Logs::LogGroup"]
+    assert kept == ["AWS::Logs::LogGroup"]
 
 
 def test_two_stages_share_no_name(dev: Synthesised, prod: Synthesised) -> None:

@@ -70,12 +70,12 @@ def test_discarded_batches_go_to_a_bucket_of_this_account_only(each: Synthesised
         assert statement["Condition"] == {"StringEquals": {"s3:ResourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_the_only_other_role_is_api_gateways(each: Synthesised) -> None:
+def test_there_is_no_other_role(each: Synthesised) -> None:
     services = sorted(
         role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
         for role in each.of_type("AWS::IAM::Role").values()
     )
-    assert services == ["apigateway.amazonaws.com"] + ["lambda.amazonaws.com"] * len(EXPECTED)
+    assert services == ["lambda.amazonaws.com"] * len(EXPECTED)
 
 
 def test_api_gateway_may_call_the_functions_for_this_api_only(each: Synthesised) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from local import corrections
 from local.tests.aws import Launcher
+from local.tests.stacks import let_gateway_log
 
 # The clients of the tests must not look at the profile of whoever runs them.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -26,6 +27,7 @@ def stock(tmp_path_factory):
 
 def _running(state_dir, *without):
     launcher = Launcher(state_dir, *without)
+    let_gateway_log(launcher)
     yield launcher
     assert launcher.stop() == 0
 

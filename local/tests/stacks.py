@@ -27,9 +27,11 @@ class Stack:
         name: str | None = None,
         outputs=None,
         expect: str = "CREATE_COMPLETE",
+        account: str = "test",
         **more,
     ):
-        self.aws, self.cloudformation, self.name = aws, aws.client("cloudformation"), name or fresh()
+        self.aws, self.name = aws, name or fresh()
+        self.cloudformation = aws.client("cloudformation", account=account)
         template = {"Resources": resources or TOPIC, "Outputs": outputs or {}}
         self.id = self.cloudformation.create_stack(
             StackName=self.name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"], **more
@@ -82,9 +84,15 @@ class Stack:
         return found["PhysicalResourceId"]
 
 
-def role(aws: Launcher, service: str = "cloudformation.amazonaws.com", *allowed: dict, name: str | None = None) -> str:
+def role(
+    aws: Launcher,
+    service: str = "cloudformation.amazonaws.com",
+    *allowed: dict,
+    name: str | None = None,
+    account: str = "test",
+) -> str:
     """A role that a service can assume; what it may do (default: all). Its ARN."""
-    iam, name = aws.client("iam"), name or fresh("role")
+    iam, name = aws.client("iam", account=account), name or fresh("role")
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     arn = iam.create_role(
         RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -102,6 +110,19 @@ def drop_role(aws: Launcher, arn: str) -> None:
     iam, name = aws.client("iam"), arn.rsplit("/", 1)[1]
     iam.delete_role_policy(RoleName=name, PolicyName="allowed")
     iam.delete_role(RoleName=name)
+
+
+def own_account() -> str:
+    """An account of a test's own, by its access key: for what an account has one of."""
+    return f"{uuid.uuid4().int % 10**12:012d}"
+
+
+def let_gateway_log(aws: Launcher, account: str = "test") -> str:
+    """Sets the role with which API Gateway writes logs, once per account. Its ARN."""
+    arn = role(aws, "apigateway.amazonaws.com", account=account)
+    operation = {"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}
+    aws.client("apigateway", account=account).update_account(patchOperations=[operation])
+    return arn
 
 
 def refused(call, *args, **kwargs) -> tuple[str, str]:

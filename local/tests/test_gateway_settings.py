@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.tests.aws import until
-from local.tests.stacks import Stack, refused, role
+from local.tests.stacks import Stack, own_account, refused, role
 from local.tests.test_template_properties import API
 
 STAGE = {name: API[name] for name in ("Api", "Root", "Deployment", "Stage")}
@@ -42,9 +42,11 @@ def test_a_stage_throttled_to_nothing_answers_429(aws):
 
 @pytest.mark.parametrize("service", ["lambda.amazonaws.com", None])
 def test_the_account_takes_only_a_role_that_gateway_can_assume(aws, service):
-    arn = role(aws, service) if service else "arn:aws:iam::000000000000:role/none"
+    account = own_account()
+    arn = role(aws, service, account=account) if service else f"arn:aws:iam::{account}:role/none"
     operation = {"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}
-    assert refused(aws.client("apigateway").update_account, patchOperations=[operation])[0] == "BadRequestException"
+    update = aws.client("apigateway", account=account).update_account
+    assert refused(update, patchOperations=[operation])[0] == "BadRequestException"
 
 
 def test_stock_takes_any_path(stock):
@@ -52,3 +54,16 @@ def test_stock_takes_any_path(stock):
     operation = {"op": "replace", "path": "/*/*/throttle/rate", "value": "1"}
     stage = {"restApiId": stack.physical("Api"), "stageName": "dev"}
     stock.client("apigateway").update_stage(**stage, patchOperations=[operation])
+
+
+def test_a_template_changes_a_stages_limits(aws):
+    def limited(rate):
+        settings = [{"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": 1}]
+        stage = {**STAGE["Stage"], "Properties": {**STAGE["Stage"]["Properties"], "MethodSettings": settings}}
+        return {**STAGE, "Stage": stage}
+
+    stack = Stack(aws, limited(5))
+    stack.update(limited(7))
+    stack.await_status("UPDATE_COMPLETE")
+    stage = aws.client("apigateway").get_stage(restApiId=stack.physical("Api"), stageName="dev")
+    assert stage["methodSettings"]["*/*"]["throttlingRateLimit"] == 7

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from local.tests.aws import until
-from local.tests.stacks import TOPIC, Stack, drop_role, fresh, refused, role
+from local.tests.stacks import TOPIC, Stack, drop_role, fresh, own_account, refused, role
 
 TABLE = {
     "Type": "AWS::DynamoDB::Table",
@@ -114,13 +114,11 @@ def test_a_managed_policy_that_someone_has_stays(aws):
 
 
 def test_the_account_role_of_api_gateway_survives_the_stack(aws):
-    gateway = aws.client("apigateway")
-    arn = role(aws, "apigateway.amazonaws.com")
-    stack = Stack(aws, {"Account": {"Type": "AWS::ApiGateway::Account", "Properties": {"CloudWatchRoleArn": arn}}})
-    assert stack.delete() == "DELETE_COMPLETE"
-    assert gateway.get_account()["cloudwatchRoleArn"] == arn
-    gateway.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}])
-    assert not gateway.get_account().get("cloudwatchRoleArn")
+    account = own_account()
+    arn = role(aws, "apigateway.amazonaws.com", account=account)
+    setting = {"Type": "AWS::ApiGateway::Account", "Properties": {"CloudWatchRoleArn": arn}}
+    assert Stack(aws, {"Account": setting}, account=account).delete() == "DELETE_COMPLETE"
+    assert aws.client("apigateway", account=account).get_account()["cloudwatchRoleArn"] == arn
 
 
 def test_what_is_absent_already_deletes_fine(aws):

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::shared;
+use crate::stack::{alone, eventually, shared};
 
 #[tokio::test]
 async fn without_a_valid_token_it_is_401() {
@@ -70,4 +70,32 @@ async fn another_owner_sees_nothing() {
     let stolen =
         app.call_with("GET", &format!("/tasks?limit=1&cursor={cursor}"), &headers, Value::Null).await;
     assert_eq!(stolen.problem(), (400, "invalid-cursor".into()));
+}
+
+/// By the metric filters that are deployed, which the alarm on crashes stands on.
+#[tokio::test]
+async fn a_refused_token_is_counted_as_such_and_not_as_a_crash() {
+    let app = alone().await;
+    let group = "/tasks/dev/authorizer";
+    let described = app.aws("Logs_20140328.DescribeMetricFilters", json!({"logGroupName": group})).await;
+    let filters = described["metricFilters"].as_array().unwrap();
+    let pattern = |metric: &str| {
+        let named =
+            |filter: &&Value| filter["metricTransformations"][0]["metricName"].as_str() == Some(metric);
+        filters.iter().find(named).unwrap()["filterPattern"].clone()
+    };
+    let counted = async |metric: &str| app.matches(group, &pattern(metric)).await.len();
+    let before = (counted("RefusedTokens").await, counted("AuthorizerCrashes").await);
+
+    let refused =
+        app.call_with("GET", "/tasks", &[("Authorization", "Bearer nobody's own")], Value::Null).await;
+    assert_eq!(refused.status, 401);
+    eventually("the refusal to be counted", async || {
+        (counted("RefusedTokens").await > before.0).then_some(())
+    })
+    .await;
+    assert_eq!(
+        (counted("RefusedTokens").await, counted("AuthorizerCrashes").await),
+        (before.0 + 1, before.1)
+    );
 }

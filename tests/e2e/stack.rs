@@ -105,10 +105,15 @@ impl<Guard> Stack<Guard> {
 
     /// Every event of a log group.
     pub async fn log(&self, group: &str) -> Vec<String> {
+        self.matches(group, &json!("")).await
+    }
+
+    /// The events of a log group that match a filter pattern.
+    pub async fn matches(&self, group: &str, pattern: &Value) -> Vec<String> {
         let mut events = Vec::new();
         let mut next = Value::Null;
         loop {
-            let mut input = json!({"logGroupName": group, "limit": 10_000});
+            let mut input = json!({"logGroupName": group, "limit": 10_000, "filterPattern": pattern});
             if !next.is_null() {
                 input["nextToken"] = next;
             }

@@ -6,10 +6,11 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::cdk::{App, Cdk, Settings, Target};
+use crate::cdk::{ACCOUNT_STACK, App, Cdk, Settings, Target};
 use crate::checks::succeed;
 use crate::install;
 use crate::lock::Lock;
+use crate::log_role;
 use crate::principals;
 use crate::progress::step;
 use crate::tools;
@@ -137,6 +138,7 @@ pub fn deploy(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
     if args.bootstrap {
         step("CDK bootstrap", || cdk.bootstrap())?;
     }
+    log_role::ensure(&cdk)?;
     let outputs = step(&format!("Deployment of {}", settings.stack(App::Service)), || cdk.deploy(App::Service, &settings)).context(
         "the deployment failed.\n  Are the account, the region and the profile right (`--profile`, `--region`)? Was the account prepared \
          for CDK in this region (`--bootstrap`)?",
@@ -165,9 +167,10 @@ pub fn destroy(workspace: &Workspace, args: &DestroyArgs) -> Result<()> {
     cdk(workspace, &args.account, folder).destroy(&format!("tasks-{stage}"))?;
     println!(
         "\nThe service is deleted. Kept on purpose:\n  /tasks/{stage}/audit   the audit log, which the next deployment takes over \
-         (or: aws logs delete-log-group --log-group-name /tasks/{stage}/audit)\n  tasks-{stage}-ApiCloudWatchRole…   the role of \
-         API Gateway's account settings, with which other APIs may log\nNothing here proves that all else is gone: the teardown \
-         workflow does (`cargo xtask deploy-teardown`, docs/teardown.md)."
+         (or: aws logs delete-log-group --log-group-name /tasks/{stage}/audit)\n  $DeletedTableBackup of the table   DynamoDB's \
+         own backup of a deleted table with point-in-time recovery, for 35 days\n  {ACCOUNT_STACK}   API Gateway's log role, \
+         which is the account's and not the stage's\nNothing here proves that all else is gone: the teardown workflow does \
+         (`cargo xtask deploy-teardown`, docs/teardown.md)."
     );
     Ok(())
 }

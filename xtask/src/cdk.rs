@@ -90,6 +90,9 @@ impl App {
 /// The name of the stack that holds the teardown workflow.
 pub const TEARDOWN_STACK: &str = "tasks-teardown";
 
+/// The name of the stack, in the service's app, that an account and region has once (see [`crate::log_role`]).
+pub const ACCOUNT_STACK: &str = "tasks-account";
+
 /// Runs the CDK command line with one folder for what it makes.
 #[derive(Debug)]
 pub struct Cdk<'a> {
@@ -153,6 +156,22 @@ impl Cdk<'_> {
         outputs_of(&outputs, stack)
     }
 
+    /// The role with which API Gateway writes logs in this account and region, if one is set.
+    pub fn log_role(&self) -> Result<Option<String>> {
+        let mut command = Command::new(python_of(&self.workspace.cdk_venv()));
+        command.arg("log_role.py").current_dir(self.workspace.cdk());
+        self.aim(&mut command);
+        if let Target::Aws { profile: Some(profile), .. } = &self.target {
+            command.arg(profile);
+        }
+        let output = command.output().context("log_role.py cannot be started")?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        let role = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok(Some(role).filter(|role| !role.is_empty()))
+    }
+
     /// Deletes the stack; CDK's dialogue with `CloudFormation` is shown.
     pub fn destroy(&self, stack: &str) -> Result<()> {
         if process::run(&mut self.destruction(stack))? {
@@ -172,17 +191,22 @@ impl Cdk<'_> {
         self.folder.join(app.assembly())
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(self.workspace.cdk().join("node_modules/.bin/cdk"));
-        command.current_dir(self.workspace.cdk());
+    /// Points a command to the target, but for the profile, which each program takes in a way of its own.
+    fn aim(&self, command: &mut Command) {
         match &self.target {
-            Target::Local { endpoint } => environment::local_aws(&mut command, endpoint),
+            Target::Local { endpoint } => environment::local_aws(command, endpoint),
             Target::Aws { region, .. } => {
                 if let Some(region) = region {
                     command.env("AWS_REGION", region).env("AWS_DEFAULT_REGION", region);
                 }
             }
         }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.workspace.cdk().join("node_modules/.bin/cdk"));
+        command.current_dir(self.workspace.cdk());
+        self.aim(&mut command);
         // No telemetry, no notices, no look for newer versions: a developer's command says only what it does.
         command
             .env("CDK_DISABLE_CLI_TELEMETRY", "true")

@@ -21,6 +21,7 @@ mod install;
 mod launcher;
 mod lint;
 mod lock;
+mod log_role;
 mod outputs;
 mod principals;
 mod process;

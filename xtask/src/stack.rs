@@ -14,6 +14,7 @@ use crate::functions::{self, Binary};
 use crate::http::LocalAws;
 use crate::install;
 use crate::launcher::{Launcher, Running};
+use crate::log_role;
 use crate::outputs::Outputs;
 use crate::principals::{Tokens, write_private};
 use crate::progress::step;
@@ -185,6 +186,7 @@ impl<'a> Stack<'a> {
         write_private(&self.record(), &part)?;
         let stack = settings.stack(App::Service);
         let cdk = self.cdk(&running.endpoint_url);
+        log_role::ensure(&cdk)?;
         let mut outputs = step(&format!("Deployment of {stack}"), || {
             let outputs = cdk.deploy(App::Service, settings)?;
             Outputs::of_local_stack(&stack, outputs, &running.endpoint_url, REGION, tokens)

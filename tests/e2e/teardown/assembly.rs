@@ -43,7 +43,8 @@ impl Names {
     /// The service stack, with what makes a test wait set small: the drain sleeps as long as the task function may run.
     pub fn service(&self) -> Assembly {
         static LOADED: OnceLock<Assembly> = OnceLock::new();
-        let mut assembly = self.given(LOADED.get_or_init(|| load("E2E_SERVICE_ASSEMBLY")).clone());
+        let mut assembly =
+            self.given(LOADED.get_or_init(|| load("E2E_SERVICE_ASSEMBLY", "tasks-dev")).clone());
         function(&mut assembly.template, "-task-api")["Timeout"] = json!(2);
         assembly
     }
@@ -51,7 +52,8 @@ impl Names {
     /// The teardown stack, with a short patience.
     pub fn teardown(&self) -> Assembly {
         static LOADED: OnceLock<Assembly> = OnceLock::new();
-        let mut assembly = self.given(LOADED.get_or_init(|| load("E2E_TEARDOWN_ASSEMBLY")).clone());
+        let mut assembly =
+            self.given(LOADED.get_or_init(|| load("E2E_TEARDOWN_ASSEMBLY", "tasks-teardown")).clone());
         let environment = &mut function(&mut assembly.template, "-step")["Environment"]["Variables"];
         environment["DRAIN_SECONDS"] = json!("10");
         environment["WATCH_SECONDS"] = json!("120");
@@ -69,15 +71,18 @@ fn function<'a>(template: &'a mut Value, ending: &str) -> &'a mut Value {
     &mut found.unwrap_or_else(|| panic!("no function is named {ending}"))["Properties"]
 }
 
-fn load(variable: &str) -> Assembly {
+/// The account stack, which has the same name everywhere.
+pub fn account() -> Assembly {
+    static LOADED: OnceLock<Assembly> = OnceLock::new();
+    LOADED.get_or_init(|| load("E2E_SERVICE_ASSEMBLY", "tasks-account")).clone()
+}
+
+fn load(variable: &str, stack: &str) -> Assembly {
     let folder = env::var(variable)
         .unwrap_or_else(|_| panic!("{variable} is not set to a cdk.out folder: run `cargo xtask test e2e`"));
     let folder = PathBuf::from(folder);
     let manifest = read(&folder.join("manifest.json"));
-    let artifacts = manifest["artifacts"].as_object().unwrap();
-    let (stack, artifact) =
-        artifacts.iter().find(|(_, artifact)| artifact["type"] == "aws:cloudformation:stack").unwrap();
-    let properties = &artifact["properties"];
+    let properties = &manifest["artifacts"][stack]["properties"];
     let template = read(&folder.join(properties["templateFile"].as_str().unwrap()));
     let tags = properties["tags"].as_object().into_iter().flatten();
     let tags = tags.map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect();
@@ -88,7 +93,7 @@ fn load(variable: &str) -> Assembly {
         let binary = folder.join(file["source"]["path"].as_str().unwrap()).join("bootstrap");
         (format!("{hash}.zip"), code(&binary.canonicalize().unwrap()))
     });
-    Assembly { stack: stack.clone(), template, tags, assets: assets.collect() }
+    Assembly { stack: stack.to_owned(), template, tags, assets: assets.collect() }
 }
 
 fn read(file: &Path) -> Value {

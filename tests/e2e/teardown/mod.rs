@@ -14,3 +14,4 @@ mod meanwhile;
 mod refusals;
 mod roles;
 mod run;
+mod stages;

@@ -1,0 +1,28 @@
+"""Prints the role with which API Gateway writes logs in an account and region; an empty line where none is set.
+
+`cargo xtask` asks before it deploys (xtask/src/log_role.rs). It signs in as the AWS CLI does, with the profile in the first argument
+if there is one; AWS_ENDPOINT_URL leads to the local AWS.
+"""
+
+import os
+import sys
+
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
+
+
+def main() -> int:
+    try:
+        session = botocore.session.Session(profile=sys.argv[1] if len(sys.argv) > 1 else None)
+        # In CDK's order.
+        region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or "us-east-1"
+        account = session.create_client("apigateway", region_name=region).get_account()
+    except (BotoCoreError, ClientError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(account.get("cloudwatchRoleArn") or "")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
