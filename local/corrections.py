@@ -18,6 +18,7 @@ ALL: tuple[str, ...] = (
     "gateway_mock",
     "access_log",
     "runtime_api",
+    "environment_size",
     "function_logs",
     "invocation_metrics",
     "deleted_functions",

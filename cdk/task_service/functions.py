@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from task_service import nag
+from task_service.environment import check_size
 from task_service.logs import log_group
 
 _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
@@ -35,6 +36,8 @@ class RustFunction(Construct):
         memory_mib: int,
     ) -> None:
         super().__init__(scope, construct_id)
+        variables = {"RUST_LOG": "info", **environment}
+        check_size(name, variables)
         self.log_group = log_group(self, "Logs", name=log_group_name, retention_days=log_retention_days)
         self.role = _role(self, log_group_arn=self.log_group.log_group_arn, statements=statements)
         self.function = lambda_.Function(
@@ -48,7 +51,7 @@ class RustFunction(Construct):
             code=lambda_.Code.from_asset(str(assets / binary)),
             # CDK adds permissions behind one's back (X-Ray, event sources, destinations): the role here is final.
             role=self.role.without_policy_updates(),
-            environment={"RUST_LOG": "info", **environment},
+            environment=variables,
             timeout=timeout,
             memory_size=memory_mib,
             tracing=lambda_.Tracing.ACTIVE,

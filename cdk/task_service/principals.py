@@ -12,9 +12,6 @@ from pathlib import Path
 
 SCOPES = ("tasks:read", "tasks:write")
 
-# "AWS Lambda quotas": all environment variables of a function together, names included.
-ENVIRONMENT_LIMIT_BYTES = 4096
-
 _FIELDS = ("id", "owner", "scopes", "tokenSha256")
 _NAME = re.compile(r"[A-Za-z0-9._@:-]{1,128}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -58,18 +55,8 @@ def load(path: Path) -> list[Principal]:
 
 
 def to_environment(principals: list[Principal]) -> str:
-    """The authorizer's `PRINCIPALS` variable: compact, because all variables share 4 KiB."""
+    """The authorizer's `PRINCIPALS` variable: compact, because all variables share 4 KiB (environment.py)."""
     return json.dumps([principal.to_json() for principal in principals], separators=(",", ":"))
-
-
-def check_environment_size(environment: dict[str, str]) -> None:
-    """Fails here, with advice, rather than at the end of a deployment."""
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in environment.items())
-    if size > ENVIRONMENT_LIMIT_BYTES:
-        raise PrincipalsError(
-            f"the authorizer's environment would hold {size} bytes, Lambda allows {ENVIRONMENT_LIMIT_BYTES}: "
-            "remove principals whose tokens are no longer used, or shorten ids and owners"
-        )
 
 
 class _DuplicateKeyError(Exception):

@@ -118,8 +118,6 @@ def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> Rust
 
 
 def _authorizer(scope: Construct, *, settings: Settings) -> RustFunction:
-    environment = {"PRINCIPALS": principals.to_environment(settings.principals)}
-    principals.check_environment_size({"RUST_LOG": "info", **environment})
     return RustFunction(
         scope,
         "Authorizer",
@@ -131,7 +129,7 @@ def _authorizer(scope: Construct, *, settings: Settings) -> RustFunction:
         log_group_name=f"/tasks/{settings.stage}/authorizer",
         log_retention_days=settings.log_retention_days,
         statements=[],
-        environment=environment,
+        environment={"PRINCIPALS": principals.to_environment(settings.principals)},
         timeout=Duration.seconds(5),
         memory_mib=128,
     )

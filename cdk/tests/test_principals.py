@@ -92,10 +92,3 @@ def test_one_principal_may_have_two_tokens_so_that_they_can_be_rotated(tmp_path:
 def test_the_environment_variable_is_the_files_content(tmp_path: Path) -> None:
     content = [entry(), entry(id="bob@team.example:x_1-2", tokenSha256=OTHER_DIGEST)]
     assert json.loads(principals.to_environment(load(tmp_path, content))) == content
-
-
-def test_more_principals_than_fit_the_environment_are_refused() -> None:
-    limit = principals.ENVIRONMENT_LIMIT_BYTES
-    principals.check_environment_size({"PRINCIPALS": "x" * (limit - len("PRINCIPALS"))})
-    with pytest.raises(PrincipalsError, match=f"{limit + 1} bytes, Lambda allows {limit}"):
-        principals.check_environment_size({"PRINCIPALS": "x" * (limit - len("PRINCIPALS") + 1)})

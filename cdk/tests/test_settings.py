@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import APP_DIR, PRINCIPAL, Project
+from conftest import APP_DIR, Project
 
 from task_service.settings import SettingsError
 
@@ -72,14 +72,6 @@ def test_values_may_come_as_json_too(project: Project) -> None:
 def test_origins_are_trimmed_and_named_once(project: Project) -> None:
     settings = project.settings(allowedOrigins="https://a.example, http://localhost:5173,https://a.example")
     assert settings.allowed_origins == ["https://a.example", "http://localhost:5173"]
-
-
-def test_too_many_principals_are_refused_when_the_stack_is_built(project: Project, tmp_path: Path) -> None:
-    crowd = [{**PRINCIPAL, "id": f"p{n}", "tokenSha256": f"{n:064x}"} for n in range(40)]
-    path = tmp_path / "crowd.json"
-    path.write_text(json.dumps(crowd))
-    with pytest.raises(ValueError, match="Lambda allows 4096"):
-        project.build(tmp_path / "out", principals=str(path))
 
 
 def test_the_app_prints_one_line_and_no_stack_trace(project: Project) -> None:
