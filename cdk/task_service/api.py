@@ -52,6 +52,7 @@ class TaskApi(Construct):
         allowed_origins: Sequence[str],
         throttle_rate: int,
         throttle_burst: int,
+        detailed_metrics: bool,
         log_retention_days: int,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -64,7 +65,12 @@ class TaskApi(Construct):
             rest_api_name=f"tasks-{stage}",
             description=f"Tasks, stage {stage}",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            deploy_options=self._stage_options(stage, throttle_rate=throttle_rate, throttle_burst=throttle_burst),
+            deploy_options=self._stage_options(
+                stage,
+                throttle_rate=throttle_rate,
+                throttle_burst=throttle_burst,
+                detailed_metrics=detailed_metrics,
+            ),
             # The role for the logs below is the account's: account_stack.py.
             cloud_watch_role=False,
         )
@@ -77,7 +83,9 @@ class TaskApi(Construct):
         # Without a trailing slash: "$URL/tasks" must not become "//tasks", which is another path.
         self.url = Fn.join("", ["https://", self._domain(), "/", self.api.deployment_stage.stage_name])
 
-    def _stage_options(self, stage: str, *, throttle_rate: int, throttle_burst: int) -> apigateway.StageOptions:
+    def _stage_options(
+        self, stage: str, *, throttle_rate: int, throttle_burst: int, detailed_metrics: bool
+    ) -> apigateway.StageOptions:
         return apigateway.StageOptions(
             stage_name=stage,
             # Requests per second and bucket size over all callers: a bound on the bill, below the account's 10,000.
@@ -88,7 +96,8 @@ class TaskApi(Construct):
             # Errors only, and no data trace: the trace would log headers and bodies.
             logging_level=apigateway.MethodLoggingLevel.ERROR,
             data_trace_enabled=False,
-            metrics_enabled=True,
+            # Per method, at the price of custom metrics. Those of API and stage, which the alarm watches, are there anyway.
+            metrics_enabled=detailed_metrics,
             tracing_enabled=True,
         )
 

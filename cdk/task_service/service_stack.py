@@ -52,6 +52,7 @@ class ServiceStack(Stack):
             allowed_origins=settings.allowed_origins,
             throttle_rate=settings.throttle_rate,
             throttle_burst=settings.throttle_burst,
+            detailed_metrics=settings.detailed_metrics,
             log_retention_days=settings.log_retention_days,
         )
         Alarms(

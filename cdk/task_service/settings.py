@@ -17,6 +17,8 @@ RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
 
+LEAST_AUDIT_DAYS = 3
+
 # Longer, CloudFormation would cut the stack's name inside the names of roles (teardown/settings.py, LONGEST_SERVICE).
 STAGE = re.compile(r"[a-z](?:[a-z0-9-]{0,16}[a-z0-9])?")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
@@ -42,6 +44,7 @@ class Settings:
     audit_retry_attempts: int
     throttle_rate: int
     throttle_burst: int
+    detailed_metrics: bool
     alarm_topic_arn: str | None
 
     @classmethod
@@ -64,11 +67,12 @@ class Settings:
             deletion_protection=context.boolean("deletionProtection", default=not disposable),
             retain_audit_log=context.boolean("retainAuditLog", default=True),
             audit_free_text=context.boolean("auditFreeText", default=False),
-            audit_retention_days=context.days("auditRetentionDays", default=365),
+            audit_retention_days=_audit_days(context),
             log_retention_days=context.days("logRetentionDays", default=30),
             audit_retry_attempts=context.integer("auditRetryAttempts", default=100, least=1, most=10_000),
             throttle_rate=context.integer("throttleRate", default=500, least=1, most=10_000),
             throttle_burst=context.integer("throttleBurst", default=1000, least=1, most=10_000),
+            detailed_metrics=context.boolean("detailedMetrics", default=False),
             alarm_topic_arn=_topic(context),
         )
 
@@ -160,6 +164,21 @@ def _origins(context: Context, *, stage: str, any_by_default: bool) -> list[str]
                 f"allowedOrigins has {origin!r}: an origin is scheme://host[:port] without a path, or `*` alone"
             )
     return list(dict.fromkeys(origins))
+
+
+def _audit_days(context: Context) -> int:
+    """The audit log's retention, longer than a record may be late.
+
+    PutLogEvents rejects events older than the group's retention. The audit function gives a record its change's own time up to
+    36 h back (stream.rs), as long as it may wait in the stream and in a batch that is retried.
+    """
+    days = context.days("auditRetentionDays", default=365)
+    if days < LEAST_AUDIT_DAYS:
+        raise SettingsError(
+            f"auditRetentionDays={days}: {LEAST_AUDIT_DAYS} at least, because a record may reach the log a day and a half after "
+            "its change, and CloudWatch Logs rejects records older than the retention"
+        )
+    return days
 
 
 def _topic(context: Context) -> str | None:

@@ -146,6 +146,7 @@ def prod(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesi
         auditRetryAttempts="5",
         throttleRate="20",
         throttleBurst="40",
+        detailedMetrics="true",
         alarmTopicArn="arn:aws:sns:us-east-1:000000000000:alarms",
     )
 

@@ -36,14 +36,14 @@ def test_the_authorizer_sees_the_token_and_its_answer_is_kept_a_minute(each: Syn
 
 
 def test_the_stage_carries_the_stages_name_traces_and_logs(dev: Synthesised, prod: Synthesised) -> None:
-    for synthesised, stage, rate, burst in ((dev, "dev", 500, 1000), (prod, "prod", 20, 40)):
+    for synthesised, stage, rate, burst, detailed in ((dev, "dev", 500, 1000, False), (prod, "prod", 20, 40, True)):
         properties = synthesised.only("AWS::ApiGateway::Stage")["Properties"]
         assert properties["StageName"] == stage
         assert properties["TracingEnabled"] is True
         (settings,) = properties["MethodSettings"]
         assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
         assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (rate, burst)
-        assert settings["MetricsEnabled"] is True
+        assert settings["MetricsEnabled"] is detailed
         # The data trace would write headers, tokens included, and bodies to the execution log.
         assert settings["DataTraceEnabled"] is False
         assert settings["LoggingLevel"] == "ERROR"

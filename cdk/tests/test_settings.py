@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import APP_DIR, Project
 
-from task_service.settings import SettingsError
+from task_service.settings import LEAST_AUDIT_DAYS, SettingsError
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,8 @@ from task_service.settings import SettingsError
         ({"deletionProtection": "yes"}, ["deletionProtection='yes'", "true or false"]),
         ({"auditFreeText": "1"}, ["auditFreeText"]),
         ({"auditRetentionDays": "366"}, ["auditRetentionDays=366", "365", "400"]),
+        ({"auditRetentionDays": "1"}, ["auditRetentionDays=1", "3 at least", "rejects records older"]),
+        ({"detailedMetrics": "on"}, ["detailedMetrics"]),
         ({"logRetentionDays": "never"}, ["logRetentionDays='never'", "whole number"]),
         ({"auditRetryAttempts": "-1"}, ["auditRetryAttempts"]),
         ({"throttleRate": "0"}, ["throttleRate"]),
@@ -62,6 +65,13 @@ def test_dev_is_disposable_and_every_other_stage_protected(project: Project) -> 
     assert (dev.deletion_protection, other.deletion_protection) == (False, True)
     assert dev.retain_audit_log
     assert other.retain_audit_log
+
+
+def test_the_least_audit_retention_outlasts_a_late_record(project: Project) -> None:
+    stream = (APP_DIR.parent / "functions" / "src" / "stream.rs").read_text(encoding="utf-8")
+    (hours,) = re.findall(r"const OLDEST_MILLIS: i64 = (\d+) \* 60 \* 60 \* 1_000;", stream)
+    assert LEAST_AUDIT_DAYS * 24 > int(hours)
+    assert project.settings(auditRetentionDays=str(LEAST_AUDIT_DAYS)).audit_retention_days == LEAST_AUDIT_DAYS
 
 
 def test_values_may_come_as_json_too(project: Project) -> None:
