@@ -8,6 +8,7 @@ from constructs import Node
 
 from task_service import principals
 from task_service.principals import Principal
+from task_service.stage import RULE, is_stage
 
 BINARIES = ("task-api", "authorizer", "audit")
 ARCHITECTURES = ("arm64", "x86_64")
@@ -19,8 +20,6 @@ RETENTION_DAYS = (
 
 LEAST_AUDIT_DAYS = 3
 
-# Longer, CloudFormation would cut the stack's name inside the names of roles (teardown/settings.py, LONGEST_SERVICE).
-STAGE = re.compile(r"[a-z](?:[a-z0-9-]{0,16}[a-z0-9])?")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
 _TOPIC_ARN = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+")
 
@@ -52,10 +51,10 @@ class Settings:
         """Reads `cdk -c name=value`. Relative paths count from `app_dir`, where `cdk` runs the app."""
         context = Context(node)
         stage = context.text("stage", default="dev")
-        if not STAGE.fullmatch(stage):
+        if not is_stage(stage):
             raise SettingsError(
-                f"stage={stage!r} cannot be used: 1 to 18 characters a-z 0-9 -, beginning with a letter and not "
-                "ending with -, because it becomes part of the names of the stack, the functions and the API's path"
+                f"stage={stage!r} cannot be used: {RULE}. It becomes part of the names of the stack, the functions and the "
+                "API's path"
             )
         disposable = stage == "dev"
         return cls(

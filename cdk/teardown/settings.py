@@ -7,7 +7,8 @@ from pathlib import Path
 
 from constructs import Node
 
-from task_service.settings import ARCHITECTURES, STAGE, Context, SettingsError, assets
+from task_service.settings import ARCHITECTURES, Context, SettingsError, assets
+from task_service.stage import is_stage
 
 BINARY = "teardown"
 DEFINITION = "../statemachine/teardown.asl.json"
@@ -83,7 +84,7 @@ def _services(context: Context, *, teardown: str) -> tuple[str, ...]:
         )
     for name in names:
         stage = name.removeprefix(_PREFIX)
-        if stage == name or not STAGE.fullmatch(stage):
+        if stage == name or not is_stage(stage):
             raise SettingsError(
                 f"services has {name!r}: a service stack is named tasks-<stage> (the names of cdk/app.py); this "
                 "workflow's permissions are made for the resources of such a stack"

@@ -21,6 +21,8 @@ from task_service.settings import LEAST_AUDIT_DAYS, SettingsError
         ({"stage": "dev\n\n- "}, ["stage"]),
         ({"stage": "x" * 19}, ["stage", "18"]),
         ({"stage": "dev-"}, ["stage"]),
+        ({"stage": "account"}, ["stage='account'", "no stage"]),
+        ({"stage": "teardown"}, ["stage='teardown'", "no stage"]),
         ({"architecture": "riscv"}, ["architecture='riscv'", "arm64", "x86_64"]),
         ({"principals": None}, ["-c principals=FILE", "tokenSha256"]),
         ({"stage": "prod"}, ["'prod'", "-c allowedOrigins="]),

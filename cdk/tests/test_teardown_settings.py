@@ -29,7 +29,11 @@ from teardown.settings import LONGEST_SERVICE, MOST_SERVICES
         ({"services": "tasks-Dev"}, ["'tasks-Dev'"]),
         ({"services": "tasks-"}, ["'tasks-'"]),
         ({"services": "tasks-abcdefghijklmnopqrs"}, ["'tasks-abcdefghijklmnopqrs'", "tasks-<stage>"]),
-        ({"services": "tasks-dev,tasks-teardown"}, ["'tasks-teardown'", "cannot remove itself", "-c teardown=NAME"]),
+        ({"services": "tasks-dev,tasks-teardown"}, ["'tasks-teardown'", "tasks-<stage>"]),
+        (
+            {"services": "tasks-dev,tasks-blue", "teardown": "tasks-blue"},
+            ["'tasks-blue'", "cannot remove itself", "-c teardown=NAME"],
+        ),
         ({"services": "tasks-teardown-x"}, ["'tasks-teardown-x'", "continue the other"]),
         ({"teardown": "tasks-dev-undo"}, ["'tasks-dev'", "continue the other"]),
         (
