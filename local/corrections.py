@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-# In this order: access_log and gateway_mock read what gateway_request notes; stack_role stands before stack_delete's call.
+# In this order: access_log, gateway_mock and gateway_encoding read what gateway_request notes; stack_role stands before stack_delete's call.
 ALL: tuple[str, ...] = (
     "stream_mapping",
     "mapping_destination",
@@ -16,6 +16,7 @@ ALL: tuple[str, ...] = (
     "gateway_failures",
     "gateway_request",
     "gateway_mock",
+    "gateway_encoding",
     "access_log",
     "runtime_api",
     "environment_size",

@@ -2,9 +2,13 @@
 
 What AWS does ("Amazon API Gateway API request and response data mapping reference"): a response header may be mapped from a
 quoted constant or from ``context.*``; a mapping template may override headers by setting
-``$context.responseOverride.header.<name>``; a 204 has no body.
+``$context.responseOverride.header.<name>``; a 204 has no body. ("Integration passthrough behaviors"): a body of a media type
+without a template is passed on as it is, and a MOCK that finds no ``statusCode`` in it fails with 500. ("Content type
+conversions in API Gateway"): a body of a type in ``binaryMediaTypes`` is binary, which a template cannot read (500 "Unable to
+transform request"; also without a body), unless the integration's ``contentHandling`` is CONVERT_TO_TEXT.
 
-What stock MiniStack does: ``context.requestId`` is sent as text, a template is sent as it stands, a 204 has ``{}``.
+What stock MiniStack does: ``context.requestId`` is sent as text, a template is sent as it stands, a 204 has ``{}``, and neither
+the request's media type nor ``contentHandling`` matters.
 Of templates only what a preflight needs is understood: ``#set``, ``#if`` with ``==`` and ``||``, request headers.
 """
 
@@ -13,6 +17,7 @@ from __future__ import annotations
 import re
 
 from local import gateway_request
+from local.gateway_failures import IntegrationFailure
 
 _IF = re.compile(r"#if\((.*?)\)(.*?)#end", re.DOTALL)
 _SET = re.compile(r"#set\(\s*\$([\w.-]+)\s*=\s*([^()\n]*(?:\([^()\n]*\)[^()\n]*)*)\)")
@@ -26,8 +31,9 @@ def apply() -> None:
     answer = apigateway_v1._invoke_mock_v1
 
     def corrected(integration):
-        status, headers, body = answer(integration)
         request = gateway_request.current() or {}
+        _read(integration, request, apigateway_v1)
+        status, headers, body = answer(integration)
         headers = {name: _mapped(value, request) for name, value in headers.items()}
         text = body.decode()
         if "#" in text:
@@ -39,6 +45,17 @@ def apply() -> None:
         return status, headers, text.encode()
 
     apigateway_v1._invoke_mock_v1 = corrected
+
+
+def _read(integration: dict, request: dict, gateway) -> None:
+    """Fails where the request has no text from which a template makes a ``statusCode``."""
+    media_type = (request.get("headers") or {}).get("content-type") or "application/json"
+    templates = integration.get("requestTemplates") or {}
+    if media_type.split(";")[0].strip().lower() not in templates:
+        raise IntegrationFailure(500, "API_CONFIGURATION_ERROR")
+    binary = (gateway._rest_apis.get(request.get("api_id")) or {}).get("binaryMediaTypes")
+    if gateway._media_type_matches(media_type, binary) and integration.get("contentHandling") != "CONVERT_TO_TEXT":
+        raise IntegrationFailure(500, "API_CONFIGURATION_ERROR")
 
 
 def _mapped(value: str, request: dict) -> str:

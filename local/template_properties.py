@@ -1,9 +1,9 @@
-"""Correction: CloudFormation passes on properties of tables, stages and buckets that MiniStack drops.
+"""Correction: CloudFormation passes on properties of tables, stages, methods and buckets that MiniStack drops.
 
-What AWS does ("AWS::DynamoDB::Table", "AWS::ApiGateway::Stage", "AWS::S3::Bucket" in the template reference):
-TimeToLiveSpecification and PointInTimeRecoverySpecification are set on the table, AccessLogSetting on the stage,
-LifecycleConfiguration on the bucket (here: expiration and aborted uploads); a property that a new template leaves out is
-switched off again.
+What AWS does ("AWS::DynamoDB::Table", "AWS::ApiGateway::Stage", "AWS::ApiGateway::Method Integration", "AWS::S3::Bucket" in the
+template reference): TimeToLiveSpecification and PointInTimeRecoverySpecification are set on the table, AccessLogSetting on the
+stage, ContentHandling on the method's integration, LifecycleConfiguration on the bucket (here: expiration and aborted uploads);
+a property that a new template leaves out is switched off again.
 
 What stock MiniStack does: drops them without a word. (Access-log lines themselves: ``access_log``.)
 """
@@ -12,13 +12,19 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-TABLE, STAGE, BUCKET = "AWS::DynamoDB::Table", "AWS::ApiGateway::Stage", "AWS::S3::Bucket"
+TABLE, BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
+STAGE, METHOD = "AWS::ApiGateway::Stage", "AWS::ApiGateway::Method"
 
 
 def apply() -> None:
     from ministack.services.cloudformation import provisioners
 
-    for kind, complete in ((TABLE, _complete_table), (STAGE, _complete_stage), (BUCKET, _complete_bucket)):
+    for kind, complete in (
+        (TABLE, _complete_table),
+        (STAGE, _complete_stage),
+        (METHOD, _complete_method),
+        (BUCKET, _complete_bucket),
+    ):
         handlers = provisioners._RESOURCE_HANDLERS[kind]
         handlers["create"] = _created(handlers["create"], complete)
         handlers["update"] = _updated(handlers["update"], complete)
@@ -89,6 +95,15 @@ def _complete_stage(name: str, props: dict) -> None:
         for key, source in (("destinationArn", "DestinationArn"), ("format", "Format"))
         if source in settings
     }
+
+
+def _complete_method(_: str, props: dict) -> None:
+    from ministack.services import apigateway_v1
+
+    resource = apigateway_v1._resources.get(props.get("RestApiId", ""), {}).get(props.get("ResourceId", ""), {})
+    integration = resource.get("resourceMethods", {}).get(props.get("HttpMethod"), {}).get("methodIntegration")
+    if integration:
+        integration["contentHandling"] = (props.get("Integration") or {}).get("ContentHandling")
 
 
 def _complete_bucket(name: str, props: dict) -> None:

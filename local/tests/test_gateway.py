@@ -20,6 +20,10 @@ def handler(event):
         time.sleep(3)
     if proxy.startswith("answer-"):
         return ANSWERS[proxy]
+    if proxy == "echo":
+        return {"statusCode": 200, "body": json.dumps([event["body"], event["isBase64Encoded"]])}
+    if proxy.startswith("long-"):
+        return {"statusCode": 200, "headers": {"Content-Type": "text/plain"}, "body": "x" * int(proxy[5:])}
     return {"statusCode": 200, "body": json.dumps({"context": event["requestContext"], "headers": event["headers"]})}
 ANSWERS = {"answer-text": "SECRET-ERROR-TEXT", "answer-null": None, "answer-without-status": {"body": "x"},
            "answer-with-more": {"statusCode": 200, "surplus": 1}, "answer-with-object": {"statusCode": 200, "body": {"a": 1}},
@@ -46,13 +50,13 @@ PREFLIGHT = """#set($origin = $input.params().header.get("Origin"))
 class Api:
     """A REST API with ANY /{proxy+} behind a TOKEN authorizer and gateway responses for everything."""
 
-    def __init__(self, aws):
+    def __init__(self, aws, **settings):
         self.aws = aws
         self.name = name = f"api-{uuid.uuid4().hex[:8]}"
         gateway = aws.client("apigateway")
         create_function(aws, name, FUNCTION, Timeout=10)
         create_function(aws, f"{name}-authorizer", AUTHORIZER)
-        self.id = api = gateway.create_rest_api(name=name)["id"]
+        self.id = api = gateway.create_rest_api(name=name, **settings)["id"]
         root = gateway.get_resources(restApiId=api)["items"][0]["id"]
         proxy = gateway.create_resource(restApiId=api, parentId=root, pathPart="{proxy+}")["id"]
         arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:{}/invocations"
@@ -107,7 +111,7 @@ class Api:
             ],
         )
 
-    def _add_preflight(self, gateway, api, resource):
+    def _add_preflight(self, gateway, api, resource, **integration):
         gateway.put_method(restApiId=api, resourceId=resource, httpMethod="OPTIONS", authorizationType="NONE")
         gateway.put_integration(
             restApiId=api,
@@ -115,6 +119,7 @@ class Api:
             httpMethod="OPTIONS",
             type="MOCK",
             requestTemplates={"application/json": '{"statusCode": 204}'},
+            **integration,
         )
         names = ("Access-Control-Allow-Origin", "X-Request-Id")
         gateway.put_method_response(
@@ -136,9 +141,9 @@ class Api:
             },
         )
 
-    def call(self, path, token="good", method="GET", **headers):
+    def call(self, path, token="good", method="GET", body=None, **headers):
         given = {"Authorization": token, **headers} if token else headers
-        return self.aws.call(method, f"/_aws/execute-api/{self.id}/dev/{path}", headers=given)
+        return self.aws.call(method, f"/_aws/execute-api/{self.id}/dev/{path}", body, headers=given)
 
 
 @pytest.fixture(scope="module")

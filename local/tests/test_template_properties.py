@@ -39,7 +39,7 @@ API = {
             "ResourceId": {"Fn::GetAtt": ["Api", "RootResourceId"]},
             "HttpMethod": "GET",
             "AuthorizationType": "NONE",
-            "Integration": {"Type": "MOCK"},
+            "Integration": {"Type": "MOCK", "ContentHandling": "CONVERT_TO_TEXT"},
         },
     },
     "Deployment": {
@@ -96,6 +96,11 @@ class Stack:
     def stage(self):
         return self.aws.client("apigateway").get_stage(restApiId=self.output("Api"), stageName="dev")
 
+    def integration(self):
+        gateway, api = self.aws.client("apigateway"), self.output("Api")
+        [root] = gateway.get_resources(restApiId=api)["items"]
+        return gateway.get_integration(restApiId=api, resourceId=root["id"], httpMethod="GET")
+
 
 def test_properties_are_set_and_taken_away_again(aws):
     stack = Stack(aws, KEPT)
@@ -106,6 +111,7 @@ def test_properties_are_set_and_taken_away_again(aws):
         "destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:/access",
         "format": "$context.requestId",
     }
+    assert stack.integration()["contentHandling"] == "CONVERT_TO_TEXT"
     [rule] = aws.client("s3").get_bucket_lifecycle_configuration(Bucket=stack.output("Bucket"))["Rules"]
     assert rule["Expiration"] == {"Days": 90}
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
@@ -120,3 +126,4 @@ def test_stock_drops_them(stock):
     assert stack.time_to_live()["TimeToLiveStatus"] == "DISABLED"
     assert stack.recovery() == "DISABLED"
     assert not stack.stage().get("accessLogSettings")
+    assert not stack.integration().get("contentHandling")
