@@ -26,6 +26,10 @@ impl Timestamp {
     /// RFC 3339 with any offset; `None` for anything else, and for a year that UTC cannot write in four digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        // The parser lets any byte stand between date and time.
+        if !text.as_bytes().get(10).is_some_and(|separator| separator.eq_ignore_ascii_case(&b'T')) {
+            return None;
+        }
         let parsed = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
         (0..=9999).contains(&parsed.year()).then(|| Self::truncated(parsed))
     }
@@ -164,7 +168,7 @@ impl Status {
     }
 }
 
-/// 1 to [`TITLE_MAX`] characters, trimmed, without control characters.
+/// 1 to [`TITLE_MAX`] characters, trimmed, without control characters, at least one of them visible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Title(String);
 
@@ -175,15 +179,35 @@ impl Title {
         match title.chars().count() {
             0 => Err("must not be empty"),
             1..=TITLE_MAX if title.chars().any(char::is_control) => Err("must not hold control characters"),
+            1..=TITLE_MAX if !title.chars().any(is_visible) => Err("must have a visible character"),
             1..=TITLE_MAX => Ok(Self(title.to_owned())),
             _ => Err("must be at most 200 characters"),
         }
+    }
+
+    /// A title as it is stored: the rules of its day let it in.
+    #[must_use]
+    pub fn stored(text: &str) -> Self {
+        Self(text.to_owned())
     }
 
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Characters that count as letters or symbols and look like nothing: fillers and blanks.
+const BLANK: [char; 8] =
+    ['\u{115F}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{FFA0}', '\u{13441}', '\u{13442}', '\u{1D159}'];
+
+/// Says whether a reader sees something by itself: no space, no format or combining character, no filler. The standard
+/// library's tables know these as what `escape_debug` escapes.
+fn is_visible(character: char) -> bool {
+    character.is_ascii_graphic()
+        || (!character.is_whitespace()
+            && character.escape_debug().eq([character])
+            && !BLANK.contains(&character))
 }
 
 /// 0 to [`DESCRIPTION_MAX`] characters.
@@ -330,6 +354,83 @@ mod tests {
         assert!(Title::parse(&"é".repeat(TITLE_MAX + 1)).is_err());
         assert!(Title::parse(" \n ").is_err());
         assert!(Title::parse("a\u{7}b").is_err());
+    }
+
+    #[test]
+    fn a_title_needs_a_visible_character() {
+        for visible in
+            ["a", "é", "猫", "ß", "🎉", "-", "\u{200B}x", "e\u{301}", "\u{905}", "👩\u{200D}🚀", "❤\u{FE0F}"]
+        {
+            assert!(Title::parse(visible).is_ok(), "{visible:?}");
+        }
+        for invisible in [
+            "\u{200B}",
+            "\u{FEFF}",
+            "\u{200D}\u{200C}",
+            "\u{2060}",
+            "\u{AD}",
+            "\u{301}",
+            "\u{FE0F}",
+            "\u{34F}",
+            "\u{2800}",
+            "\u{3164}",
+            "\u{115F}",
+            "\u{1160}",
+            "\u{FFA0}",
+            "\u{202E}",
+            "\u{E0041}",
+            "\u{180E}",
+            "\u{1D173}",
+            "\u{13441}",
+            "\u{1D159}",
+        ] {
+            assert!(Title::parse(invisible).is_err(), "{invisible:?}");
+            assert!(Title::parse(&format!(" {invisible}\u{2003}{invisible} ")).is_err(), "{invisible:?}");
+        }
+        assert_eq!(Title::stored("\u{200B}").as_str(), "\u{200B}", "what was stored before stays readable");
+    }
+
+    #[test]
+    fn timestamps_are_rfc_3339_and_nothing_else() {
+        for good in [
+            "2026-03-01T00:00:00Z",
+            "2026-03-01t00:00:00z",
+            "2026-03-01T00:00:00.5+23:59",
+            "2026-03-01T00:00:00-00:00",
+            "2026-03-01T00:00:00.123456789012Z",
+            "2024-02-29T00:00:00Z",
+            "2016-12-31T23:59:60Z",
+            "2017-01-01T00:59:60+01:00",
+        ] {
+            assert!(Timestamp::parse(good).is_some(), "{good}");
+        }
+        for bad in [
+            "2026-03-01 00:00:00Z",
+            "2026-03-01_00:00:00Z",
+            "2026-03-0100:00:00Z",
+            "2026-03-01T00:00:00",
+            "2026-03-01T00:00Z",
+            "2026-03-01T00:00:00+0100",
+            "2026-03-01T00:00:00+01",
+            "2026-03-01T24:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-03-01T00:00:00,5Z",
+            "2026-03-01T00:00:00.Z",
+            "2026-03-01T00:00:00+24:00",
+            "2026-03-01T00:00:00+01:60",
+            "2026-03-01T12:00:60Z",
+            "2026-3-1T00:00:00Z",
+            "+2026-03-01T00:00:00Z",
+            " 2026-03-01T00:00:00Z",
+            "2026-03-01T00:00:00Z ",
+            "2026-03-01T00:00:00\u{2212}01:00",
+            "20260301T000000Z",
+            "2026-03-01T00:00:00 Z",
+            "2026-03-01Ł00:00:00Z",
+        ] {
+            assert!(Timestamp::parse(bad).is_none(), "{bad}");
+        }
+        assert_eq!(Timestamp::parse("2016-12-31T23:59:60Z").unwrap().to_string(), "2016-12-31T23:59:59.999Z");
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Item {
     pub fn task(&self) -> Result<Task, Malformed> {
         Ok(Task {
             id: self.task_id()?,
-            title: self.parsed("title", |text| Title::parse(text).ok())?,
+            title: Title::stored(self.text("title")?),
             description: self.parsed("description", |text| Description::parse(text).ok())?,
             status: self.parsed("status", Status::parse)?,
             priority: self.parsed("priority", Priority::parse)?,
