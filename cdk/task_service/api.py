@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Fn
+from aws_cdk import Duration, Fn, Size
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -15,15 +15,22 @@ from task_service.preflight import add_preflight
 
 # What an operator needs to find a call again. Never a header a client chose except the user agent, never the query:
 # API Gateway does not escape values, and the Authorization header must not reach a log.
-ACCESS_LOG_FIELDS = {
+#
+# What a client chooses stands first: a quote in it can end its value and start members of its own, but of two members
+# with one name JSON parsers keep the last, which is ours. The request id and the trace id can be set by headers; the
+# extended and the integration's request id cannot.
+CHOSEN_BY_CLIENTS = {
     "requestId": "$context.requestId",
-    "extendedRequestId": "$context.extendedRequestId",
-    "integrationRequestId": "$context.integration.requestId",
     "xrayTraceId": "$context.xrayTraceId",
-    "time": "$context.requestTimeEpoch",
-    "principalId": "$context.authorizer.principalId",
     "method": "$context.httpMethod",
     "path": "$context.path",
+    "userAgent": "$context.identity.userAgent",
+}
+ACCESS_LOG_FIELDS = CHOSEN_BY_CLIENTS | {
+    "extendedRequestId": "$context.extendedRequestId",
+    "integrationRequestId": "$context.integration.requestId",
+    "time": "$context.requestTimeEpoch",
+    "principalId": "$context.authorizer.principalId",
     "resource": "$context.resourcePath",
     "status": "$context.status",
     "errorType": "$context.error.responseType",
@@ -33,8 +40,14 @@ ACCESS_LOG_FIELDS = {
     "integrationLatencyMs": "$context.integration.latency",
     "responseBytes": "$context.responseLength",
     "ip": "$context.identity.sourceIp",
-    "userAgent": "$context.identity.userAgent",
 }
+
+# The media types of request bodies. As binary ones they reach the function as they were sent: of a text, API Gateway
+# replaces what is not UTF-8. Answers are text whatever the request accepts, since the function says so.
+_BINARY_MEDIA_TYPES = ["application/json", "application/merge-patch+json"]
+
+# A page of tasks shrinks to a fifth; of a single task gzip saves nothing.
+_COMPRESSED_FROM = Size.kibibytes(1)
 
 # A revoked token works at most this long; within it a caller's next calls save the authorizer's invocation.
 _TOKEN_CACHE = Duration.seconds(60)
@@ -52,6 +65,7 @@ class TaskApi(Construct):
         allowed_origins: Sequence[str],
         throttle_rate: int,
         throttle_burst: int,
+        rate_limit_policy: str,
         detailed_metrics: bool,
         log_retention_days: int,
     ) -> None:
@@ -65,6 +79,8 @@ class TaskApi(Construct):
             rest_api_name=f"tasks-{stage}",
             description=f"Tasks, stage {stage}",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
+            binary_media_types=_BINARY_MEDIA_TYPES,
+            min_compression_size=_COMPRESSED_FROM,
             deploy_options=self._stage_options(
                 stage,
                 throttle_rate=throttle_rate,
@@ -77,8 +93,12 @@ class TaskApi(Construct):
         # RestApi makes an output of its own, with a trailing slash and a hashed name.
         self.api.node.try_remove_child("Endpoint")
         self._keep_execution_logs_short(stage, log_retention_days)
-        self._add_routes(task_api=task_api, authorizer=authorizer, allowed_origins=allowed_origins)
-        add_gateway_responses(self.api, allowed_origins=allowed_origins)
+        resources = self._add_routes(task_api=task_api, authorizer=authorizer)
+        for resource in resources:
+            add_preflight(resource, allowed_origins=allowed_origins, rate_limit_policy=rate_limit_policy)
+        add_gateway_responses(
+            self.api, stage=stage, allowed_origins=allowed_origins, rate_limit_policy=rate_limit_policy
+        )
         self._accept_findings()
         # Without a trailing slash: "$URL/tasks" must not become "//tasks", which is another path.
         self.url = Fn.join("", ["https://", self._domain(), "/", self.api.deployment_stage.stage_name])
@@ -112,8 +132,8 @@ class TaskApi(Construct):
         self.api.deployment_stage.node.add_dependency(group)
 
     def _add_routes(
-        self, *, task_api: lambda_.Function, authorizer: lambda_.Function, allowed_origins: Sequence[str]
-    ) -> None:
+        self, *, task_api: lambda_.Function, authorizer: lambda_.Function
+    ) -> list[apigateway.IResource]:
         token_authorizer = apigateway.TokenAuthorizer(
             self,
             "Authorizer",
@@ -130,6 +150,7 @@ class TaskApi(Construct):
         root = self.api.root
         proxy = root.add_resource("{proxy+}")
         health = root.add_resource("health")
+        problem = root.add_resource("problems").add_resource("{name}")
         for resource in (root, proxy):
             # ANY, so that 404 and 405 are the service's answers and not the gateway's misleading 403.
             method = resource.add_method("ANY", to_function, authorizer=token_authorizer)
@@ -139,11 +160,11 @@ class TaskApi(Construct):
                 reason="Callers are programs with tokens of their own, checked by the TOKEN authorizer; there is no "
                 "user pool",
             )
-        self._health_method = health.add_method(
-            "ANY", to_function, authorization_type=apigateway.AuthorizationType.NONE
-        )
-        for resource in (root, proxy, health):
-            add_preflight(resource, allowed_origins=allowed_origins)
+        self._open_methods = [
+            resource.add_method("ANY", to_function, authorization_type=apigateway.AuthorizationType.NONE)
+            for resource in (health, problem)
+        ]
+        return [root, proxy, health, problem]
 
     def _domain(self) -> str:
         return Fn.join(
@@ -167,8 +188,11 @@ class TaskApi(Construct):
         nag.accept(
             self.api.deployment_stage,
             "AwsSolutions-APIG3",
-            reason="A web ACL costs a fixed fee per stage; throttling bounds the load and every route but /health and "
-            "preflight needs a token. An operator can associate an ACL with the stage without a change here",
+            reason="A web ACL costs a fixed fee per stage; throttling bounds the load and every route but /health, "
+            "/problems and preflight needs a token. An operator can associate an ACL with the stage without a change here",
         )
-        for rule in ("AwsSolutions-APIG4", "AwsSolutions-COG4"):
-            nag.accept(self._health_method, rule, reason="/health answers without data and without a database call")
+        for method in self._open_methods:
+            for rule in ("AwsSolutions-APIG4", "AwsSolutions-COG4"):
+                nag.accept(
+                    method, rule, reason="/health and /problems answer without data and without a database call"
+                )

@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 
 from aws_cdk import aws_apigateway as apigateway
 
+from task_service.cors import EXPOSED_HEADERS
+
 # "Variables for data transformations for API Gateway": the message comes with its quotes; the request id can be set by the
 # client, unlike $context.extendedRequestId and the invocation's id.
 _GATEWAY_MESSAGE = "$context.error.messageString"
 _REQUEST_ID = "$context.requestId"
 
-# Names a browser's script may read; `*` would not cover Authorization-related ones on older browsers.
-_EXPOSED = "X-Request-Id,Retry-After,WWW-Authenticate"
-
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayProblem:
-    """`status` None leaves API Gateway's own status, which one fixed body cannot know, out of the body."""
+    """`status` None leaves API Gateway's own status, which one fixed body cannot know, out of the body.
+
+    Every `kind` is one of `functions/src/problem/kind.rs`, which has the pages that `type` leads to.
+    """
 
     response_type: str
     status: int | None
@@ -31,8 +33,8 @@ class GatewayProblem:
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def body(self) -> str:
-        problem: dict[str, object] = {"type": f"/problems/{self.kind}", "title": self.title}
+    def body(self, *, stage: str) -> str:
+        problem: dict[str, object] = {"type": f"/{stage}/problems/{self.kind}", "title": self.title}
         if self.status is not None:
             problem["status"] = self.status
         problem |= {
@@ -123,7 +125,7 @@ PROBLEMS = (
         status=415,
         kind="unsupported-media-type",
         title="Unsupported media type",
-        detail="The body must be JSON.",
+        detail="The body must be JSON, and its Content-Encoding gzip or deflate where it has one.",
     ),
     _invalid("BAD_REQUEST_PARAMETERS"),
     _invalid("BAD_REQUEST_BODY"),
@@ -156,7 +158,9 @@ PROBLEMS = (
 )
 
 
-def add_gateway_responses(api: apigateway.RestApi, *, allowed_origins: Sequence[str]) -> None:
+def add_gateway_responses(
+    api: apigateway.RestApi, *, stage: str, allowed_origins: Sequence[str], rate_limit_policy: str
+) -> None:
     # A gateway response can hold one fixed origin. With several, `*` lets any page read these bodies, which carry no
     # data of anyone; credentials are never allowed.
     origin = allowed_origins[0] if len(allowed_origins) == 1 else "*"
@@ -166,8 +170,9 @@ def add_gateway_responses(api: apigateway.RestApi, *, allowed_origins: Sequence[
             # request accepts; this header then says what the body is.
             "Content-Type": _fixed("application/problem+json"),
             "Access-Control-Allow-Origin": _fixed(origin),
-            "Access-Control-Expose-Headers": _fixed(_EXPOSED),
+            "Access-Control-Expose-Headers": _fixed(",".join(EXPOSED_HEADERS)),
             "Cache-Control": _fixed("no-store"),
+            "RateLimit-Policy": _fixed(rate_limit_policy),
             "X-Content-Type-Options": _fixed("nosniff"),
             "X-Request-Id": "context.requestId",
             **{name: _fixed(value) for name, value in problem.headers.items()},
@@ -177,7 +182,7 @@ def add_gateway_responses(api: apigateway.RestApi, *, allowed_origins: Sequence[
             type=apigateway.ResponseType.of(problem.response_type),
             status_code=None if problem.status is None else str(problem.status),
             response_headers=headers,
-            templates={"application/json": problem.body()},
+            templates={"application/json": problem.body(stage=stage)},
         )
 
 

@@ -4,20 +4,22 @@ from collections.abc import Sequence
 
 from aws_cdk import aws_apigateway as apigateway
 
-ALLOWED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match")
+from task_service.cors import ALLOWED_HEADERS, ALLOWED_METHODS
 
 # Browsers cap it (Chromium at 2 h); a change of the allowed origins shows after this time at the latest.
 _MAX_AGE_SECONDS = 3600
 
 
-def add_preflight(resource: apigateway.IResource, *, allowed_origins: Sequence[str]) -> apigateway.Method:
+def add_preflight(
+    resource: apigateway.IResource, *, allowed_origins: Sequence[str], rate_limit_policy: str
+) -> apigateway.Method:
     headers = {
         "Access-Control-Allow-Origin": f"'{allowed_origins[0]}'",
         "Access-Control-Allow-Methods": f"'{','.join(ALLOWED_METHODS)}'",
         "Access-Control-Allow-Headers": f"'{','.join(ALLOWED_HEADERS)}'",
         "Access-Control-Max-Age": f"'{_MAX_AGE_SECONDS}'",
         "Cache-Control": "'no-store'",
+        "RateLimit-Policy": f"'{rate_limit_policy}'",
         "X-Content-Type-Options": "'nosniff'",
         "X-Request-Id": "context.requestId",
     }
@@ -28,11 +30,15 @@ def add_preflight(resource: apigateway.IResource, *, allowed_origins: Sequence[s
         "OPTIONS",
         apigateway.MockIntegration(
             request_templates={"application/json": '{"statusCode": 204}'},
-            # A body of another media type must not turn a preflight into 415.
-            passthrough_behavior=apigateway.PassthroughBehavior.WHEN_NO_MATCH,
+            # No browser sends a body with a preflight. One of another media type has no template: passed through, it
+            # would lack a statusCode and be a 500; like this it is a 415.
+            passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
+            # JSON is a binary media type of this API (api.py), and a template needs text.
+            content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
             integration_responses=[
                 apigateway.IntegrationResponse(
                     status_code="204",
+                    content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
                     response_parameters=mapped,
                     response_templates=_choose_origin(allowed_origins),
                 )

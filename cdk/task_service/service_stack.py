@@ -52,6 +52,7 @@ class ServiceStack(Stack):
             allowed_origins=settings.allowed_origins,
             throttle_rate=settings.throttle_rate,
             throttle_burst=settings.throttle_burst,
+            rate_limit_policy=settings.rate_limit_policy,
             detailed_metrics=settings.detailed_metrics,
             log_retention_days=settings.log_retention_days,
         )
@@ -111,6 +112,7 @@ def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> Rust
         environment={
             "TABLE_NAME": table.table.table_name,
             "ALLOWED_ORIGINS": ",".join(settings.allowed_origins),
+            "RATE_LIMIT_POLICY": settings.rate_limit_policy,
         },
         timeout=Duration.seconds(10),
         # More than its few MiB of working set: CPU comes with memory, and a cold start is TLS and JSON.

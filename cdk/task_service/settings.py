@@ -46,6 +46,11 @@ class Settings:
     detailed_metrics: bool
     alarm_topic_arn: str | None
 
+    @property
+    def rate_limit_policy(self) -> str:
+        """The throttle as a `RateLimit-Policy` header (the IETF draft "RateLimit header fields for HTTP")."""
+        return f'"default";q={self.throttle_rate};w=1'
+
     @classmethod
     def from_context(cls, node: Node, *, app_dir: Path) -> "Settings":
         """Reads `cdk -c name=value`. Relative paths count from `app_dir`, where `cdk` runs the app."""

@@ -5,10 +5,11 @@ import json
 import pytest
 from conftest import Synthesised
 
-from task_service.api import ACCESS_LOG_FIELDS
+from task_service.api import ACCESS_LOG_FIELDS, CHOSEN_BY_CLIENTS
+from task_service.cors import ALLOWED_HEADERS
 
 
-def test_every_path_reaches_the_service_and_needs_a_token_except_health(each: Synthesised) -> None:
+def test_every_path_reaches_the_service_and_needs_a_token_except_health_and_problems(each: Synthesised) -> None:
     (authorizer,) = each.of_type("AWS::ApiGateway::Authorizer")
     routes = {
         (_path(each, method), method["HttpMethod"]): (method["AuthorizationType"], method.get("AuthorizerId"))
@@ -19,9 +20,11 @@ def test_every_path_reaches_the_service_and_needs_a_token_except_health(each: Sy
         ("/", "ANY"): token,
         ("/{proxy+}", "ANY"): token,
         ("/health", "ANY"): nothing,
+        ("/problems/{name}", "ANY"): nothing,
         ("/", "OPTIONS"): nothing,
         ("/{proxy+}", "OPTIONS"): nothing,
         ("/health", "OPTIONS"): nothing,
+        ("/problems/{name}", "OPTIONS"): nothing,
     }
     for method in _methods(each):
         expected = "MOCK" if method["HttpMethod"] == "OPTIONS" else "AWS_PROXY"
@@ -77,6 +80,26 @@ def test_the_access_log_is_json_names_the_call_and_the_caller_and_no_header_of_t
     assert group in json.dumps(setting["DestinationArn"])
 
 
+def test_what_clients_choose_stands_first_in_the_access_log_so_that_ours_is_what_parsers_keep(dev: Synthesised) -> None:
+    line = dev.only("AWS::ApiGateway::Stage")["Properties"]["AccessLogSetting"]["Format"]
+    names = [name for name, _ in json.loads(line, object_pairs_hook=list)]
+    assert names[: len(CHOSEN_BY_CLIENTS)] == list(CHOSEN_BY_CLIENTS)
+    chosen = {"requestId", "xrayTraceId", "httpMethod", "path", "identity.userAgent"}
+    assert {value.removeprefix("$context.") for value in CHOSEN_BY_CLIENTS.values()} == chosen
+    # As API Gateway fills it in, without escaping, for a client who would like another status and principal.
+    forged = line.replace("$context.identity.userAgent", 'x","status":"200","principalId":"admin","ip":"192.0.2.1')
+    read = json.loads(forged)
+    for name in ("status", "principalId", "ip"):
+        assert read[name] == ACCESS_LOG_FIELDS[name]
+
+
+def test_json_bodies_arrive_as_they_were_sent_and_long_answers_are_compressed(each: Synthesised) -> None:
+    """A media type that is not binary would be taken for text, and what is not UTF-8 replaced."""
+    api = each.only("AWS::ApiGateway::RestApi")["Properties"]
+    assert api["BinaryMediaTypes"] == ["application/json", "application/merge-patch+json"]
+    assert api["MinimumCompressionSize"] == 1024
+
+
 def test_the_execution_log_is_the_stacks_own_before_the_stage_writes_to_it(each: Synthesised) -> None:
     (api,) = each.of_type("AWS::ApiGateway::RestApi")
     stage = each.only("AWS::ApiGateway::Stage")
@@ -98,13 +121,7 @@ def test_a_preflight_allows_what_the_contract_uses(each: Synthesised) -> None:
         (answer,) = method["Integration"]["IntegrationResponses"]
         headers = _mapped(answer["ResponseParameters"], "method.response.header.")
         assert answer["StatusCode"] == "204"
-        assert set(_fixed(headers["Access-Control-Allow-Headers"]).split(",")) == {
-            "Authorization",
-            "Content-Type",
-            "Idempotency-Key",
-            "If-Match",
-            "If-None-Match",
-        }
+        assert _fixed(headers["Access-Control-Allow-Headers"]).split(",") == list(ALLOWED_HEADERS)
         assert set(_fixed(headers["Access-Control-Allow-Methods"]).split(",")) >= {
             "GET",
             "HEAD",
@@ -115,6 +132,7 @@ def test_a_preflight_allows_what_the_contract_uses(each: Synthesised) -> None:
         }
         assert int(_fixed(headers["Access-Control-Max-Age"])) > 0
         assert headers["X-Request-Id"] == "context.requestId"
+        assert _fixed(headers["RateLimit-Policy"]) == _rate_limit_policy(each)
         assert "Access-Control-Allow-Credentials" not in headers
         # A mapped header that the method response does not declare is refused by API Gateway.
         (declared,) = method["MethodResponses"]
@@ -122,6 +140,26 @@ def test_a_preflight_allows_what_the_contract_uses(each: Synthesised) -> None:
         assert declared["ResponseParameters"].keys() == answer["ResponseParameters"].keys()
         request = method["Integration"]["RequestTemplates"]["application/json"]
         assert json.loads(request) == {"statusCode": 204}
+
+
+def test_a_preflight_does_without_a_body_of_any_type(each: Synthesised) -> None:
+    """JSON is a binary media type here: without the conversion API Gateway answers 500 "Unable to transform request".
+
+    A body of a type without a template would be passed through, and a MOCK finds no statusCode in it: 500 again.
+    """
+    for method in _methods(each):
+        if method["HttpMethod"] == "OPTIONS":
+            integration = method["Integration"]
+            assert integration["PassthroughBehavior"] == "NEVER"
+            assert list(integration["RequestTemplates"]) == ["application/json"]
+            assert integration["ContentHandling"] == "CONVERT_TO_TEXT"
+            (answer,) = integration["IntegrationResponses"]
+            assert answer["ContentHandling"] == "CONVERT_TO_TEXT"
+
+
+def test_the_rate_limit_policy_says_the_stages_throttle(dev: Synthesised, prod: Synthesised) -> None:
+    assert _rate_limit_policy(dev) == '"default";q=500;w=1'
+    assert _rate_limit_policy(prod) == '"default";q=20;w=1'
 
 
 def test_a_preflight_answers_any_origin_in_dev(dev: Synthesised) -> None:
@@ -180,8 +218,20 @@ def _methods(synthesised: Synthesised) -> list[dict]:
 
 
 def _path(synthesised: Synthesised, method: dict) -> str:
-    resource = method["ResourceId"]
-    return "/" if "Fn::GetAtt" in resource else f"/{synthesised.resources[resource['Ref']]['Properties']['PathPart']}"
+    path, resource = "", method["ResourceId"]
+    while "Ref" in resource:
+        properties = synthesised.resources[resource["Ref"]]["Properties"]
+        path, resource = f"/{properties['PathPart']}{path}", properties["ParentId"]
+    return path or "/"
+
+
+def _rate_limit_policy(synthesised: Synthesised) -> str:
+    (function,) = [
+        found["Properties"]
+        for found in synthesised.of_type("AWS::Lambda::Function").values()
+        if found["Properties"]["FunctionName"].endswith("-task-api")
+    ]
+    return function["Environment"]["Variables"]["RATE_LIMIT_POLICY"]
 
 
 def _preflight(synthesised: Synthesised) -> dict:

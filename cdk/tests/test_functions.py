@@ -29,13 +29,14 @@ def test_the_architecture_is_a_setting(prod: Synthesised) -> None:
         assert function["Properties"]["Architectures"] == ["x86_64"]
 
 
-def test_the_task_function_knows_its_table_and_origins(dev: Synthesised, prod: Synthesised) -> None:
-    for synthesised, origins in ((dev, "*"), (prod, "https://a.example,https://b.example:8443")):
+def test_the_task_function_knows_its_table_origins_and_throttle(dev: Synthesised, prod: Synthesised) -> None:
+    for synthesised, origins, rate in ((dev, "*", 500), (prod, "https://a.example,https://b.example:8443", 20)):
         (table,) = synthesised.of_type("AWS::DynamoDB::Table")
         assert _environment(synthesised, "task-api") == {
             "RUST_LOG": "info",
             "TABLE_NAME": {"Ref": table},
             "ALLOWED_ORIGINS": origins,
+            "RATE_LIMIT_POLICY": f'"default";q={rate};w=1',
         }
 
 

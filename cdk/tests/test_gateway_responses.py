@@ -4,7 +4,10 @@ import json
 import re
 
 import pytest
-from conftest import Synthesised
+from conftest import APP_DIR, Synthesised
+
+from task_service.cors import EXPOSED_HEADERS
+from task_service.gateway_responses import PROBLEMS
 
 ID = "7f2c8b52-0000-4000-8000-000000000000"
 
@@ -33,11 +36,27 @@ def test_every_answer_has_its_status_and_kind(each: Synthesised) -> None:
     found = {
         name: (
             int(response["StatusCode"]) if "StatusCode" in response else None,
-            _body(response)["type"].removeprefix("/problems/"),
+            _body(response)["type"].rpartition("/problems/")[2],
         )
         for name, response in _responses(each).items()
     }
     assert found == EXPECTED
+
+
+def test_a_type_leads_to_the_page_below_the_stage(dev: Synthesised, prod: Synthesised) -> None:
+    for synthesised, stage in ((dev, "dev"), (prod, "prod")):
+        for response in _responses(synthesised).values():
+            assert _body(response)["type"].startswith(f"/{stage}/problems/")
+
+
+def test_every_kind_has_a_page_with_the_same_title(dev: Synthesised) -> None:
+    """The service has the pages, in one table with its own kinds."""
+    table = (APP_DIR.parent / "functions" / "src" / "problem" / "kind.rs").read_text()
+    pages = {name: (int(status), title) for status, name, title in re.findall(r': (\d+) "([a-z-]+)" "(.+?)",\n', table)}
+    for problem in PROBLEMS:
+        status, title = pages[problem.kind]
+        assert title == problem.title
+        assert problem.status in (None, status)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -68,9 +87,8 @@ def test_headers_stand_on_every_answer(dev: Synthesised, name: str) -> None:
     assert headers["Cache-Control"] == "'no-store'"
     assert headers["Content-Type"] == "'application/problem+json'"
     assert "Access-Control-Allow-Credentials" not in headers
-    assert {"X-Request-Id", "Retry-After", "WWW-Authenticate"} <= set(
-        headers["Access-Control-Expose-Headers"].strip("'").split(",")
-    )
+    assert headers["Access-Control-Expose-Headers"].strip("'").split(",") == list(EXPOSED_HEADERS)
+    assert headers["RateLimit-Policy"] == """'"default";q=500;w=1'"""
 
 
 def test_401_says_how_to_authenticate_and_nothing_else_does(dev: Synthesised) -> None:

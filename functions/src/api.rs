@@ -12,15 +12,20 @@ use crate::{
         parse_draft, unexpected_parameters,
     },
     principal::{Principal, Scope},
-    problem::Problem,
+    problem::{Problem, kind::Kind, page::page, reference},
     store::{Author, Store, chain},
     task::{Task, TaskId, Timestamp},
 };
 
-/// Largest body, in bytes.
-pub const BODY_MAX: usize = 16 * 1024;
+/// Largest body, in bytes: every valid task fits, also when each character is written as two escapes.
+pub const BODY_MAX: usize = 64 * 1024;
 
 const JSON: &str = "application/json";
+/// The response headers that a browser's script may read. `cdk/task_service/cors.py` has the same list for the gateway's own
+/// answers; `cdk/tests/test_cors.py` holds them together.
+const EXPOSED_HEADERS: &str = "Accept-Patch, Accept-Post, Allow, ETag, Idempotent-Replayed, Link, Location, \
+    RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id";
+
 const MERGE_PATCH: &str = "application/merge-patch+json, application/json";
 
 /// The task API over one table.
@@ -28,6 +33,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json, application/json";
 pub struct Api {
     store: Store,
     origins: Origins,
+    rate_limit_policy: String,
 }
 
 /// What a path stands for. `&str` is the id as sent.
@@ -36,6 +42,8 @@ enum Route<'a> {
     Health,
     Tasks,
     Task(&'a str),
+    /// The page of a kind of problem.
+    Problem(&'a str),
     Unknown,
 }
 
@@ -47,6 +55,7 @@ impl<'a> Route<'a> {
             ["health"] => Self::Health,
             ["tasks"] => Self::Tasks,
             ["tasks", id] if !id.is_empty() => Self::Task(id),
+            ["problems", name] => Self::Problem(name),
             _ => Self::Unknown,
         }
     }
@@ -57,6 +66,7 @@ impl<'a> Route<'a> {
             Self::Health => "/health",
             Self::Tasks => "/tasks",
             Self::Task(_) => "/tasks/{id}",
+            Self::Problem(_) => "/problems/{name}",
             Self::Unknown => "unknown",
         }
     }
@@ -64,7 +74,7 @@ impl<'a> Route<'a> {
     /// `HEAD` goes with `GET`; the gateway answers `OPTIONS`.
     fn allow(self) -> &'static str {
         match self {
-            Self::Health | Self::Unknown => "GET, HEAD, OPTIONS",
+            Self::Health | Self::Problem(_) | Self::Unknown => "GET, HEAD, OPTIONS",
             Self::Tasks => "GET, HEAD, OPTIONS, POST",
             Self::Task(_) => "DELETE, GET, HEAD, OPTIONS, PATCH, PUT",
         }
@@ -80,28 +90,32 @@ struct Call<'a> {
 
 impl Api {
     #[must_use]
-    pub fn new(store: Store, origins: Origins) -> Self {
-        Self { store, origins }
+    pub fn new(store: Store, origins: Origins, rate_limit_policy: String) -> Self {
+        Self { store, origins, rate_limit_policy }
     }
 
     /// Answers one request. `request_id` is the Lambda invocation's.
     pub async fn handle(&self, request: &Request, request_id: &str) -> Response {
         let started = Instant::now();
-        let route = Route::of(request.resource_path());
+        let path = request.resource_path();
+        let route = Route::of(&path);
         let outcome = self.route(route, request, request_id).await;
         let instance = &request.request_context.path;
-        let (mut response, cause) = match outcome {
+        let (response, cause) = match outcome {
             Ok(response) => (response, None),
             Err(mut problem) => {
                 let cause = problem.cause.take();
-                (problem.into_response(instance, request_id), cause)
+                (problem.into_response(&request.base_path(), instance, request_id), cause)
             }
         };
         log(request, route, response.status_code, request_id, started.elapsed(), cause.as_ref());
-        if request.http_method == "HEAD" {
-            response.body.clear();
-        }
-        self.origins.allow(request.header("Origin"), with_common_headers(response, request_id))
+        // Also to HEAD, with the body: the gateway strips it and tells its length.
+        let response = response
+            .with_header("X-Request-Id", request_id)
+            .with_header("X-Content-Type-Options", "nosniff")
+            .with_header("RateLimit-Policy", &self.rate_limit_policy)
+            .with_default_header("Cache-Control", "no-store");
+        self.origins.allow(request.header("Origin"), response)
     }
 
     async fn route(
@@ -119,6 +133,7 @@ impl Api {
             (_, Route::Unknown) => Err(Problem::unknown_path()),
             ("OPTIONS", _) => Ok(Response::empty(204).with_header("Allow", route.allow())),
             ("GET", Route::Health) => health(request),
+            ("GET", Route::Problem(name)) => problem_page(request, name),
             ("GET", Route::Tasks) => self.list(&call(Scope::Read)?).await,
             ("POST", Route::Tasks) => self.create(&call(Scope::Write)?).await,
             ("GET", Route::Task(id)) => self.get(&call(Scope::Read)?, id).await,
@@ -242,6 +257,10 @@ impl<'a> Call<'a> {
                 return Err(Problem::unsupported_media_type(accept_header, accepted));
             }
         }
+        if self.request.may_have_lost_bytes() {
+            let detail = "the body is not UTF-8; if it holds U+FFFD on purpose, say its Content-Type";
+            return Err(Error::Invalid(vec![FieldError::new("", "syntax", detail)]).into());
+        }
         let not_base64 = || Error::internal("the event's body is not the base64 it says");
         let body = self.request.body_bytes().ok_or_else(not_base64)?;
         if body.len() > BODY_MAX { Err(Problem::payload_too_large(BODY_MAX)) } else { Ok(body) }
@@ -282,6 +301,13 @@ fn task_response(status: u16, task: &Task) -> Response {
     Response::json(status, task).with_header("ETag", etag(task.version))
 }
 
+fn problem_page(request: &Request, name: &str) -> Result<Response, Problem> {
+    valid(unexpected_parameters(&request.multi_value_query_string_parameters))?;
+    let kind = Kind::named(name).ok_or_else(Problem::unknown_path)?;
+    let accept = request.header("Accept").unwrap_or_default();
+    Ok(page(kind, &reference(&request.base_path(), kind), accept))
+}
+
 fn etag(version: u64) -> String {
     format!("\"{version}\"")
 }
@@ -289,13 +315,6 @@ fn etag(version: u64) -> String {
 fn health(request: &Request) -> Result<Response, Problem> {
     valid(unexpected_parameters(&request.multi_value_query_string_parameters))?;
     Ok(Response::json(200, &serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
-}
-
-fn with_common_headers(response: Response, request_id: &str) -> Response {
-    response
-        .with_header("X-Request-Id", request_id)
-        .with_header("Cache-Control", "no-store")
-        .with_header("X-Content-Type-Options", "nosniff")
 }
 
 /// The one line a request leaves in the function's log. Paths, headers and bodies stay out of it.
@@ -344,11 +363,10 @@ impl Origins {
     /// the browser then refuses it, and caches are told that answers differ.
     fn allow(&self, origin: Option<&str>, response: Response) -> Response {
         let allowed = self.0.iter().find(|allowed| origin == Some(allowed.as_str())).unwrap_or(&self.0[0]);
-        let response = response.with_header("Access-Control-Allow-Origin", allowed).with_header(
-            "Access-Control-Expose-Headers",
-            "Allow, ETag, Link, Location, Retry-After, X-Request-Id",
-        );
-        if self.0.len() > 1 { response.with_header("Vary", "Origin") } else { response }
+        let response = response
+            .with_header("Access-Control-Allow-Origin", allowed)
+            .with_header("Access-Control-Expose-Headers", EXPOSED_HEADERS);
+        if self.0.len() > 1 { response.varying_by("Origin") } else { response }
     }
 }
 
@@ -360,7 +378,10 @@ mod tests {
     fn paths_have_one_spelling() {
         assert_eq!(Route::of("tasks"), Route::Tasks);
         assert_eq!(Route::of("tasks/x"), Route::Task("x"));
-        for unknown in ["", "Tasks", "tasks/x/y", "task", "tasks//x", "tasks/", "health/"] {
+        assert_eq!(Route::of("problems/x"), Route::Problem("x"));
+        for unknown in
+            ["", "Tasks", "tasks/x/y", "task", "tasks//x", "tasks/", "health/", "problems", "problems/x/y"]
+        {
             assert_eq!(Route::of(unknown), Route::Unknown, "{unknown}");
         }
     }

@@ -3,7 +3,7 @@
 //! Slim on purpose: `aws_lambda_events::apigw::ApiGatewayProxyRequest` costs 200,000 instructions for an
 //! empty request, these types half of it ("Input format of a Lambda function for proxy integration").
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,6 +14,8 @@ use crate::{input::QueryParameters, principal::AuthorizerContext};
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Request {
+    /// The template of the resource that took the request: `/{proxy+}`, `/health`, `/problems/{name}`.
+    pub resource: String,
     pub http_method: String,
     #[serde(deserialize_with = "null_is_default")]
     pub headers: BTreeMap<String, String>,
@@ -27,11 +29,12 @@ pub struct Request {
     pub request_context: RequestContext,
 }
 
-/// Of the resource `/{proxy+}`.
+/// The parameters of `/{proxy+}` and of `/problems/{name}`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct PathParameters {
     pub proxy: Option<String>,
+    pub name: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -39,6 +42,7 @@ pub struct PathParameters {
 pub struct RequestContext {
     /// The path as the client sent it, with the stage or the custom domain's base path.
     pub path: String,
+    pub stage: String,
     /// API Gateway's id. Clients can set it, so it is for correlation only.
     pub request_id: String,
     pub identity: Identity,
@@ -60,11 +64,39 @@ impl Request {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The path below the stage, without the leading slash. `path` would do but for custom domains, whose
-    /// base path it holds; explicit resources (`/health`) have no proxy parameter.
+    /// The path below the API's root, without the leading slash. `path` would do but for custom domains, whose base path
+    /// it holds.
     #[must_use]
-    pub fn resource_path(&self) -> &str {
-        self.path_parameters.proxy.as_deref().unwrap_or_else(|| self.path.trim_start_matches('/'))
+    pub fn resource_path(&self) -> Cow<'_, str> {
+        if let Some(proxy) = &self.path_parameters.proxy {
+            return proxy.into();
+        }
+        let resource = self.resource.trim_start_matches('/');
+        match &self.path_parameters.name {
+            Some(name) => resource.replace("{name}", name).into(),
+            None => resource.into(),
+        }
+    }
+
+    /// The path of the API's root as the client sees it, without a slash at the end: the stage, or a custom domain's
+    /// base path. A resource path with escapes is spelt otherwise in the client's path: then it is the stage.
+    #[must_use]
+    pub fn base_path(&self) -> Cow<'_, str> {
+        let sent = self.request_context.path.trim_end_matches('/');
+        let resource = self.resource_path();
+        let base = match resource.trim_end_matches('/') {
+            "" => Some(sent),
+            resource => sent.strip_suffix(resource).and_then(|base| base.strip_suffix('/')),
+        };
+        base.map_or_else(|| format!("/{}", self.request_context.stage).into(), Cow::from)
+    }
+
+    /// Says whether the body came as text and may not be what was sent: a gateway that takes a body for text puts U+FFFD
+    /// in place of what is not UTF-8.
+    #[must_use]
+    pub fn may_have_lost_bytes(&self) -> bool {
+        !self.is_base64_encoded
+            && self.body.as_ref().is_some_and(|body| body.contains(char::REPLACEMENT_CHARACTER))
     }
 
     /// `None` when the event says base64 and it is not.
@@ -108,6 +140,24 @@ impl Response {
         self.headers.insert(name, value.into());
         self
     }
+
+    /// Adds a header unless the answer has its own.
+    #[must_use]
+    pub fn with_default_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.entry(name).or_insert_with(|| value.into());
+        self
+    }
+
+    /// Adds a name to `Vary`.
+    #[must_use]
+    pub fn varying_by(mut self, name: &str) -> Self {
+        let vary = self.headers.entry("Vary").or_default();
+        if !vary.is_empty() {
+            vary.push_str(", ");
+        }
+        vary.push_str(name);
+        self
+    }
 }
 
 #[cfg(test)]
@@ -136,5 +186,47 @@ mod tests {
         assert_eq!(request.resource_path(), "tasks/1");
         let broken = Request { body: Some("%".into()), is_base64_encoded: true, ..Request::default() };
         assert_eq!(broken.body_bytes(), None);
+    }
+
+    #[test]
+    fn the_root_is_the_stage_or_a_custom_domains_base_path() {
+        for (sent, resource, proxy, name, base) in [
+            ("/dev/tasks/1", "/{proxy+}", Some("tasks/1"), None, "/dev"),
+            ("/dev/tasks/", "/{proxy+}", Some("tasks"), None, "/dev"),
+            ("/dev", "/", None, None, "/dev"),
+            ("/dev/", "/", None, None, "/dev"),
+            ("/dev/health", "/health", None, None, "/dev"),
+            ("/dev/problems/internal", "/problems/{name}", None, Some("internal"), "/dev"),
+            ("/tasks", "/{proxy+}", Some("tasks"), None, ""),
+            ("/", "/", None, None, ""),
+            ("/my/base/tasks/1", "/{proxy+}", Some("tasks/1"), None, "/my/base"),
+            ("/dev/a%20b", "/{proxy+}", Some("a b"), None, "/dev"),
+        ] {
+            let event = serde_json::json!({
+                "resource": resource, "path": sent, "pathParameters": {"proxy": proxy, "name": name},
+                "requestContext": {"path": sent, "stage": "dev"},
+            });
+            let request: Request = serde_json::from_value(event).unwrap();
+            assert_eq!(request.base_path(), base, "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_the_answer_stands_before_the_default() {
+        let answer = Response::empty(204).with_header("A", "1").with_default_header("A", "2").varying_by("X");
+        assert_eq!(answer.headers["A"], "1");
+        assert_eq!(answer.varying_by("Y").headers["Vary"], "X, Y");
+    }
+
+    #[test]
+    fn a_text_body_with_a_replacement_character_may_not_be_what_was_sent() {
+        let request = |base64, body: &str| Request {
+            body: Some(body.into()),
+            is_base64_encoded: base64,
+            ..Request::default()
+        };
+        assert!(request(false, "a\u{FFFD}").may_have_lost_bytes());
+        assert!(!request(false, "a").may_have_lost_bytes());
+        assert!(!request(true, "77+9").may_have_lost_bytes());
     }
 }

@@ -106,7 +106,10 @@ struct Fields {
 
 impl Fields {
     fn parse(body: &[u8]) -> Result<Self, Vec<FieldError>> {
-        match serde_json::from_slice::<Members>(body) {
+        let Ok(body) = str::from_utf8(body) else {
+            return Err(vec![FieldError::new("", "syntax", "the body is not UTF-8")]);
+        };
+        match serde_json::from_str::<Members>(body) {
             Ok(Members(members)) => Ok(Self { members, errors: Vec::new() }.without_duplicates()),
             Err(err) if err.is_data() => {
                 Err(vec![FieldError::new("", "type", "the body must be a JSON object")])
@@ -123,14 +126,12 @@ impl Fields {
         for (name, _) in &self.members {
             *seen.entry(name.clone()).or_insert(0_usize) += 1;
         }
-        for (name, times) in seen.into_iter().filter(|(_, times)| *times > 1) {
-            self.errors.push(FieldError::new(
-                pointer(&name),
-                "duplicate",
-                format!("the field stands {times} times"),
-            ));
-            self.members.retain(|(other, _)| *other != name);
-        }
+        seen.retain(|_, times| *times > 1);
+        self.members.retain(|(name, _)| !seen.contains_key(name));
+        let errors = seen.into_iter().map(|(name, times)| {
+            FieldError::new(pointer(&name), "duplicate", format!("the field stands {times} times"))
+        });
+        self.errors.extend(errors);
         self
     }
 

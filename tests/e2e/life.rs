@@ -115,7 +115,7 @@ async fn the_service_answers_what_no_route_takes() {
             "{method} {path}"
         );
     }
-    let big = app.call("POST", "/tasks", json!({"title": "a", "description": "x".repeat(20_000)})).await;
+    let big = app.call("POST", "/tasks", json!({"title": "a", "description": "x".repeat(70_000)})).await;
     assert_eq!(big.problem(), (413, "payload-too-large".into()));
     let invalid = app.call("POST", "/tasks?page=1", json!({"title": "", "colour": "red"})).await;
     assert_eq!((invalid.problem().0, invalid.json()["errors"].as_array().unwrap().len()), (400, 3));

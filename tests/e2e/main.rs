@@ -11,5 +11,6 @@ mod life;
 mod load;
 mod out_of_band;
 mod secrets;
+mod small_print;
 mod stack;
 mod teardown;

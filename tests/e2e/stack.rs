@@ -63,13 +63,28 @@ impl<Guard> Stack<Guard> {
 
     /// Calls the API with these headers. `Value::Null` sends no body.
     pub async fn call_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+        if body.is_null() {
+            return self.send(method, path, headers, None).await;
+        }
+        let headers = [headers, &[("Content-Type", "application/json")]].concat();
+        self.send(method, path, &headers, Some(body.to_string().into())).await
+    }
+
+    /// Sends a request with these headers and this body, and no others.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Answer {
         let url = format!("{}{path}", self.outputs.api_url);
         let mut request = self.http.request(Method::from_bytes(method.as_bytes()).unwrap(), url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if !body.is_null() {
-            request = request.header("Content-Type", "application/json").body(body.to_string());
+        if let Some(body) = body {
+            request = request.body(body);
         }
         let answer = request.send().await.unwrap();
         let (status, headers) = (answer.status(), answer.headers().clone());
@@ -225,7 +240,8 @@ impl Answer {
         }
         assert_eq!(self.header("X-Request-Id"), body["requestId"].as_str(), "{self:?}");
         assert_eq!(body["status"], self.status.as_u16());
-        (self.status.as_u16(), body["type"].as_str().unwrap().replace("/problems/", ""))
+        let (_, kind) = body["type"].as_str().unwrap().rsplit_once("/problems/").unwrap();
+        (self.status.as_u16(), kind.to_owned())
     }
 }
 

@@ -18,7 +18,8 @@ async fn main() -> Result<(), Error> {
     let timeouts = timeouts(Duration::from_millis(1_500), Duration::from_secs(5));
     let table = client!(aws_sdk_dynamodb, &AwsSettings::from_env()?, timeouts);
     let origins = Origins::parse(&required("ALLOWED_ORIGINS")?).ok_or("ALLOWED_ORIGINS is empty")?;
-    let api = Arc::new(Api::new(Store::new(table, required("TABLE_NAME")?), origins));
+    let store = Store::new(table, required("TABLE_NAME")?);
+    let api = Arc::new(Api::new(store, origins, required("RATE_LIMIT_POLICY")?));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| {
         let api = Arc::clone(&api);
         async move { Ok::<_, Error>(api.handle(&event.payload, &event.context.request_id).await) }

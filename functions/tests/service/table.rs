@@ -21,6 +21,7 @@ use aws_sdk_dynamodb::{
         KeyType, Projection, ProjectionType, ReturnConsumedCapacity, ScalarAttributeType,
     },
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use dynoxide::{Database, ImportOptions};
 use functions::{
     api::{Api, Origins},
@@ -31,6 +32,7 @@ use functions::{
 use serde_json::{Value, json};
 
 const NAME: &str = "tasks";
+pub const RATE_LIMIT_POLICY: &str = r#""default";q=500;w=1"#;
 
 /// What one call consumed: capacity units of the table and of the index.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +59,8 @@ impl Table {
         let meter = Meter::default();
         let client = client(&endpoint, meter.clone());
         create(&client).await;
-        let api = Api::new(Store::new(client, NAME.into()), Origins::parse("*").unwrap());
+        let api =
+            Api::new(Store::new(client, NAME.into()), Origins::parse("*").unwrap(), RATE_LIMIT_POLICY.into());
         Self { database, api, meter, next_request: Mutex::new(0) }
     }
 
@@ -68,7 +71,8 @@ impl Table {
         drop(listener);
         let meter = Meter::default();
         let client = client(&endpoint, meter.clone());
-        let api = Api::new(Store::new(client, NAME.into()), Origins::parse("*").unwrap());
+        let api =
+            Api::new(Store::new(client, NAME.into()), Origins::parse("*").unwrap(), RATE_LIMIT_POLICY.into());
         Self { database: Database::memory().unwrap(), api, meter, next_request: Mutex::new(0) }
     }
 
@@ -81,28 +85,20 @@ impl Table {
         headers: Value,
         body: &str,
     ) -> Answer {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let mut parameters = json!({});
-        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            parameters[name] = match parameters[name].take() {
-                Value::Array(mut values) => {
-                    values.push(json!(value));
-                    json!(values)
-                }
-                _ => json!([value]),
-            };
-        }
-        let event = json!({
-            "httpMethod": method, "path": path, "pathParameters": {"proxy": &path[1..]}, "headers": headers,
-            "multiValueQueryStringParameters": parameters, "body": body,
-            "requestContext": {
-                "path": format!("/dev{path}"), "requestId": "gateway",
-                "identity": {"sourceIp": "192.0.2.1", "userAgent": "test"},
-                "authorizer": {
-                    "principalId": "alice", "owner": owner, "scopes": "tasks:read tasks:write", "auth": "token",
-                },
-            },
-        });
+        let mut event = event(owner, method, target, headers);
+        event["body"] = json!(body);
+        self.handle(event).await
+    }
+
+    /// Sends a body as it arrives from a gateway that takes its media type for binary.
+    pub async fn send_bytes(&self, method: &str, target: &str, headers: Value, body: &[u8]) -> Answer {
+        let mut event = event("team", method, target, headers);
+        event["body"] = json!(BASE64_STANDARD.encode(body));
+        event["isBase64Encoded"] = json!(true);
+        self.handle(event).await
+    }
+
+    async fn handle(&self, event: Value) -> Answer {
         let request: Request = serde_json::from_value(event).unwrap();
         let request_id = {
             let mut next = self.next_request.lock().unwrap();
@@ -140,6 +136,32 @@ impl Table {
     }
 }
 
+/// A proxy event without a body.
+fn event(owner: &str, method: &str, target: &str, headers: Value) -> Value {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut parameters = json!({});
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        parameters[name] = match parameters[name].take() {
+            Value::Array(mut values) => {
+                values.push(json!(value));
+                json!(values)
+            }
+            _ => json!([value]),
+        };
+    }
+    json!({
+        "httpMethod": method, "path": path, "pathParameters": {"proxy": &path[1..]}, "headers": headers,
+        "multiValueQueryStringParameters": parameters,
+        "requestContext": {
+            "path": format!("/dev{path}"), "stage": "dev", "requestId": "gateway",
+            "identity": {"sourceIp": "192.0.2.1", "userAgent": "test"},
+            "authorizer": {
+                "principalId": "alice", "owner": owner, "scopes": "tasks:read tasks:write", "auth": "token",
+            },
+        },
+    })
+}
+
 #[derive(Debug)]
 pub struct Answer(Response);
 
@@ -163,8 +185,9 @@ impl Answer {
     /// Status and the last part of the problem's type.
     pub fn problem(&self) -> (u16, String) {
         assert_eq!(self.header("Content-Type"), Some("application/problem+json"), "{self:?}");
-        let kind = self.json()["type"].as_str().unwrap().replace("/problems/", "");
-        (self.status(), kind)
+        let body = self.json();
+        let kind = body["type"].as_str().unwrap().strip_prefix("/dev/problems/").unwrap();
+        (self.status(), kind.to_owned())
     }
 }
 
