@@ -85,14 +85,14 @@ impl Table {
         headers: Value,
         body: &str,
     ) -> Answer {
-        let mut event = event(owner, method, target, headers);
+        let mut event = event(owner, method, target, &headers);
         event["body"] = json!(body);
         self.handle(event).await
     }
 
     /// Sends a body as it arrives from a gateway that takes its media type for binary.
     pub async fn send_bytes(&self, method: &str, target: &str, headers: Value, body: &[u8]) -> Answer {
-        let mut event = event("team", method, target, headers);
+        let mut event = event("team", method, target, &headers);
         event["body"] = json!(BASE64_STANDARD.encode(body));
         event["isBase64Encoded"] = json!(true);
         self.handle(event).await
@@ -137,7 +137,7 @@ impl Table {
 }
 
 /// A proxy event without a body.
-fn event(owner: &str, method: &str, target: &str, headers: Value) -> Value {
+fn event(owner: &str, method: &str, target: &str, headers: &Value) -> Value {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut parameters = json!({});
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
