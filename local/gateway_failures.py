@@ -1,11 +1,13 @@
 """Correction: what API Gateway answers by itself when the function fails, and how it writes its own answers.
 
 What AWS does ("Gateway response types for API Gateway", "Set up Lambda proxy integrations in API Gateway", "Quotas for
-configuring and running a REST API in API Gateway"): a function that fails, times out or returns something that is not a
-proxy response gives 502, a throttled function 500, an integration that exceeds its time-out 504 INTEGRATION_TIMEOUT, a
-body over 10 MB 413 REQUEST_TOO_LARGE; each goes through its gateway response (else DEFAULT_4XX, DEFAULT_5XX) with headers
-and template, and none shows the function's error text. ``$context`` variables of a template that have no value are empty.
-An authorizer's error is a 401 only if its text is exactly ``Unauthorized``.
+configuring and running a REST API in API Gateway", "Lambda quotas"): a function that fails, times out or returns something that is
+not a proxy response gives 502 and goes through DEFAULT_5XX; one that cannot be invoked at all, throttled or frozen by reserved
+concurrency 0, is INTEGRATION_FAILURE; an integration that exceeds its time-out is 504 INTEGRATION_TIMEOUT. Each answer has the
+headers and the template of its gateway response (else of DEFAULT_4XX, DEFAULT_5XX), and none shows the function's error text.
+``$context`` variables of a template that have no value are empty. An authorizer's error is a 401 only if its text is exactly
+``Unauthorized``. Three answers come before any gateway response and are plain: 413 to a body over 10 MB, 413 to an event over
+Lambda's 6 MB, 414 to a path that makes the method's ARN longer than 1,600 bytes.
 
 What stock MiniStack does: 502 with the function's error text and no gateway response, any object is taken as a response,
 no time-out, most ``$context`` variables stay in the body, ``unauthorized`` in any case gives 401.
@@ -22,6 +24,8 @@ logger = logging.getLogger("local.gateway")
 
 DEFAULT_TIMEOUT_MILLISECONDS = 29_000
 LARGEST_BODY_BYTES = 10 * 1024 * 1024
+LARGEST_EVENT_BYTES = 6 * 1024 * 1024
+LONGEST_METHOD_ARN_BYTES = 1600
 _PROXY_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded", "cookies"}
 _VARIABLE = re.compile(r"\$\{?context((?:\.[A-Za-z]\w*)+)\}?")
 
@@ -34,9 +38,22 @@ class IntegrationFailure(Exception):
         self.status, self.response_type, self.message = status, response_type, message
 
 
+class PlainAnswer(Exception):
+    """An answer that no gateway response shapes."""
+
+    def __init__(self, status: int, message: str, error_type: str):
+        super().__init__(message)
+        self.status, self.message, self.error_type = status, message, error_type
+
+    def answer(self) -> tuple:
+        headers = {"Content-Type": "application/json", "x-amzn-ErrorType": self.error_type}
+        return self.status, headers, json.dumps({"message": self.message}).encode()
+
+
 def apply() -> None:
     from ministack.services import apigateway_v1
 
+    _stop_at_large_events(apigateway_v1)
     _stop_at_failed_functions(apigateway_v1)
     _stop_at_the_timeout(apigateway_v1)
     _answer_failures_as_gateway(apigateway_v1)
@@ -44,12 +61,24 @@ def apply() -> None:
     _take_unauthorized_exactly(apigateway_v1)
 
 
+def _stop_at_large_events(gateway) -> None:
+    build = gateway._build_lambda_event_v1
+
+    def bounded(*args, **kwargs):
+        event = build(*args, **kwargs)
+        if len(json.dumps(event, ensure_ascii=False).encode()) > LARGEST_EVENT_BYTES:
+            raise PlainAnswer(413, "Request Too Long", "RequestEntityTooLargeException")
+        return event
+
+    gateway._build_lambda_event_v1 = bounded
+
+
 def _stop_at_failed_functions(gateway) -> None:
     shape = gateway._lambda_proxy_response
 
     def checked(result):
         if result.get("throttle"):
-            raise IntegrationFailure(500)
+            raise IntegrationFailure(504, "INTEGRATION_FAILURE")
         if result.get("error") or not is_proxy_response(result.get("body")):
             logger.info("no proxy response from the function: %s", result.get("body"))
             raise IntegrationFailure(502)
@@ -103,10 +132,12 @@ def _answer_failures_as_gateway(gateway) -> None:
 
     async def guarded(request, api_id, stage, method, path, headers, body, *args, **kwargs):
         request["stage"] = gateway._stages_v1.get(api_id, {}).get(stage)
-        if request["stage"] is not None and len(body) > LARGEST_BODY_BYTES:
-            return gateway._GatewayError("REQUEST_TOO_LARGE", "Request Too Long", "RequestEntityTooLargeException")
         try:
+            if request["stage"] is not None:
+                _demand_limits(api_id, stage, method, path, body)
             return await execute(request, api_id, stage, method, path, headers, body, *args, **kwargs)
+        except PlainAnswer as plain:
+            return plain.answer()
         except IntegrationFailure as failure:
             error = gateway._GatewayError(failure.response_type, failure.message, "InternalServerErrorException")
             error.status = failure.status
@@ -118,6 +149,16 @@ def _answer_failures_as_gateway(gateway) -> None:
             return gateway._GatewayError("DEFAULT_5XX", "Internal server error")
 
     gateway._execute_in_scope = guarded
+
+
+def _demand_limits(api_id: str, stage: str, method: str, path: str, body: bytes) -> None:
+    from ministack.core.responses import get_account_id, get_region
+
+    if len(body) > LARGEST_BODY_BYTES:
+        raise PlainAnswer(413, "Request Too Long", "RequestEntityTooLargeException")
+    arn = f"arn:aws:execute-api:{get_region()}:{get_account_id()}:{api_id}/{stage}/{method}/{path.lstrip('/')}"
+    if len(arn.encode()) > LONGEST_METHOD_ARN_BYTES:
+        raise PlainAnswer(414, "Request URI Too Long", "RequestURITooLongException")
 
 
 def _finish_gateway_responses(gateway) -> None:

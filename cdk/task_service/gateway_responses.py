@@ -96,7 +96,8 @@ def _invalid(response_type: str, status: int | None = 400) -> GatewayProblem:
     )
 
 
-# "Gateway response types for API Gateway" has the whole list with API Gateway's own statuses.
+# "Gateway response types for API Gateway" has the whole list with API Gateway's own statuses. REQUEST_TOO_LARGE is not here: what is
+# too large for API Gateway or for Lambda is answered before any of these apply (docs/api.md, local/gateway_failures.py).
 PROBLEMS = (
     GatewayProblem(
         response_type="UNAUTHORIZED",
@@ -113,13 +114,6 @@ PROBLEMS = (
     _not_found("RESOURCE_NOT_FOUND"),
     _too_many("THROTTLED", retry_after_seconds=1),
     _too_many("QUOTA_EXCEEDED", retry_after_seconds=3600),
-    GatewayProblem(
-        response_type="REQUEST_TOO_LARGE",
-        status=413,
-        kind="payload-too-large",
-        title="Payload too large",
-        detail="The body is larger than the API accepts.",
-    ),
     GatewayProblem(
         response_type="UNSUPPORTED_MEDIA_TYPE",
         status=415,
@@ -139,7 +133,8 @@ PROBLEMS = (
         "repeat a create with the same Idempotency-Key, read a task before changing it again.",
         headers={"Retry-After": "1"},
     ),
-    # API Gateway says 504 here as well, but it means that the function could not be called: unavailable, try again.
+    # API Gateway says 504 here as well, but it means that the function could not be called (throttled, or frozen by a teardown):
+    # unavailable, try again.
     GatewayProblem(
         response_type="INTEGRATION_FAILURE",
         status=503,

@@ -18,7 +18,6 @@ EXPECTED = {
     "RESOURCE_NOT_FOUND": (404, "not-found"),
     "THROTTLED": (429, "too-many-requests"),
     "QUOTA_EXCEEDED": (429, "too-many-requests"),
-    "REQUEST_TOO_LARGE": (413, "payload-too-large"),
     "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported-media-type"),
     "BAD_REQUEST_PARAMETERS": (400, "invalid-request"),
     "BAD_REQUEST_BODY": (400, "invalid-request"),

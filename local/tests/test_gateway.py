@@ -184,10 +184,34 @@ def test_a_slow_function_is_a_504_of_the_gateway(api):
     assert assert_problem(api.call("slow"), 504, "slow") == "Endpoint request timed out"
 
 
-def test_a_body_over_10_megabytes_is_a_413_of_the_gateway(api):
-    path = f"/_aws/execute-api/{api.id}/dev/x"
-    answer = api.aws.call("POST", path, b"x" * (10 * 1024 * 1024 + 1), {"Authorization": "good"})
-    assert assert_problem(answer, 413, "x") == "Request Too Long"
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_function_that_cannot_be_invoked_is_an_integration_failure(aws, frozen):
+    api = Api(aws)
+    aws.client("apigateway").put_gateway_response(
+        restApiId=api.id,
+        responseType="INTEGRATION_FAILURE",
+        statusCode="503",
+        responseTemplates={"application/json": PROBLEM},
+        responseParameters={"gatewayresponse.header.Retry-After": "'1'"},
+    )
+    aws.client("apigateway").create_deployment(restApiId=api.id, stageName="dev")
+    if frozen:
+        aws.client("lambda").put_function_concurrency(FunctionName=api.name, ReservedConcurrentExecutions=0)
+    answer = api.call("x" if frozen else "raise")
+    assert (answer.status, answer.headers["retry-after"]) == ((503, "1") if frozen else (502, None))
+    assert b"SECRET" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("path", "megabytes", "status"), [("x", 10.1, 413), ("x", 6.1, 413), ("x", 5.5, 200), ("x" * 1600, 0, 414)]
+)
+def test_what_is_too_large_gets_a_plain_answer(api, path, megabytes, status):
+    url = f"/_aws/execute-api/{api.id}/dev/{path}"
+    answer = api.aws.call("POST", url, b"x" * int(megabytes * 1024 * 1024), {"Authorization": "good"})
+    assert answer.status == status
+    if status != 200:
+        assert list(answer.json) == ["message"]
+        assert answer.headers["access-control-allow-origin"] is None
 
 
 def test_authorizer_outcomes(api):

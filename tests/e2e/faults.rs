@@ -180,3 +180,18 @@ async fn the_first_record_that_fails_is_reported_and_what_came_before_it_is_kept
     assert_eq!((kept.len(), not_yet.len()), (1, 0));
     assert_chain(&kept);
 }
+
+/// As a teardown freezes it.
+#[tokio::test]
+async fn a_frozen_service_answers_503_and_when_to_come_back() {
+    let app = alone().await;
+    app.freeze_api().await;
+    for (method, path) in [("GET", "/health"), ("GET", "/tasks"), ("POST", "/tasks")] {
+        let body = if method == "POST" { json!({"title": "frozen"}) } else { Value::Null };
+        let frozen = app.call(method, path, body).await;
+        assert_eq!(frozen.problem(), (503, "unavailable".into()), "{method} {path}");
+        assert_eq!(frozen.header("Retry-After"), Some("1"));
+    }
+    app.thaw_api().await;
+    assert_eq!(app.call("GET", "/health", Value::Null).await.status, 200);
+}

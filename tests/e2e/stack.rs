@@ -197,6 +197,23 @@ impl<Guard> Stack<Guard> {
         self.http.delete(format!("{}/_local/faults", self.outputs.endpoint_url)).send().await.unwrap();
     }
 
+    /// Reserves no concurrency at all for the task function.
+    pub async fn freeze_api(&self) {
+        let body = json!({"ReservedConcurrentExecutions": 0});
+        let answer = self.http.put(self.concurrency_of_api()).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
+    pub async fn thaw_api(&self) {
+        let answer = self.http.delete(self.concurrency_of_api()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
+    fn concurrency_of_api(&self) -> String {
+        let Outputs { endpoint_url, task_api_function, .. } = &self.outputs;
+        format!("{endpoint_url}/2017-10-31/functions/{task_api_function}/concurrency")
+    }
+
     /// Invokes a function directly.
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.outputs.endpoint_url);

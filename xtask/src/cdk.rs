@@ -11,9 +11,6 @@ use crate::environment::{self, ACCOUNT, REGION};
 use crate::process;
 use crate::workspace::{Workspace, python_of};
 
-/// With this policy `CloudFormation` may make what the template says; CDK's own default, said aloud.
-const EXECUTION_POLICY: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
-
 /// Where a command goes.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -109,18 +106,14 @@ impl Cdk<'_> {
         command.args(["bootstrap", &format!("aws://{ACCOUNT}/{REGION}")]);
         // Away from cdk.json: bootstrapping needs no app, and synthesising one takes seconds.
         command.current_dir(self.workspace.scratch());
-        self.bootstrap_with(command)
+        self.run(&mut command, "cdk bootstrap")
     }
 
-    /// The same in the user's account and region, which CDK finds out; after [`Self::synthesise`].
+    /// The same in the user's account and region, which CDK finds out; after [`Self::synthesise`]. What `CloudFormation` may do
+    /// is CDK's default, everything, unless an earlier bootstrap said less.
     pub fn bootstrap(&self) -> Result<()> {
         let mut command = self.command();
         command.arg("bootstrap").arg("--app").arg(self.assembly(App::Service));
-        self.bootstrap_with(command)
-    }
-
-    fn bootstrap_with(&self, mut command: Command) -> Result<()> {
-        command.args(["--cloudformation-execution-policies", EXECUTION_POLICY]);
         self.run(&mut command, "cdk bootstrap")
     }
 
