@@ -1,4 +1,4 @@
-"""CORS preflight answered by API Gateway itself: no token, no function, no cost."""
+"""CORS preflight answered by API Gateway itself: no token, no function, at the price of a request."""
 
 from collections.abc import Sequence
 

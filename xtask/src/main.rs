@@ -2,8 +2,8 @@
 //!
 //! The map: [`workspace`] says where things are; [`process`], [`lock`], [`fingerprint`] and [`progress`] are how work is done
 //! (started, one at a time, only when something changed, visibly); [`tools`] and [`install`] are what it needs. [`functions`]
-//! builds, [`launcher`] is the local AWS as processes, [`cdk`] deploys, and [`stack`] puts them together for [`up`] and
-//! [`test`]. [`aws`] does the same on a real account.
+//! builds, [`launcher`] is the local AWS as processes, [`cdk`] deploys ([`log_role`] first looks after the account's one setting),
+//! and [`stack`] puts them together for [`up`] and [`test`]. [`aws`] does the same on a real account.
 
 mod aws;
 mod bench;

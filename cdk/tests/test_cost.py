@@ -1,0 +1,44 @@
+"""What README.md says under "What it costs" is what the template has."""
+
+import re
+
+from conftest import APP_DIR, Synthesised
+
+
+def test_the_readme_counts_what_is_charged_per_resource(dev: Synthesised) -> None:
+    (costs,) = re.findall(r"## What it costs\n(.*?)\n## ", (APP_DIR.parent / "README.md").read_text(), re.DOTALL)
+    assert f"| {len(dev.of_type('AWS::CloudWatch::Alarm'))} of standard resolution, per month" in costs
+    assert f"| {len(dev.of_type('AWS::Logs::MetricFilter'))} of metric filters" in costs
+    for binary, words in (("task-api", "task function"), ("authorizer", "authorizer"), ("audit", "audit function")):
+        function = dev.only("AWS::Lambda::Function", FunctionName=f"tasks-dev-{binary}")["Properties"]
+        assert f"{words} ({function['MemorySize']} MB)" in costs
+
+
+def test_nothing_else_in_the_stack_is_charged(dev: Synthesised) -> None:
+    """Types that cost nothing by themselves; every other one has a row in the README."""
+    free = {
+        "AWS::ApiGateway::Authorizer",
+        "AWS::ApiGateway::Deployment",
+        "AWS::ApiGateway::GatewayResponse",
+        "AWS::ApiGateway::Method",
+        "AWS::ApiGateway::Resource",
+        "AWS::ApiGateway::Stage",
+        "AWS::IAM::Role",
+        "AWS::Lambda::EventSourceMapping",
+        "AWS::Lambda::Permission",
+        "AWS::S3::BucketPolicy",
+    }
+    charged = {
+        "AWS::ApiGateway::RestApi",
+        "AWS::CloudWatch::Alarm",
+        "AWS::DynamoDB::Table",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "AWS::Logs::MetricFilter",
+        "AWS::S3::Bucket",
+    }
+    assert {resource["Type"] for resource in dev.resources.values()} - {"AWS::CDK::Metadata"} == free | charged
+    # No rows: a fee by the hour or by the instance.
+    for alarm in dev.of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["Properties"]["Period"] >= 60
+    assert dev.only("AWS::DynamoDB::Table")["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
