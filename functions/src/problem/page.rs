@@ -70,8 +70,8 @@ fn quality(accept: &str, media_type: &str) -> u16 {
 fn weight(parameter: &str) -> Option<u16> {
     let text = parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q="))?;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let thousandths: u16 = format!("{fraction:0<3}").parse().ok()?;
-    Some((whole.parse::<u16>().ok()?.min(1) * 1_000 + thousandths.min(999)).min(1_000))
+    let thousandths: u16 = format!("{fraction:0<3.3}").parse().ok()?;
+    Some((whole.parse::<u16>().ok()?.min(1) * 1_000 + thousandths).min(1_000))
 }
 
 #[cfg(test)]
@@ -95,6 +95,7 @@ mod tests {
             "application/json, text/html",
             "text/html;q=0, */*",
             "text/html;level=1;q=0.30,application/*;q=0.3",
+            "text/html;q=0.1239, application/json;q=0.124",
         ] {
             assert!(!prefers_html(json), "{json}");
         }
