@@ -1,9 +1,9 @@
 """Correction: API Gateway's account setting changes once in 20 seconds, and no stage logs without it.
 
 What AWS does ("Amazon API Gateway quotas", "UpdateAccount", "Set up CloudWatch logging for REST APIs in API Gateway"): the role
-with which API Gateway writes logs is one setting of an account and region. UpdateAccount is limited to one call in 20 seconds, the
-next is TooManyRequestsException (429), also for CloudFormation's ``AWS::ApiGateway::Account``, so that two stacks that both set it
-at the same time are one too many. While it is not set, a stage with an access log or an execution log is refused.
+with which API Gateway writes logs is one setting of an account and region. UpdateAccount is limited to one call in 20
+seconds, the next is TooManyRequestsException (429), also for CloudFormation's ``AWS::ApiGateway::Account``: two stacks that set
+it at the same time are one too many. While it is not set, a stage with an access log or an execution log is refused.
 
 What stock MiniStack does: takes any number of changes, and any stage.
 """

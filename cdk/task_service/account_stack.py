@@ -1,8 +1,8 @@
-"""What an AWS account and region has once, however many services are in it: the role with which API Gateway writes logs.
+"""The one setting that every API of an account and region shares: the role with which API Gateway writes logs.
 
-Not part of the service stack: the setting belongs to every API of the account and region, and UpdateAccount takes one call in 20
-seconds ("Amazon API Gateway quotas"), so that two stages deployed at the same time would fail. `cargo xtask deploy` looks first
-and deploys this stack only where no role is set (xtask/src/log_role.rs, docs/decisions/0021).
+Not part of the service stack: UpdateAccount takes one call in 20 seconds ("Amazon API Gateway quotas"), so two stages deployed
+at the same time would be one too many. `cargo xtask deploy` looks first and deploys this stack only where no role is set
+(xtask/src/log_role.rs, docs/decisions/0021).
 """
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
@@ -21,7 +21,7 @@ class AccountStack(Stack):
             scope,
             construct_id,
             stack_name=ACCOUNT_STACK,
-            description="The role with which API Gateway writes logs in this account and region; set once, for every API",
+            description="The role with which API Gateway writes logs in this account and region, for every API",
             tags={"service": "tasks"},
         )
         role = iam.Role(

@@ -14,8 +14,8 @@ from constructs import Construct
 _MINUTE = Duration.minutes(1)
 _FIVE_MINUTES = Duration.minutes(5)
 
-# Parts of the lines that Lambda writes for a time-out and for a process that ended (as text; the functions' log format is
-# Text), and of the line of a Rust panic. A panic is caught and reported, so it leaves no line of Lambda's.
+# Parts of the lines that Lambda writes for a time-out and for a process that ended (in the functions' log format, Text), and
+# of the line of a Rust panic. A panic is caught and reported, so it leaves no line of Lambda's.
 _CRASHES = ("Task timed out", "Runtime exited", "panicked at")
 
 
@@ -117,10 +117,10 @@ class Alarms(Construct):
             )
 
     def _watch_authorizer(self, log: logs.LogGroup) -> None:
-        """The authorizer refuses a token by failing, which is how API Gateway knows 401: Lambda counts each as an error.
+        """The authorizer refuses a token by failing, which API Gateway turns into 401 and Lambda counts as an error.
 
-        So its `Errors` would alarm at anybody's first wrong token. Its log tells a crash from a refusal; a crash is also the
-        caller's 500 (AUTHORIZER_FAILURE), which `api-5xx` counts.
+        So its `Errors` would alarm at anybody's first wrong token. Its log tells a crash from a refusal; a crash is also
+        the caller's 500 (AUTHORIZER_FAILURE), which `api-5xx` counts.
         """
         self._alarm(
             "authorizer-crashes",

@@ -116,7 +116,7 @@ class TaskApi(Construct):
             # Errors only, and no data trace: the trace would log headers and bodies.
             logging_level=apigateway.MethodLoggingLevel.ERROR,
             data_trace_enabled=False,
-            # Per method, at the price of custom metrics. Those of API and stage, which the alarm watches, are there anyway.
+            # Per method, at the price of custom metrics. The alarm watches those of API and stage, which are there anyway.
             metrics_enabled=detailed_metrics,
             tracing_enabled=True,
         )

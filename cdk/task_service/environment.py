@@ -31,6 +31,6 @@ def check_size(function: str, environment: Mapping[str, str]) -> None:
     if found > LIMIT_BYTES:
         largest = max(environment, key=lambda name: size({name: environment[name]}))
         raise EnvironmentSizeError(
-            f"the environment of {function} would hold {found} bytes, Lambda allows {LIMIT_BYTES}; {largest} takes most of "
-            f"them: {_ADVICE.get(largest, 'shorten it')}"
+            f"the environment of {function} would hold {found} bytes, Lambda allows {LIMIT_BYTES}; {largest} takes most "
+            f"of them: {_ADVICE.get(largest, 'shorten it')}"
         )

@@ -96,8 +96,8 @@ def _invalid(response_type: str, status: int | None = 400) -> GatewayProblem:
     )
 
 
-# "Gateway response types for API Gateway" has the whole list with API Gateway's own statuses. REQUEST_TOO_LARGE is not here: what is
-# too large for API Gateway or for Lambda is answered before any of these apply (docs/api.md, local/gateway_failures.py).
+# "Gateway response types for API Gateway" has the whole list with API Gateway's own statuses. REQUEST_TOO_LARGE is not here:
+# what is too large for API Gateway or Lambda is answered before any of these apply (docs/api.md, local/gateway_failures.py).
 PROBLEMS = (
     GatewayProblem(
         response_type="UNAUTHORIZED",
@@ -133,8 +133,8 @@ PROBLEMS = (
         "repeat a create with the same Idempotency-Key, read a task before changing it again.",
         headers={"Retry-After": "1"},
     ),
-    # API Gateway says 504 here as well, but it means that the function could not be called (throttled, or frozen by a teardown):
-    # unavailable, try again.
+    # API Gateway says 504 here as well, but it means that the function could not be called (throttled, or frozen by a
+    # teardown): unavailable, try again.
     GatewayProblem(
         response_type="INTEGRATION_FAILURE",
         status=503,

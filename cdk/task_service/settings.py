@@ -58,8 +58,8 @@ class Settings:
         stage = context.text("stage", default="dev")
         if not is_stage(stage):
             raise SettingsError(
-                f"stage={stage!r} cannot be used: {RULE}. It becomes part of the names of the stack, the functions and the "
-                "API's path"
+                f"stage={stage!r} cannot be used: {RULE}. It becomes part of the names of the stack and the functions, "
+                "and of the API's path"
             )
         disposable = stage == "dev"
         return cls(
@@ -173,14 +173,14 @@ def _origins(context: Context, *, stage: str, any_by_default: bool) -> list[str]
 def _audit_days(context: Context) -> int:
     """The audit log's retention, longer than a record may be late.
 
-    PutLogEvents rejects events older than the group's retention. The audit function gives a record its change's own time up to
-    36 h back (stream.rs), as long as it may wait in the stream and in a batch that is retried.
+    PutLogEvents rejects events older than the group's retention. The audit function gives a record its change's own time
+    up to 36 h back (stream.rs), as long as it may wait in the stream and in a batch that is retried.
     """
     days = context.days("auditRetentionDays", default=365)
     if days < LEAST_AUDIT_DAYS:
         raise SettingsError(
-            f"auditRetentionDays={days}: {LEAST_AUDIT_DAYS} at least, because a record may reach the log a day and a half after "
-            "its change, and CloudWatch Logs rejects records older than the retention"
+            f"auditRetentionDays={days}: {LEAST_AUDIT_DAYS} at least, because a record may reach the log a day and a half "
+            "after its change, and CloudWatch Logs rejects records older than the retention"
         )
     return days
 

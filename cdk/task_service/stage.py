@@ -1,4 +1,4 @@
-"""The rule for a stage's name. It stands in stage-name.json, which `cargo xtask` reads too, to ask before it builds anything."""
+"""The rule for a stage's name, from stage-name.json: `cargo xtask` reads it too and asks before it builds anything."""
 
 import json
 import re
