@@ -20,6 +20,8 @@ const STAMP: &str = ".xtask-stamp";
 
 /// cargo-lambda comes from `PyPI` and brings zig, the cross linker.
 pub const CARGO_LAMBDA: &str = "cargo-lambda==1.9.2";
+/// `verify-aws` runs the very commands of docs/aws-unverified.md.
+const AWS_CLI: &str = "awscli==1.46.2";
 
 /// The environment of the local AWS.
 pub fn local_venv(workspace: &Workspace) -> Result<()> {
@@ -37,6 +39,11 @@ pub fn cdk(workspace: &Workspace) -> Result<()> {
 /// The environment of cargo-lambda.
 pub fn cargo_lambda(workspace: &Workspace) -> Result<()> {
     venv(workspace, &workspace.lambda_venv(), &Pins::Package(CARGO_LAMBDA), "cargo-lambda with zig")
+}
+
+/// The environment of the AWS CLI.
+pub fn aws_cli(workspace: &Workspace) -> Result<()> {
+    venv(workspace, &workspace.aws_cli_venv(), &Pins::Package(AWS_CLI), "AWS CLI")
 }
 
 /// What the installed parts were made from: part of what a deployment depends on.

@@ -3,7 +3,8 @@
 //! The map: [`workspace`] says where things are; [`process`], [`lock`], [`fingerprint`] and [`progress`] are how work is done
 //! (started, one at a time, only when something changed, visibly); [`tools`] and [`install`] are what it needs. [`functions`]
 //! builds, [`launcher`] is the local AWS as processes, [`cdk`] deploys ([`log_role`] first looks after the account's one setting),
-//! and [`stack`] puts them together for [`up`] and [`test`]. [`aws`] does the same on a real account.
+//! and [`stack`] puts them together for [`up`] and [`test`]. [`aws`] does the same on a real account,
+//! where [`verify`] checks what nothing else can prove.
 
 mod aws;
 mod bench;
@@ -35,6 +36,7 @@ mod testing;
 mod token;
 mod tools;
 mod up;
+mod verify;
 mod workspace;
 mod xml;
 
@@ -78,6 +80,8 @@ enum Command {
     DeployTeardown(teardown::DeployTeardownArgs),
     /// Delete the stack from an AWS account
     Destroy(aws::DestroyArgs),
+    /// Check on an AWS account what nothing else can prove, on a throw-away stage, and remove it again
+    VerifyAws(verify::VerifyArgs),
     /// Make a token for a caller of the deployed service; the principals file gets its hash only
     Token(token::TokenArgs),
 }
@@ -113,6 +117,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Deploy(args) => aws::deploy(&workspace, args),
         Command::DeployTeardown(args) => teardown::deploy(&workspace, args),
         Command::Destroy(args) => aws::destroy(&workspace, args),
+        Command::VerifyAws(args) => verify::verify(&workspace, args),
         Command::Token(args) => token::token(&workspace, args),
     }
 }

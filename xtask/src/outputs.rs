@@ -88,7 +88,7 @@ impl Outputs {
 
 /// A stack's `https://<id>.execute-api.<region>.amazonaws.com/<stage>/` as the local AWS serves it, without a name server:
 /// `<endpoint>/_aws/execute-api/<id>/<stage>`.
-fn local_url(url: &str, endpoint: &str) -> String {
+pub fn local_url(url: &str, endpoint: &str) -> String {
     let url = url.trim_end_matches('/');
     let parts = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
     match parts.and_then(|(host, stage)| Some((host.split_once(".execute-api.")?.0, stage))) {

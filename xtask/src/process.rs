@@ -53,6 +53,13 @@ pub fn interrupted() -> bool {
     INTERRUPTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
 }
 
+/// Takes a request to stop as heard, so that programs that clean up may be started. The next one stops these.
+pub fn resume() {
+    if let Some(flag) = INTERRUPTED.get() {
+        flag.store(false, Ordering::Relaxed);
+    }
+}
+
 /// [`Interrupted`] as an error, if a stop was asked for.
 pub fn check_interrupted() -> Result<()> {
     if interrupted() { Err(Interrupted.into()) } else { Ok(()) }

@@ -70,6 +70,16 @@ pub fn node() -> Result<Version> {
     }
 }
 
+/// Checks curl, with which `verify-aws` calls the API as its document does.
+pub fn curl() -> Result<()> {
+    if version_of("curl").is_some() {
+        return Ok(());
+    }
+    bail!(
+        "curl is needed, but no `curl` is on the path.\n  Install it with your system's packages and run this command again."
+    )
+}
+
 /// Checks npm; only an install needs it.
 pub fn npm() -> Result<()> {
     if version_of("npm").is_some() {

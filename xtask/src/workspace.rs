@@ -52,6 +52,11 @@ impl Workspace {
         self.scratch().join("lambda-venv")
     }
 
+    /// The Python environment that holds the AWS CLI.
+    pub fn aws_cli_venv(&self) -> PathBuf {
+        self.scratch().join("aws-cli-venv")
+    }
+
     /// Installed programs, each pinned: cargo-deny.
     pub fn tools(&self) -> PathBuf {
         self.scratch().join("tools")
