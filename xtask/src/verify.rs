@@ -6,6 +6,8 @@
 
 mod awscli;
 mod document;
+#[cfg(test)]
+mod facts;
 mod finding;
 mod gateway;
 mod local;
