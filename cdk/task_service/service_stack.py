@@ -99,6 +99,8 @@ def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> Rust
         statements=[
             iam.PolicyStatement(
                 actions=[
+                    # A part of the transaction that a replayed create needs.
+                    "dynamodb:ConditionCheckItem",
                     "dynamodb:DeleteItem",
                     "dynamodb:GetItem",
                     "dynamodb:PutItem",

@@ -13,6 +13,8 @@ ACTIONS = {
     ("apigatewayv2", "get_apis"): {"apigateway:GET"},
     # With RoleARN.
     ("cloudformation", "delete_stack"): {"cloudformation:DeleteStack", "iam:PassRole"},
+    # TransactWriteItems has no action of its own: each of its parts is checked as what it is.
+    ("dynamodb", "transact_write_items"): {"dynamodb:ConditionCheckItem", "dynamodb:PutItem"},
     # "Actions defined by Amazon S3": HeadBucket needs s3:ListBucket; an object's version has actions of its own.
     ("s3", "delete_objects"): {"s3:DeleteObject", "s3:DeleteObjectVersion"},
     ("s3", "head_bucket"): {"s3:ListBucket"},
@@ -27,7 +29,7 @@ PREFIXES = {"sfn": "states", "streams": "dynamodb"}
 _COMMENT = re.compile(r"//[^\n]*")
 _TESTS = re.compile(r"#\[cfg\(test\)\].*", re.DOTALL)
 _CALL = re.compile(r"\baws\s*\.\s*(\w+)\s*\.\s*(\w+)\s*\(\s*\)")
-_CLIENT_CALL = re.compile(r"\bclient\s*\.\s*(\w+)\s*\(\s*\)")
+_CLIENT_CALL = re.compile(r"\b(?:client|reads|writes)\s*\.\s*(?!config\b)(\w+)\s*\(\s*\)")
 
 
 def calls(sources: Iterable[str]) -> set[tuple[str, str]]:
@@ -36,7 +38,7 @@ def calls(sources: Iterable[str]) -> set[tuple[str, str]]:
 
 
 def client_calls(sources: Iterable[str]) -> set[str]:
-    """The operation of every `client.<operation>()`."""
+    """The operation of every `client.<operation>()`, also of the store's two clients `reads` and `writes`."""
     return {match[1] for source in sources for match in _CLIENT_CALL.finditer(_code(source))}
 
 

@@ -15,6 +15,7 @@ EVERY_FUNCTION = {
 EXPECTED = {
     "task-api": EVERY_FUNCTION
     | {
+        ("dynamodb:ConditionCheckItem", "table"),
         ("dynamodb:DeleteItem", "table"),
         ("dynamodb:GetItem", "table"),
         ("dynamodb:PutItem", "table"),

@@ -47,6 +47,8 @@ fn steps(&self) {
         .put_item()
         .table_name(table);
     client.get_item();
+    self.writes.update_item();
+    reads.config().to_builder();
 }
 #[cfg(test)]
 mod tests { fn t() { aws.sqs.send_message(); client.scan(); } }
@@ -68,7 +70,7 @@ def test_calls_are_found_over_several_lines_and_not_in_comments_or_tests() -> No
         "s3:ListBucket",
         "apigateway:GET",
     }
-    assert client_calls([SAMPLE]) == {"put_item", "get_item"}
+    assert client_calls([SAMPLE]) == {"put_item", "get_item", "update_item"}
 
 
 def test_an_unknown_verb_of_api_gateway_must_be_looked_up() -> None:

@@ -13,7 +13,7 @@ use crate::{
     },
     principal::{Principal, Scope},
     problem::{Problem, kind::Kind, page::page, reference},
-    store::{Author, Store, chain},
+    store::{Author, Created, Store, chain},
     task::{Task, TaskId, Timestamp},
 };
 
@@ -155,9 +155,10 @@ impl Api {
         let (Some(key), Some(draft), true) = (key, draft, errors.is_empty()) else {
             return Err(Error::Invalid(errors).into());
         };
-        let task = self.store.create(&call.author(), draft, key.as_ref()).await?;
+        let Created { task, replayed } = self.store.create(&call.author(), draft, key.as_ref()).await?;
         let location = format!("{}/{}", call.request.request_context.path.trim_end_matches('/'), task.id);
-        Ok(task_response(201, &task).with_header("Location", location))
+        let response = task_response(201, &task).with_header("Location", location);
+        Ok(if replayed { response.with_header("Idempotent-Replayed", "true") } else { response })
     }
 
     async fn list(&self, call: &Call<'_>) -> Result<Response, Problem> {

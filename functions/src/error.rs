@@ -50,7 +50,10 @@ pub enum Error {
     IdempotencyMismatch,
     #[error("the principal lacks the scope")]
     Forbidden,
-    /// The table throttles, times out or cannot be reached: worth a retry.
+    /// A write was not answered, and the table cannot tell whether it was carried out.
+    #[error("the outcome of the write is unknown")]
+    OutcomeUnknown(#[source] Box<dyn StdError + Send + Sync>),
+    /// The table throttles, times out or cannot be reached: worth a retry. A write surely had no effect.
     #[error("the table is unavailable")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
     #[error("internal error")]

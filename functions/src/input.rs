@@ -461,6 +461,12 @@ impl Tags {
         }
     }
 
+    /// Two writes that both ask for the one version cannot both succeed.
+    #[must_use]
+    pub fn name_one(&self) -> bool {
+        matches!(self, Self::Versions(versions) if versions.len() == 1)
+    }
+
     fn name(&self, version: u64) -> bool {
         match self {
             Self::Any => true,

@@ -3,7 +3,7 @@
 
 /// "Common Errors" and each service's own codes for a caller who is too fast, a server that is not well, and a resource
 /// that somebody else is changing right now.
-const CODES: [&str; 29] = [
+const CODES: [&str; 30] = [
     // Too fast.
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
@@ -23,7 +23,7 @@ const CODES: [&str; 29] = [
     "ServiceUnavailable",
     "ServiceUnavailableException",
     // Being changed. DynamoDB: backups, tables, point-in-time recovery that is only being switched on, a write of another
-    // region. IAM says ConcurrentModification, without "Exception"; API Gateway ConflictException; Lambda
+    // region, a transaction on the same item. IAM says ConcurrentModification, without "Exception"; API Gateway ConflictException; Lambda
     // ResourceConflictException; S3 OperationAborted, CloudWatch Logs OperationAbortedException.
     "BackupInUseException",
     "ConcurrentModification",
@@ -37,6 +37,7 @@ const CODES: [&str; 29] = [
     "ResourceConflictException",
     "ResourceInUseException",
     "TableInUseException",
+    "TransactionConflictException",
     "TransactionInProgressException",
 ];
 

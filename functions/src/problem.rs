@@ -125,8 +125,16 @@ impl From<Error> for Problem {
                 &kind::IDEMPOTENCY_MISMATCH,
                 "This Idempotency-Key was used with another body in the last 24 hours.",
             ),
-            Error::Unavailable(_) => Self::new(&kind::UNAVAILABLE, "The service is busy; try again shortly.")
-                .with_header("Retry-After", RETRY_AFTER),
+            Error::OutcomeUnknown(_) => Self::new(
+                &kind::OUTCOME_UNKNOWN,
+                "The request may or may not have taken effect. Read the task before you send the request again; with \
+                 If-Match (a change) or Idempotency-Key (a create) it can be sent again as it is.",
+            ),
+            Error::Unavailable(_) => Self::new(
+                &kind::UNAVAILABLE,
+                "The service is busy and the request had no effect; try again shortly.",
+            )
+            .with_header("Retry-After", RETRY_AFTER),
             Error::Internal(_) => Self::new(&kind::INTERNAL, "Something went wrong; quote the request id."),
         };
         Self { cause: Some(error), ..problem }

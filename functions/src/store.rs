@@ -3,33 +3,41 @@
 //! Base table: `PK` = owner, `SK` = `TASK#<id>`; sparse index `byStatus`: `PK`, `statusKey` =
 //! `<STATUS>#<id>`. What each call costs stands in docs/api.md, and `tests/service/cost.rs` holds it.
 
+mod idempotency;
 mod item;
+mod outcome;
+
+use std::{borrow::Cow, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
-    config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
+    error::SdkError,
     operation::{put_item::PutItemError, update_item::UpdateItemError},
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure},
 };
-use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout_at};
 
-use self::item::{Expression, IDEMPOTENCY_PREFIX, Item, TASK_PREFIX, flag, number, task_key, text};
+use self::{
+    item::{Attributes, Expression, Item, TASK_PREFIX, text},
+    outcome::{Failure, OnlyUndone},
+};
 use crate::{
     error::Error,
-    input::{IdempotencyKey, ListQuery, Order, Preconditions, hex},
-    passing::passes,
+    input::{IdempotencyKey, ListQuery, Order, Preconditions, Tags},
     principal::Principal,
     task::{Change, Draft, Task, TaskId, Timestamp},
 };
 
 pub use self::item::STATUS_INDEX;
 
-/// How long an idempotency key is remembered, in seconds.
-const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
+/// How long a request may take here in all, tries and looks included: well inside the function's own timeout of 10 s, so that
+/// the client is answered by the service, which knows what became of a write, and not by the gateway, which does not.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// How often at most a write is sent that may be sent again.
+const TRIES: usize = 3;
 /// How long a tombstone may stay when its removal failed, in seconds. Longer than any idempotency record of
 /// its task, so that a replayed create always finds the one or the other.
-const TOMBSTONE_SECONDS: i64 = 2 * IDEMPOTENCY_SECONDS;
+const TOMBSTONE_SECONDS: i64 = 2 * idempotency::SECONDS;
 
 /// Who writes, for which request, when: written with every change, so that the stream can tell the audit log.
 #[derive(Debug, Clone)]
@@ -42,6 +50,14 @@ pub struct Author {
     pub at: Timestamp,
 }
 
+/// A task as it was created.
+#[derive(Debug)]
+pub struct Created {
+    pub task: Task,
+    /// An earlier request used the idempotency key: this one made no second task.
+    pub replayed: bool,
+}
+
 /// Part of a list, and the id to continue after when there may be more.
 #[derive(Debug)]
 pub struct Page {
@@ -52,111 +68,97 @@ pub struct Page {
 /// The table.
 #[derive(Debug, Clone)]
 pub struct Store {
-    client: Client,
+    reads: Client,
+    /// Sends a write again only when the try before surely had no effect.
+    writes: Client,
     table: String,
 }
 
 impl Store {
     #[must_use]
-    pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+    pub fn new(reads: Client, table: String) -> Self {
+        // The same connections: the HTTP client is part of the settings.
+        let settings = reads.config().to_builder().retry_classifier(OnlyUndone).build();
+        Self { reads, writes: Client::from_conf(settings), table }
     }
 
     /// Creates a task. With a key, the same key and draft within 24 hours give the same task again.
     ///
-    /// No transaction: the record of the key is put first and names the task's id, then the task is put if
-    /// absent. A crash between the two converges when the client tries again.
+    /// The first request with a key needs no transaction: the record of the key is put first and names the task's id,
+    /// then the task is put if absent. A crash between the two converges when the client tries again.
     pub async fn create(
         &self,
         by: &Author,
         draft: Draft,
         key: Option<&IdempotencyKey>,
-    ) -> Result<Task, Error> {
+    ) -> Result<Created, Error> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
         let id = TaskId::new();
         let claim = match key {
-            Some(key) => self.claim(by, id, &draft, key).await?,
-            None => Claim::fresh(id, by, None),
+            Some(key) => Some(self.claim(by, id, &draft, key, deadline).await?),
+            None => None,
         };
-        let at = claim.id.created_at().unwrap_or(by.at);
-        let task = Task::created(claim.id, draft, &claim.created_by, at);
-        if claim.deleted {
-            return Ok(task);
+        let (id, created_by) =
+            claim.as_ref().map_or((id, &by.principal.id), |claim| (claim.id, &claim.created_by));
+        let task = Task::created(id, draft, created_by, id.created_at().unwrap_or(by.at));
+        let replayed = claim.as_ref().is_some_and(|claim| claim.replayed);
+        if claim.as_ref().is_some_and(|claim| claim.deleted) {
+            return Ok(Created { task, replayed });
         }
+        let mut again = replayed;
+        let record = claim.as_ref().map(|claim| claim.record.as_str());
+        insist(deadline, async || {
+            let item = item::from_task(by, &task, key, record).map_err(Failure::Undone)?;
+            let put = match &claim {
+                Some(claim) if again => self.put_unless_deleted(&by.principal.owner, claim, item).await,
+                _ => self.put(item).await,
+            };
+            again = true;
+            put
+        })
+        .await?;
+        Ok(Created { task, replayed })
+    }
+
+    /// Puts a task if it is absent. One that is there was put by an earlier try of this request: its id is new.
+    async fn put(&self, item: Attributes) -> Result<(), Failure> {
         let put = self
-            .client
+            .writes
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item::from_task(by, &task, key, claim.record.as_deref())?))
+            .set_item(Some(item))
             .condition_expression("attribute_not_exists(PK)")
             .send()
             .await;
         match put {
-            // Already there: put by an earlier try of this call, or of this key.
             Err(SdkError::ServiceError(err))
                 if matches!(err.err(), PutItemError::ConditionalCheckFailedException(_)) =>
             {
-                Ok(task)
+                Ok(())
             }
-            other => other.map(|_| task).map_err(unavailable_or_internal),
-        }
-    }
-
-    /// Takes an idempotency key for `id`, or finds the id it was taken for.
-    async fn claim(
-        &self,
-        by: &Author,
-        id: TaskId,
-        draft: &Draft,
-        key: &IdempotencyKey,
-    ) -> Result<Claim, Error> {
-        let record = format!("{IDEMPOTENCY_PREFIX}{}", key.hash());
-        let fingerprint = hex(&Sha256::digest(serde_json::to_vec(draft).map_err(Error::internal)?));
-        let now = by.at.unix_seconds();
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item("PK", text(&by.principal.owner))
-            .item("SK", text(&record))
-            .item("taskId", text(id.to_string()))
-            .item("fingerprint", text(&fingerprint))
-            .item("createdBy", text(&by.principal.id))
-            .item("expiresAt", number(now + IDEMPOTENCY_SECONDS))
-            // TTL removes late, so an expired record may still be there.
-            .condition_expression("attribute_not_exists(PK) OR expiresAt <= :now")
-            .expression_attribute_values(":now", number(now))
-            .return_values_on_condition_check_failure(OnFailure::AllOld)
-            .send()
-            .await;
-        match put {
-            Ok(_) => Ok(Claim::fresh(id, by, Some(record))),
-            Err(SdkError::ServiceError(err)) => match err.err() {
-                PutItemError::ConditionalCheckFailedException(failed) => {
-                    let old = Item(failed.item().cloned().unwrap_or_default());
-                    if old.text("fingerprint").map_err(Error::internal)? != fingerprint {
-                        return Err(Error::IdempotencyMismatch);
-                    }
-                    Claim::from_record(&old, record).map_err(Error::internal)
-                }
-                _ => Err(unavailable_or_internal(SdkError::ServiceError(err))),
-            },
-            Err(other) => Err(unavailable_or_internal(other)),
+            other => Ok(other.map(drop)?),
         }
     }
 
     /// Strongly consistent.
     pub async fn get(&self, owner: &str, id: TaskId) -> Result<Task, Error> {
+        let item = self.read(owner, id).await.map_err(Failure::into_error)?;
+        if item.is_absent() || item.is_tombstone() {
+            return Err(Error::NotFound);
+        }
+        item.task().map_err(Error::internal)
+    }
+
+    async fn read(&self, owner: &str, id: TaskId) -> Result<Item, Failure> {
         let found = self
-            .client
+            .reads
             .get_item()
             .table_name(&self.table)
-            .set_key(Some(task_key(owner, id)))
+            .set_key(Some(item::task_key(owner, id)))
             .consistent_read(true)
             .send()
-            .await
-            .map_err(unavailable_or_internal)?;
-        let item = Item(found.item.ok_or(Error::NotFound)?);
-        if item.is_tombstone() { Err(Error::NotFound) } else { item.task().map_err(Error::internal) }
+            .await?;
+        Ok(Item(found.item.unwrap_or_default()))
     }
 
     /// One Query of at most `query.limit` items, eventually consistent. A page may be shorter than the limit
@@ -167,14 +169,14 @@ impl Store {
             Some(status) => ("statusKey", item::status_prefix(status)),
         };
         let start = query.after.map(|last| {
-            let mut key = task_key(owner, last);
+            let mut key = item::task_key(owner, last);
             if let Some(status) = query.status {
                 key.insert("statusKey".to_owned(), text(item::status_key(status, last)));
             }
             key
         });
         let found = self
-            .client
+            .reads
             .query()
             .table_name(&self.table)
             .set_index_name(query.status.map(|_| STATUS_INDEX.to_owned()))
@@ -187,7 +189,7 @@ impl Store {
             .set_exclusive_start_key(start)
             .send()
             .await
-            .map_err(unavailable_or_internal)?;
+            .map_err(|error| Failure::from(error).into_error())?;
         let next =
             found.last_evaluated_key.map(|key| Item(key).task_id()).transpose().map_err(Error::internal)?;
         let items = found.items.unwrap_or_default().into_iter().map(Item);
@@ -202,10 +204,11 @@ impl Store {
         change: &Change,
         only_if: &Preconditions,
     ) -> Result<Task, Error> {
-        let update = item::update(by, id, change, only_if);
-        match self.write(&by.principal.owner, id, update, ReturnValue::AllNew).await? {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let update = |by: &Author| item::update(by, id, change, only_if);
+        match self.write(by, id, only_if, ReturnValue::AllNew, deadline, update).await? {
             Written::Done(new) => new.task().map_err(Error::internal),
-            Written::Refused(old) => refused(&old, by, only_if, change),
+            Written::Refused(old) => refused(&old, only_if, change),
         }
     }
 
@@ -213,73 +216,125 @@ impl Store {
     /// then its removal. From the stamp on the task does not exist, so what fails later is logged, not
     /// answered: TTL removes a tombstone left behind.
     pub async fn delete(&self, by: &Author, id: TaskId, only_if: &Preconditions) -> Result<(), Error> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
         let expires_at = by.at.unix_seconds() + TOMBSTONE_SECONDS;
-        let stamp = item::stamp(by, only_if, expires_at);
-        let old = match self.write(&by.principal.owner, id, stamp, ReturnValue::AllOld).await? {
+        let stamp = |by: &Author| item::stamp(by, only_if, expires_at);
+        let old = match self.write(by, id, only_if, ReturnValue::AllOld, deadline, stamp).await? {
             Written::Done(old) => old,
-            Written::Refused(old) if old.was_written_by(by) => old,
             Written::Refused(old) if old.is_absent() || old.is_tombstone() => return Err(Error::NotFound),
             Written::Refused(old) => {
                 return Err(Error::Stale { current: old.version().map_err(Error::internal)? });
             }
         };
-        if let Err(error) = self.purge(by, id, &old).await {
+        if let Err(error) = self.purge(by, id, &old, deadline).await {
             tracing::warn!(error = %chain(&error), task = %id, "tombstone left for TTL to remove");
         }
         Ok(())
     }
 
     /// Removes a tombstone, once the record of the key that made the task knows that it is gone: a replay of
-    /// the create would otherwise make it anew.
-    async fn purge(&self, by: &Author, id: TaskId, old: &Item) -> Result<(), Error> {
+    /// the create would otherwise make it again.
+    async fn purge(&self, by: &Author, id: TaskId, old: &Item, deadline: Instant) -> Result<(), Error> {
         let owner = &by.principal.owner;
         if let Ok(record) = old.text("idempotencyRecord") {
-            let marked = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .key("PK", text(owner))
-                .key("SK", text(record))
-                .update_expression("SET taskDeleted = :true")
-                .condition_expression("taskId = :id")
-                .expression_attribute_values(":true", flag(true))
-                .expression_attribute_values(":id", text(id.to_string()))
-                .send()
-                .await;
-            match marked {
-                Err(SdkError::ServiceError(err))
-                    if matches!(err.err(), UpdateItemError::ConditionalCheckFailedException(_)) => {}
-                other => drop(other.map_err(unavailable_or_internal)?),
-            }
+            insist(deadline, async || self.mark_deleted(owner, record, id).await).await?;
         }
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(task_key(owner, id)))
-            .condition_expression("attribute_exists(deletedBy)")
-            .send()
-            .await
-            .map(drop)
-            .map_err(unavailable_or_internal)
+        insist(deadline, async || self.remove_tombstone(owner, id).await).await
     }
 
+    async fn remove_tombstone(&self, owner: &str, id: TaskId) -> Result<(), Failure> {
+        let removed = self
+            .writes
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(item::task_key(owner, id)))
+            .condition_expression("attribute_exists(deletedBy)")
+            .send()
+            .await;
+        match removed {
+            // Removed by an earlier try.
+            Err(SdkError::ServiceError(err)) if err.err().is_conditional_check_failed_exception() => Ok(()),
+            other => Ok(other.map(drop)?),
+        }
+    }
+
+    /// Writes with a time that is not before the item's last change: the clocks of two function instances differ, and
+    /// `updatedAt` must not go back while `version` goes up.
     async fn write(
+        &self,
+        by: &Author,
+        id: TaskId,
+        only_if: &Preconditions,
+        returned: ReturnValue,
+        deadline: Instant,
+        expression: impl Fn(&Author) -> Expression,
+    ) -> Result<Written, Error> {
+        let mut by = Cow::Borrowed(by);
+        for _ in 0..TRIES {
+            let build = || expression(&by);
+            match self.write_once(&by, id, only_if, &returned, deadline, build).await? {
+                Written::Refused(old) if old.changed_at().is_some_and(|at| at > by.at) => {
+                    by.to_mut().at = old.changed_at().unwrap_or(by.at);
+                }
+                written => return Ok(written),
+            }
+        }
+        Err(Error::Unavailable("other clients kept changing the task, by a clock that is ahead".into()))
+    }
+
+    /// Writes at most once, and finds out what became of a write that was not answered.
+    ///
+    /// It is sent again only when it hangs on one version: then no two tries can both succeed.
+    async fn write_once(
+        &self,
+        by: &Author,
+        id: TaskId,
+        only_if: &Preconditions,
+        returned: &ReturnValue,
+        deadline: Instant,
+        expression: impl Fn() -> Expression,
+    ) -> Result<Written, Error> {
+        let tries = if only_if.if_match.as_ref().is_some_and(Tags::name_one) { TRIES } else { 1 };
+        let owner = &by.principal.owner;
+        let mut doubt = None;
+        for _ in 0..tries {
+            let sent = self.send(owner, id, expression(), returned.clone());
+            match bounded(deadline, Box::pin(sent)).await {
+                Ok(Written::Refused(item)) if item.was_written_by(by) => return Ok(Written::Done(item)),
+                Ok(written) if doubt.is_none() => return Ok(written),
+                Ok(Written::Done(item)) => return Ok(Written::Done(item)),
+                Err(Failure::Undone(error)) if doubt.is_none() => return Err(error),
+                // Refused or not carried out, after a try that may have been: another client may have written on top of it.
+                Ok(Written::Refused(_)) | Err(Failure::Undone(_)) => break,
+                Err(Failure::Unknown(error)) => {
+                    doubt.get_or_insert(error);
+                    match bounded(deadline, Box::pin(self.read(owner, id))).await {
+                        Ok(item) if item.was_written_by(by) => return Ok(Written::Done(item)),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Err(Error::OutcomeUnknown(doubt.map_or_else(|| "no try was made".into(), Into::into)))
+    }
+
+    async fn send(
         &self,
         owner: &str,
         id: TaskId,
         expression: Expression,
-        return_values: ReturnValue,
-    ) -> Result<Written, Error> {
+        returned: ReturnValue,
+    ) -> Result<Written, Failure> {
         let written = self
-            .client
+            .writes
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(task_key(owner, id)))
+            .set_key(Some(item::task_key(owner, id)))
             .update_expression(expression.update())
             .condition_expression(expression.condition())
             .set_expression_attribute_names(Some(expression.names))
             .set_expression_attribute_values(Some(expression.values))
-            .return_values(return_values)
+            .return_values(returned)
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .send()
             .await;
@@ -289,56 +344,50 @@ impl Store {
                 UpdateItemError::ConditionalCheckFailedException(failed) => {
                     Ok(Written::Refused(Item(failed.item().cloned().unwrap_or_default())))
                 }
-                _ => Err(unavailable_or_internal(SdkError::ServiceError(err))),
+                _ => Err(SdkError::ServiceError(err).into()),
             },
-            Err(other) => Err(unavailable_or_internal(other)),
+            Err(other) => Err(other.into()),
         }
     }
 }
 
-/// What a conditional write came to.
+/// The end of a conditional write.
 enum Written {
-    /// With the attributes asked for.
+    /// With the attributes asked for, or the item as it was read later.
     Done(Item),
     /// With the item as it is; empty when there is none.
     Refused(Item),
 }
 
-/// What an idempotency key stands for.
-struct Claim {
-    id: TaskId,
-    created_by: String,
-    /// The task was created and deleted since.
-    deleted: bool,
-    /// The sort key of the key's record.
-    record: Option<String>,
+/// Sends a write that may come twice without harm, until its outcome is known.
+async fn insist<T>(
+    deadline: Instant,
+    mut attempt: impl AsyncFnMut() -> Result<T, Failure>,
+) -> Result<T, Error> {
+    let mut doubt: Option<Error> = None;
+    for _ in 0..TRIES {
+        match bounded(deadline, Box::pin(attempt())).await {
+            Ok(done) => return Ok(done),
+            Err(Failure::Unknown(error)) => doubt = Some(error),
+            Err(Failure::Undone(error)) if doubt.is_none() => return Err(error),
+            Err(Failure::Undone(_)) => break,
+        }
+    }
+    Err(Error::OutcomeUnknown(doubt.map_or_else(|| "no try was made".into(), Into::into)))
 }
 
-impl Claim {
-    fn fresh(id: TaskId, by: &Author, record: Option<String>) -> Self {
-        Self { id, created_by: by.principal.id.clone(), deleted: false, record }
-    }
-
-    fn from_record(old: &Item, record: String) -> Result<Self, item::Malformed> {
-        Ok(Self {
-            id: TaskId::parse(old.text("taskId")?).ok_or(item::Malformed("taskId"))?,
-            created_by: old.text("createdBy")?.to_owned(),
-            deleted: old.0.contains_key("taskDeleted"),
-            record: Some(record),
-        })
-    }
+/// Waits for a call, but not beyond the time by which the request must be answered. Callers box the call: every layer that
+/// holds a future by value holds it twice.
+async fn bounded<T>(deadline: Instant, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    timeout_at(deadline, call).await?
 }
 
 /// Why an update's condition failed, told from the item as it was at that moment.
-fn refused(old: &Item, by: &Author, only_if: &Preconditions, change: &Change) -> Result<Task, Error> {
+fn refused(old: &Item, only_if: &Preconditions, change: &Change) -> Result<Task, Error> {
     if old.is_absent() || old.is_tombstone() {
         return Err(Error::NotFound);
     }
     let task = old.task().map_err(Error::internal)?;
-    if old.was_written_by(by) {
-        // An earlier try of this very call went through and its answer was lost.
-        return Ok(task);
-    }
     if !only_if.hold_for(task.version) {
         return Err(Error::Stale { current: task.version });
     }
@@ -357,21 +406,6 @@ fn readable(item: Item) -> Option<Task> {
     item.task()
         .inspect_err(|error| tracing::error!(%error, key = item.text("SK").unwrap_or("?"), "unreadable item"))
         .ok()
-}
-
-/// What passes is worth the client's retry ("Error handling with DynamoDB").
-fn unavailable_or_internal<E>(error: SdkError<E, HttpResponse>) -> Error
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let passing = match &error {
-        SdkError::ServiceError(service) => {
-            passes(service.raw().status().as_u16(), service.err().code().unwrap_or_default())
-        }
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
-        _ => false,
-    };
-    if passing { Error::Unavailable(error.into()) } else { Error::Internal(error.into()) }
 }
 
 /// An error with its sources on one line, for the log.

@@ -50,26 +50,29 @@ pub struct TestArgs {
     /// Only these parts, in the usual order [default: all]
     #[arg(value_enum)]
     parts: Vec<Part>,
+    /// After `--`: of the end-to-end tests only those whose name contains one of these
+    #[arg(last = true, value_name = "NAME")]
+    names: Vec<String>,
 }
 
-type PartCheck = (Part, &'static str, fn(&Workspace) -> Result<()>);
+type PartCheck = (Part, &'static str, fn(&Workspace, &TestArgs) -> Result<()>);
 
 /// Cheap before dear.
 const CHECKS: [PartCheck; 7] = [
-    (Part::Lint, "lint: fmt", lint::format),
-    (Part::Lint, "lint: picture", lint::picture),
-    (Part::Cdk, "cdk", cdk),
-    (Part::Local, "local", local),
-    (Part::Lint, "lint: clippy", lint::clippy),
-    (Part::Unit, "unit", unit),
-    (Part::E2e, "e2e", e2e),
+    (Part::Lint, "lint: fmt", |workspace, _| lint::format(workspace)),
+    (Part::Lint, "lint: picture", |workspace, _| lint::picture(workspace)),
+    (Part::Cdk, "cdk", |workspace, _| cdk(workspace)),
+    (Part::Local, "local", |workspace, _| local(workspace)),
+    (Part::Lint, "lint: clippy", |workspace, _| lint::clippy(workspace)),
+    (Part::Unit, "unit", |workspace, _| unit(workspace)),
+    (Part::E2e, "e2e", |workspace, args| e2e(workspace, &args.names)),
 ];
 
 /// Runs the chosen parts to the end, whatever fails, and lists them.
 pub fn test(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     let chosen = CHECKS.iter().filter(|(part, _, _)| args.parts.is_empty() || args.parts.contains(part));
     let checks: Vec<Check<'_>> =
-        chosen.map(|&(_, name, check)| Check::new(name, move || check(workspace))).collect();
+        chosen.map(|&(_, name, check)| Check::new(name, move || check(workspace, args))).collect();
     checks::run(&checks)
 }
 
@@ -103,7 +106,7 @@ fn unit(workspace: &Workspace) -> Result<()> {
     succeed(&mut workspace.cargo(&["test", "--workspace", "--doc"]), "cargo test --doc")
 }
 
-fn e2e(workspace: &Workspace) -> Result<()> {
+fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
     let tests = test_targets(workspace)?;
     let mut command = workspace.cargo(&["test", "--workspace"]);
     for target in tests.iter().filter(|target| target.package == "e2e") {
@@ -123,6 +126,7 @@ fn e2e(workspace: &Workspace) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
     }
+    command.arg("--").args(names);
     let binaries = functions::build(workspace, &["--workspace", "--bins", "--tests"])?;
     let (_, outputs) = stack.bring_up(&binaries, None)?;
     environment::local_aws(&mut command, &outputs.endpoint_url);

@@ -19,7 +19,7 @@ pub const IDEMPOTENCY_PREFIX: &str = "IDEMPOTENCY#";
 /// Longest user agent kept: it is the client's to choose, and an item's size costs money.
 const USER_AGENT_MAX: usize = 256;
 
-type Attributes = HashMap<String, AttributeValue>;
+pub type Attributes = HashMap<String, AttributeValue>;
 
 /// An attribute that is missing, or not as the service writes it.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,11 @@ impl Item {
     pub fn version(&self) -> Result<u64, Malformed> {
         let digits = self.0.get("version").and_then(|value| value.as_n().ok());
         digits.and_then(|digits| digits.parse().ok()).ok_or(Malformed("version"))
+    }
+
+    /// The time of a live task's last change.
+    pub fn changed_at(&self) -> Option<Timestamp> {
+        if self.is_tombstone() { None } else { Timestamp::parse(self.text("updatedAt").ok()?) }
     }
 
     pub fn task_id(&self) -> Result<TaskId, Malformed> {
@@ -212,12 +217,14 @@ impl Expression {
         let (version, deleted_by) = (expression.name("version"), expression.name("deletedBy"));
         let one = expression.value(number(1));
         expression.set.push(format!("{version} = {version} + {one}"));
-        expression.set("updatedAt", text(by.at.to_string()));
+        let (updated_at, now) = expression.set("updatedAt", text(by.at.to_string()));
         expression.set("updatedBy", text(&by.principal.id));
         expression.set("actor", actor(by));
         expression.set("request", request(by, None));
         expression.conditions.push(format!("attribute_exists({version})"));
         expression.conditions.push(format!("attribute_not_exists({deleted_by})"));
+        // Times are stored in one form, of one length: text order is their order.
+        expression.conditions.push(format!("NOT {updated_at} > {now}"));
         expression.only_if(&version, only_if);
         expression
     }

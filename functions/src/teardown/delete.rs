@@ -90,7 +90,7 @@ impl Context<'_> {
     }
 
     /// With which reason the operation of this token ended without having deleted the stack; `None` when CloudFormation
-    /// knows of no such end. Every event of an operation carries the operation's token ("StackEvent").
+    /// knows of no such end. Every event of an operation carries the operation's token ("`StackEvent`").
     async fn own_end(&self, stack_id: &str, token: &str) -> Result<Option<String>, StepError> {
         let aws = self.aws;
         let is_end = |event: &&StackEvent| {

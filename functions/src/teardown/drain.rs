@@ -79,7 +79,7 @@ impl Context<'_> {
 
     /// What is not there of the way that a change takes from the table to the audit log: removed by hand, or by a
     /// deletion that failed half-way. A stream that was switched off is no longer in the specification, although the table
-    /// shows its ARN for a day ("DescribeTable", "Change data capture for DynamoDB Streams").
+    /// shows its ARN for a day ("`DescribeTable`", "Change data capture for DynamoDB Streams").
     async fn missing_link(
         &self,
         inventory: &[Entry],

@@ -82,7 +82,7 @@ impl Context<'_> {
         Ok(named.filter(|id| *id != stack.id))
     }
 
-    /// By name: the stack that exists. By id: also one that is deleted, for 90 days ("DescribeStacks"). `None`: there is none.
+    /// By name: the stack that exists. By id: also one that is deleted, for 90 days ("`DescribeStacks`"). `None`: there is none.
     pub(super) async fn describe(&self, name_or_id: &str) -> Result<Option<Stack>, StepError> {
         let aws = self.aws;
         let described = aws.cloudformation.describe_stacks().stack_name(name_or_id).send().await;

@@ -1,5 +1,6 @@
 //! Every route, header and problem of docs/api.md.
 
+use functions::task::TaskId;
 use serde_json::{Value, json};
 
 use crate::table::Table;
@@ -289,8 +290,16 @@ async fn everything_wrong_is_said_at_once() {
 #[tokio::test]
 async fn an_unreachable_table_is_503_with_retry_after() {
     let table = Table::unreachable().await;
-    for (method, target, body) in [("POST", "/tasks", r#"{"title":"a"}"#), ("GET", "/tasks", "")] {
-        let answer = table.send(method, target, json!({}), body).await;
+    let task = &format!("/tasks/{}", TaskId::new());
+    // Nothing was sent, so a write may be sent again: its outcome is not unknown.
+    for (method, target, headers, body) in [
+        ("POST", "/tasks", json!({}), r#"{"title":"a"}"#),
+        ("POST", "/tasks", json!({"Idempotency-Key": "k"}), r#"{"title":"a"}"#),
+        ("GET", "/tasks", json!({}), ""),
+        ("PUT", task, json!({}), r#"{"title":"a"}"#),
+        ("DELETE", task, json!({"If-Match": "\"1\""}), ""),
+    ] {
+        let answer = table.send(method, target, headers, body).await;
         assert_eq!(answer.problem(), (503, "unavailable".into()));
         assert_eq!(answer.header("Retry-After"), Some("1"));
     }
@@ -311,4 +320,43 @@ async fn one_unreadable_item_does_not_take_the_list_away() {
     let get = table.send("GET", &format!("/tasks/{broken}"), json!({}), "").await;
     assert_eq!(get.problem(), (500, "internal".into()));
     assert!(!get.body().contains("title\" "), "no internal text");
+}
+
+#[tokio::test]
+async fn the_time_of_a_change_never_goes_back_whatever_the_clock_says() {
+    const AHEAD: &str = "2099-01-01T00:00:00.000Z";
+    let table = Table::new().await;
+    let id = table.create(r#"{"title":"a"}"#).await;
+    let mut item = table.item(&id).unwrap();
+    item.insert("updatedAt".to_owned(), dynoxide::AttributeValue::S(AHEAD.to_owned()));
+    table.import(vec![item]);
+    let path = format!("/tasks/{id}");
+    let changed = table.send("PUT", &path, json!({"If-Match": "\"1\""}), r#"{"title":"b"}"#).await;
+    assert_eq!((changed.status(), changed.json()["updatedAt"].clone()), (200, json!(AHEAD)), "{changed:?}");
+    assert_eq!(changed.header("ETag"), Some("\"2\""));
+    let stale = table.send("PUT", &path, json!({"If-Match": "\"1\""}), r#"{"title":"c"}"#).await;
+    assert_eq!(stale.problem(), (412, "precondition-failed".into()));
+    assert_eq!(table.send("DELETE", &path, json!({}), "").await.status(), 204);
+}
+
+#[tokio::test]
+async fn a_replay_says_so_and_goes_on_where_the_first_try_ended() {
+    let table = Table::new().await;
+    let create =
+        async || table.send("POST", "/tasks", json!({"Idempotency-Key": "k"}), r#"{"title":"a"}"#).await;
+    let first = create().await;
+    assert_eq!((first.status(), first.header("Idempotent-Replayed")), (201, None));
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    // A crash between the record and the task leaves the record alone.
+    table.remove(&id);
+    for what in ["after the crash", "with the task there"] {
+        let replay = create().await;
+        assert_eq!((replay.status(), replay.json()), (201, first.json()), "{what}");
+        assert_eq!(replay.header("Idempotent-Replayed"), Some("true"), "{what}");
+        assert!(table.item(&id).is_some(), "{what}");
+    }
+    assert_eq!(table.send("DELETE", &format!("/tasks/{id}"), json!({}), "").await.status(), 204);
+    let replay = create().await;
+    assert_eq!((replay.status(), replay.json()), (201, first.json()));
+    assert!(table.item(&id).is_none(), "a deleted task stays deleted");
 }

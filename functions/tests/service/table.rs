@@ -131,6 +131,12 @@ impl Table {
         self.database.get_item(request).unwrap().item
     }
 
+    pub fn remove(&self, id: &str) {
+        let key = json!({"PK": {"S": "team"}, "SK": {"S": format!("TASK#{id}")}});
+        let request = serde_json::from_value(json!({"TableName": NAME, "Key": key})).unwrap();
+        self.database.delete_item(request).unwrap();
+    }
+
     pub fn import(&self, items: Vec<dynoxide::Item>) {
         self.database.import_items(NAME, items, ImportOptions::default()).unwrap();
     }

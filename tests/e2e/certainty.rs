@@ -1,0 +1,259 @@
+//! Answers are lost, calls hang, other clients write in between: a request is applied at most once, and what a client was told,
+//! the item and the audit log agree.
+
+use std::collections::{BTreeMap, HashSet};
+
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use crate::stack::{Answer, Stack, alone, eventually, of_task, shared};
+
+/// Carried out, and the connection closes before the answer.
+fn lost() -> Value {
+    json!({"dropAnswer": true})
+}
+
+/// Not carried out; DynamoDB does not promise that of a server's error.
+fn server_error() -> Value {
+    json!({"error": {"status": 500, "code": "InternalServerError", "message": "try again"}})
+}
+
+async fn put<G>(app: &Stack<G>, id: &str, if_match: Option<&str>, body: Value) -> Answer {
+    let authorization = app.outputs.token.clone();
+    let mut headers = vec![("Authorization", authorization.as_str())];
+    headers.extend(if_match.map(|tags| ("If-Match", tags)));
+    app.call_with("PUT", &format!("/tasks/{id}"), &headers, body).await
+}
+
+async fn create_keyed<G>(app: &Stack<G>, key: &str, title: &str) -> Answer {
+    let authorization = app.outputs.token.clone();
+    let headers = [("Authorization", authorization.as_str()), ("Idempotency-Key", key)];
+    app.call_with("POST", "/tasks", &headers, json!({"title": title})).await
+}
+
+fn is_unknown(answer: &Answer) {
+    assert_eq!(answer.problem(), (504, "outcome-unknown".into()), "{answer:?}");
+    assert_eq!(answer.header("Retry-After"), None, "it is not safe to send it again just so");
+}
+
+/// One change whose answer is lost, and another client's change before the service can look: what the first was told.
+async fn lost_with_another_in_between(if_match: Option<&str>, marker: &str) {
+    let app = shared().await;
+    let id = app.create("both write").await;
+    let (first, second) = (format!("{marker} first"), format!("{marker} second"));
+    app.break_api("UpdateItem", &first, 1, lost()).await;
+    // Two tries of the look time out, which leaves the other client three seconds.
+    app.break_api("GetItem", &id, 2, json!({"delayMs": 12_000})).await;
+    let (told, ()) = tokio::join!(put(&app, &id, if_match, json!({"title": first})), async {
+        eventually("the first change", async || {
+            (app.item(&id).await["title"]["S"] == first.as_str()).then_some(())
+        })
+        .await;
+        let other = put(&app, &id, None, json!({"title": second})).await;
+        assert_eq!((other.status.as_u16(), other.header("ETag")), (200, Some("\"3\"")), "{other:?}");
+    });
+    is_unknown(&told);
+    assert_eq!(app.item(&id).await["title"]["S"], second.as_str(), "the other client's change stands");
+    let records = app.audit_of(&id, 3).await;
+    assert_eq!(records[1]["request"]["id"], told.header("X-Request-Id").unwrap());
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_was_lost_is_not_made_again_on_top_of_another_clients() {
+    lost_with_another_in_between(None, "unconditional").await;
+}
+
+#[tokio::test]
+async fn a_conditional_change_that_may_have_been_made_is_not_called_stale() {
+    lost_with_another_in_between(Some("\"1\""), "conditional").await;
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_was_lost_is_found_by_reading() {
+    let app = shared().await;
+    let id = app.create("found by reading").await;
+    app.break_api("UpdateItem", &id, 1, lost()).await;
+    let told = put(&app, &id, None, json!({"priority": "HIGH"})).await;
+    assert_eq!((told.status.as_u16(), told.header("ETag")), (200, Some("\"2\"")), "{told:?}");
+    assert_eq!(told.json()["priority"], "HIGH");
+    app.audit_of(&id, 2).await;
+}
+
+#[tokio::test]
+async fn a_change_that_hangs_on_a_version_is_sent_again_and_any_other_is_not() {
+    let app = shared().await;
+    let id = app.create("server error").await;
+    app.break_api("UpdateItem", &id, 1, server_error()).await;
+    let told = put(&app, &id, Some("\"1\""), json!({"title": "by version"})).await;
+    assert_eq!((told.status.as_u16(), told.header("ETag")), (200, Some("\"2\"")), "{told:?}");
+    for (if_match, title) in [(None, "blindly"), (Some("*"), "any"), (Some("\"2\", \"3\""), "either")] {
+        app.break_api("UpdateItem", title, 1, server_error()).await;
+        is_unknown(&put(&app, &id, if_match, json!({"title": title})).await);
+    }
+    app.break_api("UpdateItem", &id, 1, server_error()).await;
+    is_unknown(&app.call("DELETE", &format!("/tasks/{id}"), Value::Null).await);
+    assert_eq!(app.item(&id).await["title"]["S"], "by version");
+    app.audit_of(&id, 2).await;
+}
+
+#[tokio::test]
+async fn when_no_answer_comes_at_all_the_outcome_is_unknown_and_the_change_was_made_once() {
+    let app = shared().await;
+    let id = app.create("no answers").await;
+    for action in ["UpdateItem", "GetItem"] {
+        app.break_api(action, &id, -1, lost()).await;
+    }
+    is_unknown(&put(&app, &id, None, json!({"title": "changed"})).await);
+    is_unknown(&app.call("DELETE", &format!("/tasks/{id}"), Value::Null).await);
+    app.break_api("PutItem", "never answered", -1, lost()).await;
+    is_unknown(&app.call("POST", "/tasks", json!({"title": "never answered"})).await);
+    let records = app.audit_of(&id, 3).await;
+    assert_eq!(records[2]["action"], "task.deleted");
+    let created = eventually("the task that was made all the same", async || {
+        let list = app.call("GET", "/tasks?limit=100", Value::Null).await.json();
+        let ours = list["items"].as_array().unwrap().iter().filter(|task| task["title"] == "never answered");
+        let ours: Vec<_> = ours.cloned().collect();
+        (!ours.is_empty()).then_some(ours)
+    })
+    .await;
+    assert_eq!(created.len(), 1, "one task: {created:?}");
+    app.audit_of(created[0]["id"].as_str().unwrap(), 1).await;
+}
+
+#[tokio::test]
+async fn a_slow_table_is_no_promise_that_nothing_was_written() {
+    let app = shared().await;
+    let id = app.create("slow").await;
+    app.break_api("UpdateItem", &id, -1, json!({"delayMs": 12_000})).await;
+    app.break_api("PutItem", "slowly made", -1, json!({"delayMs": 12_000})).await;
+    let path = format!("/tasks/{id}");
+    let (changed, deleted, created) = tokio::join!(
+        put(&app, &id, None, json!({"title": "slowly changed"})),
+        app.call("DELETE", &path, Value::Null),
+        app.call("POST", "/tasks", json!({"title": "slowly made"})),
+    );
+    for told in [changed, deleted, created] {
+        is_unknown(&told);
+    }
+}
+
+#[tokio::test]
+async fn a_keyed_create_whose_answers_are_lost_makes_one_task_and_says_when_it_is_a_replay() {
+    let app = shared().await;
+    for (n, marker) in ["IDEMPOTENCY#", "certainly one"].into_iter().enumerate() {
+        let (key, title) = (format!("certainty-lost-{n}"), format!("certainly one {n}"));
+        let marker = if n == 0 { marker } else { title.as_str() };
+        app.break_api("PutItem", marker, 1, lost()).await;
+        let created = create_keyed(&app, &key, &title).await;
+        assert_eq!((created.status.as_u16(), created.header("Idempotent-Replayed")), (201, None));
+        let replayed = create_keyed(&app, &key, &title).await;
+        assert_eq!((replayed.status.as_u16(), replayed.json()), (201, created.json()));
+        assert_eq!(replayed.header("Idempotent-Replayed"), Some("true"));
+        app.audit_of(created.json()["id"].as_str().unwrap(), 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_replay_beside_a_delete_revives_nothing() {
+    const ROUNDS: usize = 200;
+    let app = alone().await;
+    let round = async |n: usize| {
+        let (key, title) = (format!("revive-{n}"), format!("revive {n}"));
+        let created = create_keyed(&app, &key, &title).await.json();
+        let id = created["id"].as_str().unwrap().to_owned();
+        let path = format!("/tasks/{id}");
+        let (replayed, deleted) =
+            tokio::join!(create_keyed(&app, &key, &title), app.call("DELETE", &path, Value::Null));
+        assert_eq!((replayed.status.as_u16(), replayed.json()), (201, created), "{replayed:?}");
+        assert_eq!(replayed.header("Idempotent-Replayed"), Some("true"));
+        assert_eq!(deleted.status, 204, "{deleted:?}");
+        id
+    };
+    let ids: Vec<String> = stream::iter(0..ROUNDS).map(round).buffer_unordered(8).collect().await;
+    for id in &ids {
+        assert_eq!(app.item(id).await, Value::Null, "revived");
+    }
+    let whole = eventually("every purge", async || {
+        let log = app.audit_log().await;
+        ids.iter().all(|id| of_task(&log, id).len() >= 3).then_some(log)
+    })
+    .await;
+    for id in &ids {
+        let actions: Vec<_> = of_task(&whole, id).iter().map(|record| record["action"].clone()).collect();
+        assert_eq!(json!(actions), json!(["task.created", "task.deleted", "task.purged"]));
+    }
+    println!("{ROUNDS} rounds of replay beside delete: 0 revived");
+}
+
+/// A client's change, and the answer: its status and the request's id.
+type Told = (u16, String);
+
+/// Sends `changes` changes to `ids` while answers are lost, calls are throttled and the server fails.
+async fn changes_under_fire<G>(app: &Stack<G>, ids: &[String], changes: usize) -> Vec<Told> {
+    let caller = &app.outputs.task_api_function;
+    let rule = |action: &str, nth: usize, effect: Value| json!({"service": "dynamodb", "action": action, "caller": caller, "nth": nth, "times": 1, "effect": effect});
+    let throttled =
+        json!({"error": {"status": 400, "code": "ThrottlingException", "message": "Rate exceeded"}});
+    let mut rules: Vec<_> = (0..changes / 4).map(|n| rule("UpdateItem", 2 + n * 4, lost())).collect();
+    rules.extend((0..changes / 25).map(|n| rule("UpdateItem", 3 + n * 25, server_error())));
+    rules.extend((0..changes / 25).map(|n| rule("UpdateItem", 4 + n * 25, throttled.clone())));
+    rules.extend((0..changes / 25).map(|n| rule("GetItem", 5 + n * 5, lost())));
+    app.admin("faults", json!(rules)).await;
+    let change = async |n: usize| {
+        let told = put(app, &ids[n % ids.len()], None, json!({"title": format!("change {n}")})).await;
+        (told.status.as_u16(), told.header("X-Request-Id").unwrap().to_owned())
+    };
+    let told = stream::iter(0..changes).map(change).buffer_unordered(16).collect().await;
+    app.mend().await;
+    told
+}
+
+#[tokio::test]
+async fn five_hundred_changes_under_fire_are_each_applied_at_most_once_and_told_truly() {
+    const CHANGES: usize = 500;
+    let app = alone().await;
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        ids.push(app.create(&format!("under fire {n}")).await);
+    }
+    let told = changes_under_fire(&app, &ids, CHANGES).await;
+    let last: HashSet<(String, u64)> = stream::iter(&ids)
+        .then(async |id| {
+            let version = app.item(id).await["version"]["N"].as_str().unwrap().parse().unwrap();
+            (id.clone(), version)
+        })
+        .collect()
+        .await;
+    // Every version of every task has its record: the log is whole.
+    let log = eventually("the last change of each task", async || {
+        let log = app.audit_log().await;
+        last.iter()
+            .all(|(id, version)| of_task(&log, id).len() >= usize::try_from(*version).unwrap())
+            .then_some(log)
+    })
+    .await;
+    let mut applied = BTreeMap::<String, usize>::new();
+    for (id, version) in &last {
+        let records = of_task(&log, id);
+        assert_eq!(records.len(), usize::try_from(*version).unwrap(), "{id}");
+        for record in &records {
+            *applied.entry(record["request"]["id"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        let times: Vec<_> = records.iter().map(|record| record["time"]["changed"].clone()).collect();
+        assert!(times.windows(2).all(|pair| pair[0].as_str() <= pair[1].as_str()), "{times:?}");
+    }
+    assert!(applied.values().all(|times| *times == 1), "applied twice: {applied:?}");
+    let mut counted = BTreeMap::<(u16, bool), usize>::new();
+    for (status, request) in &told {
+        *counted.entry((*status, applied.contains_key(request))).or_default() += 1;
+    }
+    println!("{CHANGES} changes under fire, by (status, in the audit log): {counted:?}");
+    for (status, in_log) in counted.keys() {
+        assert!(
+            matches!((status, in_log), (200, true) | (503, false) | (504, _)),
+            "told {status}, in the audit log: {in_log}: {counted:?}"
+        );
+    }
+    assert!(counted.contains_key(&(504, true)), "some answer was never known: {counted:?}");
+    assert!(counted[&(200, true)] > CHANGES / 2, "{counted:?}");
+}
