@@ -273,3 +273,16 @@ async fn every_type_leads_to_a_page_in_html_for_a_browser_and_in_json_for_a_prog
     );
     assert_eq!(table.send("GET", "/problems/internal?x=1", json!({}), "").await.problem().0, 400);
 }
+
+#[test]
+fn the_docs_list_every_kind_of_problem_and_no_other() {
+    let docs = include_str!("../../../docs/api.md");
+    let rows = docs.lines().filter_map(|line| line.strip_prefix("| `/problems/")?.split_once("` | "));
+    let listed: Vec<_> = rows.map(|(name, row)| (name, row.split(' ').next().unwrap_or_default())).collect();
+    for kind in kind::ALL {
+        assert!(listed.contains(&(kind.name, kind.status.to_string().as_str())), "{kind:?}: {listed:?}");
+    }
+    for (name, _) in listed {
+        assert!(kind::Kind::named(name).is_some(), "{name}");
+    }
+}
