@@ -190,7 +190,10 @@ fn clean_up(site: &Site<'_>, ended: Result<()>, report: &Report) -> Result<()> {
     if !commands.is_empty() {
         bail!("not everything could be removed. By hand:\n  {}", commands.join("\n  "));
     }
-    eprintln!("nothing of stage {} is left", site.stage);
+    eprintln!(
+        "nothing of stage {} is left but the code in CDK's bootstrap bucket (`npx cdk gc`)",
+        site.stage
+    );
     ended?;
     let failed = report.failed.lock().unwrap_or_else(PoisonError::into_inner);
     if failed.is_empty() {

@@ -14,11 +14,11 @@ fn names(row: &str) -> Vec<&str> {
 /// Why a name does not hold anything, if so: `path`, or `path::test`.
 fn missing(root: &Path, name: &str) -> Option<String> {
     let (path, test) = name.split_once("::").map_or((name, None), |(path, test)| (path, Some(test)));
-    let Ok(text) = fs::read_to_string(root.join(path)) else {
+    let Ok(source) = fs::read_to_string(root.join(path)) else {
         return Some(format!("there is no file {path}"));
     };
     let test = test?;
-    let found = [format!("def {test}("), format!("fn {test}(")].iter().any(|begin| text.contains(begin));
+    let found = [format!("def {test}("), format!("fn {test}(")].iter().any(|begin| source.contains(begin));
     (!found).then(|| format!("{path} has no test {test}"))
 }
 

@@ -48,14 +48,17 @@ pub fn five_calls(site: &Site<'_>) -> Result<Finding> {
 
 pub fn mapping_works(site: &Site<'_>) -> Result<Finding> {
     let function = site.service()?.output("AuditFunction")?;
-    let mut answer = site.aws.call(&["lambda", "list-event-source-mappings", "--function-name", function])?;
-    let mapping = answer["EventSourceMappings"][0].take();
-    let (state, last) = (mapping["State"].as_str(), mapping["LastProcessingResult"].as_str());
-    let well = matches!(last, None | Some("OK" | "No records processed"));
-    Ok(Finding::new(
-        state == Some("Enabled") && well,
-        format!("{}, last result: {}", state.unwrap_or("absent"), last.unwrap_or("none")),
-    ))
+    let mut seen = String::new();
+    let enabled = site.patience.until(Duration::from_mins(3), || {
+        let list = ["lambda", "list-event-source-mappings", "--function-name", function];
+        let mapping = site.aws.call(&list)?["EventSourceMappings"][0].take();
+        let text = |name: &str| mapping[name].as_str().unwrap_or("none").to_owned();
+        let (state, result) = (text("State"), text("LastProcessingResult"));
+        seen = format!("{state}, last result: {result}");
+        let well = ["none", "OK", "No records processed"].contains(&result.as_str());
+        Ok((state == "Enabled" && well).then_some(()))
+    })?;
+    Ok(Finding::new(enabled.is_some(), seen))
 }
 
 pub fn no_system_tags(site: &Site<'_>) -> Result<Finding> {

@@ -40,15 +40,12 @@ fn role(site: &Site<'_>, name: &str, principal: &Value, policy: &Value) -> Resul
     made["Role"]["Arn"].as_str().map(str::to_owned).context("a new role has no ARN")
 }
 
-/// Makes a role with which CloudFormation may handle the log groups of this run, and nothing else.
+/// Makes a role with which CloudFormation may do anything to the log groups of this run's checks, and look at others.
 fn stack_role(site: &Site<'_>, name: &str) -> Result<String> {
     let groups = format!("arn:{}:logs:*:{}:log-group:/{}*", site.partition, site.account, probe(site, ""));
-    let describe = format!("arn:{}:logs:*:{}:log-group:*", site.partition, site.account);
     let policy = json!([
-        {"Effect": "Allow", "Resource": groups, "Action": [
-            "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource",
-        ]},
-        {"Effect": "Allow", "Resource": describe, "Action": "logs:DescribeLogGroups"},
+        {"Effect": "Allow", "Action": "logs:*", "Resource": groups},
+        {"Effect": "Allow", "Action": ["logs:Describe*", "logs:Get*", "logs:List*"], "Resource": "*"},
     ]);
     role(site, name, &json!({"Service": "cloudformation.amazonaws.com"}), &policy)
 }

@@ -5,6 +5,7 @@ use std::thread;
 use anyhow::{Result, anyhow};
 
 use super::site::Site;
+use crate::process::Interrupted;
 
 /// Where to look: the list's command, its member, the name in it, and what removes such a thing.
 type Look = (&'static [&'static str], &'static str, &'static str, &'static str);
@@ -32,8 +33,13 @@ pub fn left(site: &Site<'_>) -> Result<Vec<String>> {
     thread::scope(|scope| {
         let looks = LOOKS.map(|look| scope.spawn(move || seen(site, look)));
         let mut left = Vec::new();
-        for look in looks {
-            left.extend(look.join().unwrap_or_else(|_| Err(anyhow!("a look broke off")))?);
+        for (look, (words, ..)) in looks.into_iter().zip(LOOKS) {
+            match look.join().unwrap_or_else(|_| Err(anyhow!("a look broke off"))) {
+                Ok(found) => left.extend(found),
+                Err(error) if error.is::<Interrupted>() => return Err(error),
+                // Whoever may not list still knows what was made and removed.
+                Err(error) => eprintln!("note: no last look with `aws {}`: {error:#}", words.join(" ")),
+            }
         }
         Ok(left)
     })
