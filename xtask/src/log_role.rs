@@ -46,6 +46,10 @@ pub fn ensure(cdk: &Cdk<'_>) -> Result<()> {
 
 /// Another machine may be deploying the same stack: then this one's deployment fails, and the role comes all the same.
 fn made_by_another(cdk: &Cdk<'_>, failure: anyhow::Error) -> Result<()> {
+    eprintln!(
+        "{ACCOUNT_STACK} could not be deployed; waiting up to {} s in case somebody else is doing it",
+        LOOK.as_secs() * u64::from(LOOKS)
+    );
     for _ in 0..LOOKS {
         if cdk.log_role()?.is_some() {
             return Ok(());
