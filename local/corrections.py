@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import importlib
 
-# In this order: access_log, gateway_mock and gateway_encoding read what gateway_request notes; stack_role stands before stack_delete's call.
+# In this order: access_log, gateway_mock and gateway_encoding read what gateway_request notes; stack_role stands before stack_delete's call;
+# system_backups sees what the template says about recovery, and is asked only after what refuses a deletion.
 ALL: tuple[str, ...] = (
     "stream_mapping",
     "mapping_destination",
     "ttl",
     "template_properties",
+    "system_backups",
     "gateway_failures",
     "gateway_request",
     "gateway_mock",
@@ -25,6 +27,7 @@ ALL: tuple[str, ...] = (
     "deleted_functions",
     "log_events",
     "delete_refusals",
+    "log_protection",
     "stack_delete",
     "stack_history",
     "stack_role",

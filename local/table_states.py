@@ -2,10 +2,11 @@
 
 What AWS does ("UpdateTable", "CreateBackup", "DescribeContinuousBackups", API reference): a table is UPDATING for a while after a
 change, then ACTIVE; meanwhile DeleteTable and UpdateTable answer ResourceInUseException, and so does CloudFormation's handler. A
-backup is CREATING, then AVAILABLE; a second one meanwhile is refused with BackupInUseException.
-DescribeContinuousBackups of a table that is not there answers TableNotFoundException.
+table is DELETING for a while before it is not found ("DeleteTable"); CloudFormation waits for that. A backup is CREATING, then
+AVAILABLE; a second one meanwhile is refused with BackupInUseException. DescribeContinuousBackups of a table that is not there
+answers TableNotFoundException.
 
-What stock MiniStack does: ACTIVE and AVAILABLE at once, ResourceNotFoundException.
+What stock MiniStack does: ACTIVE, gone and AVAILABLE at once, ResourceNotFoundException.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def apply() -> None:
     from ministack.services.cloudformation import provisioners
 
     _busy_tables(dynamodb, error_response_json)
+    _slow_deletions(dynamodb)
     _slow_backups(dynamodb, error_response_json)
     continuous = dynamodb._describe_continuous_backups
 
@@ -90,6 +92,34 @@ def _busy_tables(dynamodb, error) -> None:
 
     dynamodb._update_table, dynamodb._delete_table = change(update_for_a_while), change(delete)
     dynamodb._table_description = describe_state
+
+
+def _slow_deletions(dynamodb) -> None:
+    from ministack.core.responses import get_account_id, get_region, json_response
+
+    delete, describe = dynamodb._delete_table, dynamodb._describe_table
+    going: dict[tuple[str, str, str], tuple[float, dict]] = {}  # account, region, name → until when, as described
+    unseen = set()  # those of them that nobody has looked at: shown once, however late somebody looks
+
+    def key(data) -> tuple[str, str, str]:
+        return get_account_id(), get_region(), dynamodb._normalize_table_name(data.get("TableName"))
+
+    def delete_for_a_while(data):
+        status, headers, body = delete(data)
+        if status == 200:
+            going[key(data)] = time.monotonic() + SECONDS, json.loads(body)["TableDescription"]
+            unseen.add(key(data))
+        return status, headers, body
+
+    def describe_going(data):
+        table = key(data)
+        until, described = going.get(table, (0, {}))
+        if table[2] not in dynamodb._tables and (time.monotonic() < until or table in unseen):
+            unseen.discard(table)
+            return json_response({"Table": described})
+        return describe(data)
+
+    dynamodb._delete_table, dynamodb._describe_table = delete_for_a_while, describe_going
 
 
 def _slow_backups(dynamodb, error) -> None:

@@ -45,6 +45,21 @@ def test_a_backup_is_created_before_it_is_there(aws):
     assert refused(dynamodb.describe_continuous_backups, TableName=name)[0] == "TableNotFoundException"
 
 
+def test_a_deleted_table_is_shown_deleting_before_it_is_gone(aws):
+    dynamodb, name = aws.client("dynamodb"), fresh("table")
+    dynamodb.create_table(TableName=name, **TABLE["Properties"])
+    dynamodb.delete_table(TableName=name)
+    assert dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "DELETING"
+
+    def is_gone():
+        try:
+            return dynamodb.describe_table(TableName=name) is None
+        except dynamodb.exceptions.ResourceNotFoundException:
+            return True
+
+    until(is_gone)
+
+
 def test_another_account_that_asks_takes_no_backup_away(aws):
     one, other = (aws.client("dynamodb", account=account) for account in ("333333333333", "444444444444"))
     name = fresh("table")
@@ -60,3 +75,5 @@ def test_stock_is_there_at_once(stock):
     dynamodb, name = stock.client("dynamodb"), fresh("table")
     dynamodb.create_table(TableName=name, **TABLE["Properties"])
     assert dynamodb.create_backup(TableName=name, BackupName="now")["BackupDetails"]["BackupStatus"] == "AVAILABLE"
+    dynamodb.delete_table(TableName=name)
+    assert refused(dynamodb.describe_table, TableName=name)[0] == "ResourceNotFoundException"

@@ -1,11 +1,16 @@
 //! Removing a stack's resources through their own services, behind `CloudFormation`'s back: what somebody who tidies up in
 //! the console does.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use crate::http::{Answer, LocalAws};
+use crate::process::pause;
 use crate::xml::{text, texts};
+
+const GOES_WITHIN: Duration = Duration::from_secs(10);
 
 /// A resource of a stack.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -110,6 +115,10 @@ pub fn remove(aws: &LocalAws, thing: &Thing) -> Result<bool> {
         return Ok(true);
     }
     let Some(call) = deletion(thing) else { return Ok(false) };
+    if thing.kind == "AWS::Logs::LogGroup" {
+        let lift = json!({"logGroupIdentifier": thing.physical, "deletionProtectionEnabled": false});
+        aws.json_answer("logs", "Logs_20140328.PutLogGroupDeletionProtection", &lift)?.found()?;
+    }
     call.send(aws)?.found()?;
     Ok(true)
 }
@@ -142,15 +151,20 @@ fn names(list: &str, name: &str) -> bool {
     list.contains(&format!("\"{name}\"")) || list.contains(&format!(">{name}<"))
 }
 
-/// How many are gone; an error when one is not.
+/// How many are gone; an error when one does not go. A table is DELETING for a while.
 pub fn must_be_gone(aws: &LocalAws, things: &[Thing]) -> Result<usize> {
     let mut gone = 0;
     for thing in things {
-        match exists(aws, thing)? {
-            Some(true) => bail!("{} {} is still there", thing.kind, thing.physical),
-            Some(false) => gone += 1,
-            None => {}
+        let began = Instant::now();
+        let mut exists_now = exists(aws, thing)?;
+        while exists_now == Some(true) {
+            if began.elapsed() > GOES_WITHIN {
+                bail!("{} {} is still there", thing.kind, thing.physical);
+            }
+            pause(Duration::from_millis(100))?;
+            exists_now = exists(aws, thing)?;
         }
+        gone += usize::from(exists_now.is_some());
     }
     Ok(gone)
 }
