@@ -62,14 +62,17 @@ class Machine:
         return Counter(target for name in self.states for target, _ in self.catches(name)).most_common(1)[0][0]
 
     def _path(self):
-        """From the start, always on to what is new: the default first, never to a wait or a failure."""
+        """From the start, always on to what is new: the default first, never to a failure, nor to a wait that goes back."""
         path = [self.start]
         while True:
             targets = sorted(self.edges(path[-1]), key=lambda edge: edge[1] != "else")
-            on = [t for t, _ in targets if t not in path and self.kind(t) not in ("Wait", "Fail")]
+            on = [t for t, _ in targets if t not in path and self.kind(t) != "Fail" and not self._goes_back(t, path)]
             if not on:
                 return path
             path.append(on[0])
+
+    def _goes_back(self, name, path):
+        return self.kind(name) == "Wait" and self.states[name]["Next"] in path
 
     def _rows(self):
         """Column and row of every state."""
@@ -211,7 +214,7 @@ class Drawing:
             f'<rect x="{x - width / 2:g}" y="{y - height / 2:g}" width="{width}" height="{height}" rx="{radius:g}" '
             f'fill="{fill}" stroke="{GREY}"{DASH if kind == "Wait" else ""}/>'
         )
-        text = f"{name} · {_pause(state)} s" if kind == "Wait" else name
+        text = f"{name} · {_pause(state)} s" if "Seconds" in state else name
         weight = ' font-weight="600"' if kind in ("Task", "Succeed", "Fail") else ' font-size="12"'
         return f'{shape}<text x="{x:g}" y="{y + 5:g}" text-anchor="middle"{weight}>{escape(text)}</text>'
 

@@ -30,6 +30,7 @@ class Audit(Construct):
         architecture: str,
         audit_retention_days: int,
         retain_audit_log: bool,
+        audit_deletion_protection: bool,
         free_text: bool,
         retry_attempts: int,
         log_retention_days: int,
@@ -45,6 +46,9 @@ class Audit(Construct):
             retention_days=audit_retention_days,
             removal_policy=RemovalPolicy.RETAIN if retain_audit_log else RemovalPolicy.DESTROY,
         )
+        # Against a hand in the console: DeleteLogGroup is refused until somebody lifts this ("Protecting log groups from
+        # deletion"). The teardown asks for consent to lift it, and only where the audit log is to go.
+        self.log_group.node.default_child.deletion_protection_enabled = audit_deletion_protection
         self.quarantine = log_group(
             self, "Quarantine", name=f"/tasks/{stage}/quarantine", retention_days=_FAILURES_KEPT_DAYS
         )

@@ -39,6 +39,7 @@ class ServiceStack(Stack):
             architecture=settings.architecture,
             audit_retention_days=settings.audit_retention_days,
             retain_audit_log=settings.retain_audit_log,
+            audit_deletion_protection=settings.audit_deletion_protection,
             free_text=settings.audit_free_text,
             retry_attempts=settings.audit_retry_attempts,
             log_retention_days=settings.log_retention_days,

@@ -37,6 +37,7 @@ class Settings:
     allowed_origins: list[str]
     deletion_protection: bool
     retain_audit_log: bool
+    audit_deletion_protection: bool
     audit_free_text: bool
     audit_retention_days: int
     log_retention_days: int
@@ -62,6 +63,7 @@ class Settings:
                 "and of the API's path"
             )
         disposable = stage == "dev"
+        retain_audit_log = context.boolean("retainAuditLog", default=True)
         return cls(
             stage=stage,
             architecture=context.choice("architecture", ARCHITECTURES),
@@ -69,7 +71,8 @@ class Settings:
             principals=_principals(context, app_dir),
             allowed_origins=_origins(context, stage=stage, any_by_default=disposable),
             deletion_protection=context.boolean("deletionProtection", default=not disposable),
-            retain_audit_log=context.boolean("retainAuditLog", default=True),
+            retain_audit_log=retain_audit_log,
+            audit_deletion_protection=_audit_deletion_protection(context, retained=retain_audit_log),
             audit_free_text=context.boolean("auditFreeText", default=False),
             audit_retention_days=_audit_days(context),
             log_retention_days=context.days("logRetentionDays", default=30),
@@ -79,6 +82,16 @@ class Settings:
             detailed_metrics=context.boolean("detailedMetrics", default=False),
             alarm_topic_arn=_topic(context),
         )
+
+
+def _audit_deletion_protection(context: "Context", *, retained: bool) -> bool:
+    protected = context.boolean("auditDeletionProtection", default=retained)
+    if protected and not retained:
+        raise SettingsError(
+            "auditDeletionProtection=true with retainAuditLog=false: CloudFormation could never delete the stack, because "
+            "the protected audit log goes with it; leave one of the two out"
+        )
+    return protected
 
 
 class Context:

@@ -33,8 +33,10 @@ def expiry_input(service: str) -> dict[str, object]:
         "deleteData": False,
         "emptyBuckets": False,
         "overrideTerminationProtection": False,
+        "overrideLogProtection": False,
         "keepAuditLog": True,
         "backup": True,
+        "systemBackup": True,
     }
 
 

@@ -14,8 +14,7 @@ from task_service.settings import BINARIES
 # Logical ids of the service stack, without CDK's hash. A test finds them in its template.
 TABLE = "TasksTable"
 BUCKET = "AuditFailures"
-API_ACCOUNT_ROLE = "ApiCloudWatchRole"
-ROLES = ("TaskApiRole", "AuthorizerRole", "AuditConsumerRole", API_ACCOUNT_ROLE)
+ROLES = ("TaskApiRole", "AuthorizerRole", "AuditConsumerRole")
 
 
 class Scope:

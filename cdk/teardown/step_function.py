@@ -11,7 +11,6 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from task_service.functions import RustFunction
-from teardown import scope as names
 from teardown.grants import Grant, accept_patterns, describe_alarms, describe_log_groups, statements
 from teardown.scope import Scope, api_arn, arn
 from teardown.settings import BINARY, TeardownSettings
@@ -37,7 +36,7 @@ class StepFunction(Construct):
             *_data_grants(service_scope, evidence=evidence),
             *_function_grants(service_scope),
             *_log_grants(service_scope, reports=reports),
-            *_api_grants(service_scope),
+            *_api_grants(),
             *_leftover_grants(service_scope, executor=executor),
             Grant(
                 actions=("states:DescribeExecution",),
@@ -65,8 +64,7 @@ class StepFunction(Construct):
                 "DRAIN_SECONDS": str(settings.drain_seconds),
                 "WATCH_SECONDS": str(settings.watch_seconds),
             },
-            # A step returns and is called again where it has to wait. Draining takes the longest: 10 s for requests under
-            # way, 20 s for the stream's shards, some seconds in the audit log.
+            # A step returns and is called again where it has to wait. Draining works longest, for 40 s and one call of AWS.
             timeout=Duration.seconds(60),
             memory_mib=256,
         )
@@ -118,10 +116,12 @@ def _data_grants(scope: Scope, *, evidence: dynamodb.Table) -> list[Grant]:
             actions=(
                 "dynamodb:CreateBackup",
                 "dynamodb:DescribeBackup",
+                "dynamodb:DescribeContinuousBackups",
                 "dynamodb:DescribeStream",
                 "dynamodb:DescribeTable",
                 "dynamodb:GetRecords",
                 "dynamodb:GetShardIterator",
+                "dynamodb:UpdateContinuousBackups",
                 "dynamodb:UpdateTable",
             ),
             resources=scope.tables(),
@@ -177,7 +177,7 @@ def _log_grants(scope: Scope, *, reports: logs.LogGroup) -> list[Grant]:
         ),
         describe_log_groups(),
         Grant(
-            actions=("logs:DeleteLogGroup",),
+            actions=("logs:DeleteLogGroup", "logs:PutLogGroupDeletionProtection"),
             resources=[*scope.log_groups(), *scope.lambda_log_groups()],
             conditions=scope.not_of_another_stack(),
             why="A late function and API Gateway make log groups again after the stack is gone, under these prefixes",
@@ -196,15 +196,13 @@ def _log_grants(scope: Scope, *, reports: logs.LogGroup) -> list[Grant]:
     ]
 
 
-def _api_grants(scope: Scope) -> list[Grant]:
+def _api_grants() -> list[Grant]:
     return [
         Grant(
             actions=("apigateway:GET",),
-            resources=[api_arn(path) for path in ("/account", "/apis", "/restapis", "/restapis/*")],
-            why="REST APIs have random ids; whether one is gone, and whether any other is left, is only read",
+            resources=[api_arn("/restapis/*")],
+            why="REST APIs have random ids; whether one is gone is only read",
         ),
-        # The account's CloudWatch role, cleared only when it is the service's own and no API is left.
-        Grant(actions=("apigateway:PATCH",), resources=[api_arn("/account")], why="The one account setting"),
     ]
 
 
@@ -216,12 +214,6 @@ def _leftover_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
             actions=("iam:GetRole",),
             resources=[*scope.roles(""), executor.role_arn],
             why="The inventory says which roles are to be shown absent; all begin with the service's name",
-        ),
-        # The one role that the service stack retains.
-        Grant(
-            actions=("iam:DeleteRole", "iam:DetachRolePolicy", "iam:ListAttachedRolePolicies"),
-            resources=scope.roles(names.API_ACCOUNT_ROLE),
-            why="CloudFormation gives API Gateway's account role a random end",
         ),
         Grant(
             actions=("s3:ListBucket", "s3:ListBucketVersions"),

@@ -44,7 +44,7 @@ class Workflow(Construct):
             # In the template, not as a file in the bootstrap's bucket: the machine that removes a stack without its
             # bootstrap must not need the bootstrap to be read, checked (cfn-lint) or deployed as a template.
             definition_body=sfn.DefinitionBody.from_string(definition.read_text(encoding="utf-8")),
-            definition_substitutions={"StepFunctionArn": step.function_arn},
+            definition_substitutions={"Partition": Aws.PARTITION, "StepFunctionArn": step.function_arn},
             # CDK adds permissions behind one's back: the role here is final.
             role=role.without_policy_updates(),
             # Every state, but not what it carried: inputs and outputs name resources, and the report has them.

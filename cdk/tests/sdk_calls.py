@@ -6,11 +6,7 @@ from pathlib import Path
 
 # Where the action is not the operation's name: HTTP verbs, S3's older names, and what a call needs beside itself.
 ACTIONS = {
-    ("apigateway", "get_account"): {"apigateway:GET"},
     ("apigateway", "get_rest_api"): {"apigateway:GET"},
-    ("apigateway", "get_rest_apis"): {"apigateway:GET"},
-    ("apigateway", "update_account"): {"apigateway:PATCH"},
-    ("apigatewayv2", "get_apis"): {"apigateway:GET"},
     # With RoleARN.
     ("cloudformation", "delete_stack"): {"cloudformation:DeleteStack", "iam:PassRole"},
     # TransactWriteItems has no action of its own: each of its parts is checked as what it is.

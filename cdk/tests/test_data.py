@@ -110,6 +110,17 @@ def test_the_audit_log_survives_by_default_and_can_be_adopted_again(dev: Synthes
     assert group["Properties"]["RetentionInDays"] == 365
 
 
+def test_only_a_retained_audit_log_is_protected_from_deletion(dev: Synthesised, prod: Synthesised) -> None:
+    """CloudFormation could not delete a protected log group, so nothing that goes with the stack is."""
+    for synthesised, name in ((dev, "/tasks/dev/audit"), (prod, None)):
+        protected = [
+            group["Properties"]["LogGroupName"]
+            for group in synthesised.of_type("AWS::Logs::LogGroup").values()
+            if group["Properties"].get("DeletionProtectionEnabled")
+        ]
+        assert protected == ([name] if name else [])
+
+
 def test_the_audit_log_goes_with_the_stack_on_request(prod: Synthesised) -> None:
     group = prod.only("AWS::Logs::LogGroup", LogGroupName="/tasks/prod/audit")
     assert group["DeletionPolicy"] == "Delete"

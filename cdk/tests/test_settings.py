@@ -76,6 +76,14 @@ def test_the_least_audit_retention_outlasts_a_late_record(project: Project) -> N
     assert project.settings(auditRetentionDays=str(LEAST_AUDIT_DAYS)).audit_retention_days == LEAST_AUDIT_DAYS
 
 
+def test_a_retained_audit_log_is_protected_from_deletion_unless_told_otherwise(project: Project) -> None:
+    assert project.settings().audit_deletion_protection
+    assert not project.settings(auditDeletionProtection="false").audit_deletion_protection
+    assert not project.settings(retainAuditLog="false").audit_deletion_protection
+    with pytest.raises(SettingsError, match="auditDeletionProtection=true with retainAuditLog=false"):
+        project.settings(retainAuditLog="false", auditDeletionProtection="true")
+
+
 def test_values_may_come_as_json_too(project: Project) -> None:
     settings = project.settings(deletionProtection=True, auditRetentionDays=30, throttleRate=5)
     assert (settings.deletion_protection, settings.audit_retention_days, settings.throttle_rate) == (True, 30, 5)

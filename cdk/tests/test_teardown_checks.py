@@ -52,13 +52,13 @@ def test_every_suppression_is_needed_and_gives_its_reason(
     assert set(accepted) - used == set()
 
 
-def test_cfn_lint_finds_nothing(each_teardown: Synthesised) -> None:
-    run = lint(each_teardown.path)
+def test_cfn_lint_finds_nothing(each_teardown: Synthesised, tmp_path: Path) -> None:
+    run = lint(in_commercial_regions(each_teardown.path, tmp_path))
     assert (run.returncode, run.stdout + run.stderr) == (0, "")
 
 
-def test_the_state_machine_is_valid() -> None:
-    run = validate(MACHINE)
+def test_the_state_machine_is_valid(tmp_path: Path) -> None:
+    run = validate(in_commercial_regions(MACHINE, tmp_path))
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -89,6 +89,13 @@ def test_an_expression_that_is_not_jsonata_is_found() -> None:
     catch = {"ErrorEquals": ["X"], "Next": "B", "Output": {"run": "{% $merge([ %}"}}
     assert expressions({"Catch": [catch], "Comment": "5 % of all"}) == ["$merge(["]
     assert len(not_jsonata(["$merge([", "$states.input"])) == 1
+
+
+def in_commercial_regions(path: Path, folder: Path) -> Path:
+    """Both linters know integrations of Step Functions by their ARNs in one partition only."""
+    copy = folder / path.name
+    copy.write_text(path.read_text(encoding="utf-8").replace("${Partition}", "aws"), encoding="utf-8")
+    return copy
 
 
 def validate(path: Path) -> subprocess.CompletedProcess[str]:

@@ -53,10 +53,10 @@ TAGGED_AS = {
 }
 FUNCTIONS_OF_DEV = "arn:aws:lambda:ap-southeast-1:123456789012:function:tasks-dev-*"
 INTEGRATIONS = {
-    "arn:aws:states:::lambda:invoke": "lambda:InvokeFunction",
-    "arn:aws:states:::lambda:invoke.waitForTaskToken": "lambda:InvokeFunction",
-    "arn:aws:states:::events:putEvents": "events:PutEvents",
-    "arn:aws:states:::events:putEvents.waitForTaskToken": "events:PutEvents",
+    "arn:${Partition}:states:::lambda:invoke": "lambda:InvokeFunction",
+    "arn:${Partition}:states:::lambda:invoke.waitForTaskToken": "lambda:InvokeFunction",
+    "arn:${Partition}:states:::events:putEvents": "events:PutEvents",
+    "arn:${Partition}:states:::events:putEvents.waitForTaskToken": "events:PutEvents",
 }
 
 
@@ -206,18 +206,32 @@ def test_the_step_function_writes_sentinels_into_the_service_table_and_no_task(t
 def test_the_step_function_reaches_what_it_prepares_and_sweeps(dev: Synthesised, teardown: Synthesised) -> None:
     step = _step(teardown)
     for logical_id, actions in {
-        "table": ("dynamodb:DescribeTable", "dynamodb:UpdateTable", "dynamodb:CreateBackup", "dynamodb:PutItem"),
+        "table": (
+            "dynamodb:CreateBackup",
+            "dynamodb:DescribeTable",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateContinuousBackups",
+            "dynamodb:UpdateTable",
+        ),
         "bucket": ("s3:ListBucket", "s3:ListBucketVersions"),
         "task function": ("lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"),
     }.items():
         for action in actions:
             assert _allowed(step, action, _physical_arn(dev, _named(dev, logical_id), action)), action
     for logical_id in dev.of_type("AWS::Logs::LogGroup"):
-        assert _allowed(step, "logs:DeleteLogGroup", _physical_arn(dev, logical_id, "logs:DeleteLogGroup"))
+        for action in ("logs:DeleteLogGroup", "logs:PutLogGroupDeletionProtection"):
+            assert _allowed(step, action, _physical_arn(dev, logical_id, action))
     for logical_id in dev.of_type("AWS::IAM::Role"):
-        arn = _physical_arn(dev, logical_id, "iam:GetRole")
-        assert _allowed(step, "iam:GetRole", arn)
-        assert not _allowed(step, "iam:DeleteRole", arn)
+        assert _allowed(step, "iam:GetRole", _physical_arn(dev, logical_id, "iam:GetRole"))
+
+
+def test_the_step_function_reaches_no_setting_of_the_account_and_deletes_no_role(each_teardown: Synthesised) -> None:
+    """API Gateway logs with one role for the whole account and region, whoever set it."""
+    for permission in _step(each_teardown):
+        assert not permission.action.startswith("iam:D"), permission
+        if permission.action.startswith("apigateway:"):
+            assert permission.action == "apigateway:GET", permission
+            assert not covers(permission.resource, "arn:aws:apigateway:ap-southeast-1::/account"), permission
 
 
 def test_the_machine_may_do_what_its_definition_integrates_and_nothing_else(each_teardown: Synthesised) -> None:

@@ -43,15 +43,60 @@ def test_the_machine_is_standard_logged_without_data_and_traced(each_teardown: S
 def test_the_definition_is_the_file_with_every_placeholder_filled(teardown: Synthesised) -> None:
     machine = teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
     function = _only_id(teardown, "AWS::Lambda::Function")
-    assert machine["DefinitionSubstitutions"] == {"StepFunctionArn": {"Fn::GetAtt": [function, "Arn"]}}
+    assert machine["DefinitionSubstitutions"] == {
+        "Partition": {"Ref": "AWS::Partition"},
+        "StepFunctionArn": {"Fn::GetAtt": [function, "Arn"]},
+    }
     assert "DefinitionS3Location" not in machine
     states = json.loads(machine["DefinitionString"])["States"]
     invoked = [
         state["Arguments"]["FunctionName"]
         for state in states.values()
-        if state.get("Resource", "").startswith("arn:aws:states:::lambda:invoke")
+        if state.get("Resource", "").startswith("arn:${Partition}:states:::lambda:invoke")
     ]
     assert set(invoked) == {"${StepFunctionArn}"}
+
+
+def test_every_step_is_invoked_again_when_lambda_is_not_well_or_not_ready(teardown: Synthesised) -> None:
+    """ "Handle Lambda service exceptions"; and those of Invoke while the function is changed or woken up."""
+    machine = json.loads(teardown.only("AWS::StepFunctions::StateMachine")["Properties"]["DefinitionString"])
+    steps = [state for state in machine["States"].values() if state.get("Resource", "").endswith(":lambda:invoke")]
+    assert len(steps) == 17
+    for state in steps:
+        (retry,) = state["Retry"]
+        assert {
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ResourceConflictException",
+            "Lambda.ResourceNotReadyException",
+            "Transient",
+        } <= set(retry["ErrorEquals"])
+
+
+def test_a_backup_is_begun_only_after_the_time_that_freeze_said(teardown: Synthesised) -> None:
+    """CreateBackup promises what was written more than a minute before; tests/e2e/teardown holds the time itself."""
+    machine = json.loads(teardown.only("AWS::StepFunctions::StateMachine")["Properties"]["DefinitionString"])
+    states = machine["States"]
+    before = [name for name, state in states.items() if "Backup" in (state.get("Next"), state.get("Default"))]
+    assert before == ["WaitSettled", "WaitBackup"]
+    assert states["WaitSettled"]["Timestamp"] == "{% $fromMillis($states.input.backupFrom) %}"
+
+
+def test_a_step_ends_before_its_function_is_stopped() -> None:
+    """Drain works longest: its own limit, and then one call of AWS with all of its tries."""
+    call = _seconds("functions/src/teardown/drain.rs", r"const CALL: Duration = Duration::from_secs\((\d+)\);")
+    operation = _seconds(
+        "functions/src/bin/teardown.rs", r"timeouts\(Duration::from_secs\(\d+\), Duration::from_secs\((\d+)\)\)"
+    )
+    assert call + operation < 60  # the time-out that the test below demands
+
+
+def _seconds(source: str, pattern: str) -> int:
+    (value,) = re.findall(pattern, (APP_DIR.parent / source).read_text(encoding="utf-8"))
+    return int(value)
 
 
 def test_what_ends_a_run_without_restore_comes_after_all_that_it_may_wait_for(teardown: Synthesised) -> None:
@@ -69,7 +114,9 @@ def test_what_ends_a_run_without_restore_comes_after_all_that_it_may_wait_for(te
         ("WaitDrained", LONGEST_DRAIN, freezes),
         ("WaitBackup", constant("BACKUP_SECONDS"), freezes),
         ("WaitDeleted", LONGEST_WATCH, rounds),
+        ("WaitProven", constant("GOING_SECONDS"), 1),
     ]
+    # WaitSettled, a minute and a half per freeze, included.
     steps_and_their_retries = 3_600
     total = sum(seconds * times for _, seconds, times in waits) + machine["States"]["Approve"]["TimeoutSeconds"]
     assert total + steps_and_their_retries <= machine["TimeoutSeconds"]
@@ -197,9 +244,9 @@ def test_an_expiry_confirms_its_one_service_and_consents_to_nothing_more(expirin
     request = json.loads(schedule["Target"]["Input"])
     assert request == expiry_input("tasks-blue")
     assert (request["stack"], request["confirm"]) == ("tasks-blue", "tasks-blue")
-    for consent in ("deleteData", "emptyBuckets", "overrideTerminationProtection"):
+    for consent in ("deleteData", "emptyBuckets", "overrideLogProtection", "overrideTerminationProtection"):
         assert request[consent] is False
-    for care in ("backup", "keepAuditLog"):
+    for care in ("backup", "keepAuditLog", "systemBackup"):
         assert request[care] is True
 
 

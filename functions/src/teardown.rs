@@ -91,6 +91,11 @@ pub struct Run {
     pub plan_hash: Option<String>,
     /// What stands in the way without a consent, or altogether.
     pub blockers: Vec<String>,
+    /// Unix milliseconds from which on no writer can have written: Freeze stopped them, and the invocations that were
+    /// under way have timed out.
+    pub quiet_from: i64,
+    /// Unix milliseconds before which no backup is begun: the state machine waits. 0 when none is wanted.
+    pub backup_from: i64,
     /// Unix milliseconds before the first sentinel: part of their names.
     pub drained_since: Option<i64>,
     /// How many sentinels were written.
@@ -98,9 +103,12 @@ pub struct Run {
     /// The shards that have shown one.
     pub marked: BTreeSet<String>,
     pub all_marked: bool,
+    /// The sentinels that were found in the audit log so far, and the token of the page to go on with.
+    pub audited: BTreeSet<u32>,
+    pub audit_page: Option<String>,
     pub backup_arn: Option<String>,
     pub delete: DeleteState,
-    /// Logical ids proven absent, which the next delete leaves out.
+    /// Logical ids proven absent since the last deletion failed, which the next one leaves out.
     pub retain: Vec<String>,
     pub rounds: u32,
     pub sweeps: u32,
@@ -221,7 +229,7 @@ pub enum StepError {
     /// The request, or the stack as it is, does not allow it; nothing was changed.
     #[error("{0}")]
     Refused(String),
-    /// Writers were let on after they had been stopped: back to Freeze.
+    /// Writers were started again after they had been stopped: back to Freeze.
     #[error("{0}")]
     Thawed(String),
     #[error("{0}")]

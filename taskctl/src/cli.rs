@@ -94,12 +94,18 @@ pub struct Consents {
     /// Lift the stack's termination protection
     #[arg(long)]
     pub override_termination_protection: bool,
+    /// Lift the deletion protection of log groups that are to go
+    #[arg(long)]
+    pub override_log_protection: bool,
     /// Delete the audit log too
     #[arg(long)]
     pub no_keep_audit_log: bool,
     /// Make no backup of the table
     #[arg(long)]
     pub no_backup: bool,
+    /// Leave no backup of `DynamoDB`'s own: switch the table's point-in-time recovery off first
+    #[arg(long)]
+    pub no_system_backup: bool,
 }
 
 #[derive(Args, Debug)]
@@ -209,7 +215,8 @@ mod tests {
         assert!(
             !consents.delete_data && !consents.empty_buckets && !consents.override_termination_protection
         );
-        assert!(!consents.no_keep_audit_log && !consents.no_backup);
+        assert!(!consents.override_log_protection);
+        assert!(!consents.no_keep_audit_log && !consents.no_backup && !consents.no_system_backup);
         assert!(!start.yes && !start.approval && start.stack.is_none());
     }
 

@@ -318,8 +318,9 @@ fn here(next: &str) -> String {
     one_line(next).replace("taskctl ", &hint::command(""))
 }
 
-const FLAGS: [(&str, &str); 3] = [
+const FLAGS: [(&str, &str); 4] = [
     ("overrideTerminationProtection", "--override-termination-protection"),
+    ("overrideLogProtection", "--override-log-protection"),
     ("deleteData", "--delete-data"),
     ("emptyBuckets", "--empty-buckets"),
 ];
@@ -505,6 +506,8 @@ Kept on purpose
             |blockers: &[&str]| consents(&blockers.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
         assert_eq!(consents(&[]).as_deref(), Some(""));
         assert_eq!(consents(&["x: consent with deleteData"]).as_deref(), Some(" --delete-data"));
+        let protected = "the log group g has deletion protection: consent with overrideLogProtection";
+        assert_eq!(consents(&[protected]).as_deref(), Some(" --override-log-protection"));
         assert_eq!(consents(&["x: consent with deleteData", "the export e is in use"]), None);
     }
 

@@ -22,8 +22,10 @@ pub struct Request {
     pub delete_data: bool,
     pub empty_buckets: bool,
     pub override_termination_protection: bool,
+    pub override_log_protection: bool,
     pub keep_audit_log: bool,
     pub backup: bool,
+    pub system_backup: bool,
 }
 
 impl Request {
@@ -37,8 +39,10 @@ impl Request {
             delete_data: consents.delete_data,
             empty_buckets: consents.empty_buckets,
             override_termination_protection: consents.override_termination_protection,
+            override_log_protection: consents.override_log_protection,
             keep_audit_log: !consents.no_keep_audit_log,
             backup: !consents.no_backup,
+            system_backup: !consents.no_system_backup,
         }
     }
 
@@ -69,8 +73,10 @@ pub fn flags(consents: Consents) -> String {
         (consents.delete_data, " --delete-data"),
         (consents.empty_buckets, " --empty-buckets"),
         (consents.override_termination_protection, " --override-termination-protection"),
+        (consents.override_log_protection, " --override-log-protection"),
         (consents.no_keep_audit_log, " --no-keep-audit-log"),
         (consents.no_backup, " --no-backup"),
+        (consents.no_system_backup, " --no-system-backup"),
     ];
     all.iter().filter(|(given, _)| *given).map(|(_, flag)| *flag).collect()
 }
@@ -83,8 +89,10 @@ pub fn again(input: &str) -> String {
         delete_data: said("deleteData") == Some(true),
         empty_buckets: said("emptyBuckets") == Some(true),
         override_termination_protection: said("overrideTerminationProtection") == Some(true),
+        override_log_protection: said("overrideLogProtection") == Some(true),
         no_keep_audit_log: said("keepAuditLog") == Some(false),
         no_backup: said("backup") == Some(false),
+        no_system_backup: said("systemBackup") == Some(false),
     };
     let stack = stack(&input.to_string()).map(|stack| format!(" {stack}")).unwrap_or_default();
     let approval = if said("approval") == Some(true) { " --approval" } else { "" };
@@ -142,7 +150,8 @@ mod tests {
             serde_json::from_str(&Request::plan("tasks-dev", Consents::default()).json()).expect("json");
         let expected = json!({
             "stack": "tasks-dev", "confirm": null, "dryRun": true, "approval": false, "planHash": null, "deleteData": false,
-            "emptyBuckets": false, "overrideTerminationProtection": false, "keepAuditLog": true, "backup": true,
+            "emptyBuckets": false, "overrideTerminationProtection": false, "overrideLogProtection": false,
+            "keepAuditLog": true, "backup": true, "systemBackup": true,
         });
         assert_eq!(request, expected);
     }
@@ -156,17 +165,21 @@ mod tests {
             "--delete-data",
             "--empty-buckets",
             "--override-termination-protection",
+            "--override-log-protection",
             "--no-keep-audit-log",
             "--no-backup",
+            "--no-system-backup",
         ]);
         let request: serde_json::Value =
             serde_json::from_str(&Request::start("tasks-dev", &args).json()).expect("json");
         let expected = json!({
             "stack": "tasks-dev", "confirm": "tasks-dev", "dryRun": false, "approval": true, "planHash": "h", "deleteData": true,
-            "emptyBuckets": true, "overrideTerminationProtection": true, "keepAuditLog": false, "backup": false,
+            "emptyBuckets": true, "overrideTerminationProtection": true, "overrideLogProtection": true,
+            "keepAuditLog": false, "backup": false, "systemBackup": false,
         });
         assert_eq!(request, expected);
-        let all = " --delete-data --empty-buckets --override-termination-protection --no-keep-audit-log --no-backup";
+        let all = " --delete-data --empty-buckets --override-termination-protection --override-log-protection \
+                   --no-keep-audit-log --no-backup --no-system-backup";
         assert_eq!(flags(args.consents), all);
         let input = Request::start("tasks-dev", &args).json();
         assert_eq!(again(&input), format!("teardown start tasks-dev{all} --approval"));

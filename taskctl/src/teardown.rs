@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::{
     aws::Aws,
     aws_error::{AwsError, Kind},
-    cli::{PlanArgs, ReportArgs, StartArgs, TargetArgs, WatchArgs},
+    cli::{Consents, PlanArgs, ReportArgs, StartArgs, TargetArgs, WatchArgs},
     clock,
     deployment::{self, Deployment},
     failure::{Exit, Failure},
@@ -170,12 +170,14 @@ fn confirm(
             .next(hint::command(&format!("teardown start {stack}{} --yes", request::flags(args.consents)))));
     }
     let account = account(&deployment.state_machine).unwrap_or("unknown");
-    let kept = match (args.consents.no_keep_audit_log, args.consents.no_backup) {
-        (false, false) => "The audit log and a backup of the table are kept.",
-        (false, true) => "The audit log is kept; NO backup of the table is made.",
-        (true, false) => "A backup of the table is kept; the audit log is DELETED.",
-        (true, true) => "NOTHING is kept: no audit log, no backup of the table.",
+    let Consents { no_keep_audit_log, no_backup, no_system_backup, .. } = args.consents;
+    let log = if no_keep_audit_log { "The audit log is DELETED" } else { "The audit log is kept" };
+    let backups = match (no_backup, no_system_backup) {
+        (false, _) => "a backup of the table is kept",
+        (true, false) => "of the table, only DynamoDB's own backup is kept, for 35 days",
+        (true, true) => "NO backup of the table is kept",
     };
+    let kept = format!("{log}; {backups}.");
     let what = if absent {
         format!("{stack} is not there (any more): this proves that nothing of it is left")
     } else {

@@ -125,16 +125,16 @@ impl Tracker {
                 } else {
                     self.close_deletion(at);
                 }
-                let state = step.to_owned();
                 self.current = Some(Span {
-                    state: state.clone(),
+                    state: step.to_owned(),
                     since: at,
-                    times: 1,
+                    // Backup begins with a wait.
+                    times: u32::from(state == step),
                     attempts: 0,
                     failed: false,
                     until: None,
                 });
-                notes.push(Note::Entered { at, state });
+                notes.push(Note::Entered { at, state: step.to_owned() });
                 notes
             }
         }
@@ -183,9 +183,10 @@ fn step_of(state: &str) -> &str {
     match state {
         "WaitStable" => "Stabilise",
         "WaitDrained" => "Drain",
-        "WaitBackup" => "Backup",
+        "WaitSettled" | "WaitBackup" => "Backup",
         "WaitDeleted" => "Watch",
         "WaitSwept" => "Sweep",
+        "WaitProven" => "Prove",
         state => state,
     }
 }
@@ -250,6 +251,20 @@ mod tests {
             notes.iter().any(|note| matches!(note, Note::Left { state, times: 2, .. } if state == "Watch"))
         );
         assert_eq!(tracker.ended(), Some("SUCCEEDED"));
+    }
+
+    #[test]
+    fn a_step_that_begins_with_a_wait_is_one_step_made_once() {
+        let mut all = vec![started("tasks-dev")];
+        all.extend(wait("WaitSettled"));
+        all.extend(step("Backup"));
+        all.extend(step("Unprotect"));
+        let (_, notes) = follow(all);
+        let entered = notes.iter().filter(|note| matches!(note, Note::Entered { .. })).count();
+        assert_eq!(entered, 2);
+        assert!(
+            notes.iter().any(|note| matches!(note, Note::Left { state, times: 1, .. } if state == "Backup"))
+        );
     }
 
     #[test]

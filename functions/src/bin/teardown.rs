@@ -24,7 +24,6 @@ fn clients(aws: &AwsSettings) -> Clients {
     let timeouts = timeouts(Duration::from_secs(5), Duration::from_secs(15));
     Clients {
         apigateway: client!(aws_sdk_apigateway, aws, timeouts.clone()),
-        apigatewayv2: client!(aws_sdk_apigatewayv2, aws, timeouts.clone()),
         cloudformation: client!(aws_sdk_cloudformation, aws, timeouts.clone()),
         cloudwatch: client!(aws_sdk_cloudwatch, aws, timeouts.clone()),
         dynamodb: client!(aws_sdk_dynamodb, aws, timeouts.clone()),

@@ -12,6 +12,9 @@ use crate::input::hex;
 
 /// How long a backup may take, in seconds: on AWS it is a matter of seconds whatever the table's size.
 const BACKUP_SECONDS: i64 = 3_600;
+/// A backup surely has what was written more than a minute before it was asked for, and no later write for sure ("Backup and
+/// restore for DynamoDB": on-demand backups do not support causal consistency). A quarter of a minute more, because clocks differ.
+pub(super) const BACKUP_LAG_MILLIS: i64 = 75_000;
 
 impl Context<'_> {
     pub(super) async fn backup(&self, mut run: Run) -> Result<Run, StepError> {

@@ -13,8 +13,6 @@ use crate::{passing::passes, store::chain};
 #[derive(Debug, Clone)]
 pub struct Clients {
     pub apigateway: aws_sdk_apigateway::Client,
-    /// WebSocket APIs.
-    pub apigatewayv2: aws_sdk_apigatewayv2::Client,
     pub cloudformation: aws_sdk_cloudformation::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub dynamodb: aws_sdk_dynamodb::Client,

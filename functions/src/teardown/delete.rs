@@ -29,7 +29,7 @@ impl Context<'_> {
         let delete =
             aws.cloudformation.delete_stack().stack_name(&id).role_arn(&self.settings.executor_role_arn);
         let delete = delete.client_request_token(self.token(run.rounds));
-        let retain = (!run.retain.is_empty()).then(|| run.retain.clone());
+        let retain = self.retained(&run).await?;
         match delete.set_retain_resources(retain).send().await.map_err(AwsError::from) {
             Ok(_) => {}
             // Carried out or not: Watch sees.
@@ -48,6 +48,18 @@ impl Context<'_> {
         run.deadline = None;
         run.delete = DeleteState::InProgress;
         Ok(run)
+    }
+
+    /// Names what was proven absent and is still in `DELETE_FAILED`: `DeleteStack` refuses to retain what is deleted already.
+    async fn retained(&self, run: &Run) -> Result<Option<Vec<String>>, StepError> {
+        if run.retain.is_empty() {
+            return Ok(None);
+        }
+        let failed = self.failed_resources(run).await?;
+        let is_failed =
+            |id: &&String| failed.iter().any(|resource| resource.logical_resource_id() == Some(id));
+        let retained: Vec<_> = run.retain.iter().filter(is_failed).cloned().collect();
+        Ok((!retained.is_empty()).then_some(retained))
     }
 
     /// The same for every try of one round, so that a repeated call is one deletion.

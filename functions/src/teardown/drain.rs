@@ -18,16 +18,23 @@ use super::{
     evidence::Kind,
     inventory::TABLE,
 };
+use crate::task::Timestamp;
 
 /// What is unproven when nothing could be drained.
 pub(super) const COMPLETENESS: &str = "completeness of the audit log";
 const GONE: &[&str] = &["ResourceNotFoundException"];
 /// A sentinel that nobody removes is removed by TTL.
 const SENTINEL_SECONDS: i64 = 24 * 60 * 60;
-/// How long one call of the step marks shards before the state machine waits, and then looks into the audit log.
+/// How long one call of the step works before the state machine waits and calls it again. Together with the whole time of the
+/// AWS call that is under way then, this stays below the function's time-out.
+const CALL: Duration = Duration::from_secs(40);
+/// How long of that it marks shards, before it looks into the audit log.
 const MARKING: Duration = Duration::from_secs(20);
-const LOOKS: u32 = 25;
-const LOOK: Duration = Duration::from_millis(200);
+/// Between two looks at a shard of the stream.
+const SHARD_LOOK: Duration = Duration::from_millis(200);
+/// Between two pages of the audit log: `FilterLogEvents` may be called five times a second by the whole account ("CloudWatch Logs
+/// quotas").
+const LOOK: Duration = Duration::from_secs(1);
 /// How often the step is called while a shard has ended and no other goes on in its place, before that is believed.
 const HEIRLESS_LOOKS: u32 = 12;
 /// Sentinels between two looks at the shards.
@@ -37,10 +44,11 @@ const LOG_MARGIN_MILLIS: i64 = 120_000;
 
 impl Context<'_> {
     pub(super) async fn drain(&self, mut run: Run) -> Result<Run, StepError> {
+        let began = Instant::now();
         let Some(table) = self.table(&run).await? else { return Ok(run) };
         let stack = run.stack()?.clone();
         if let Some(missing) = self.missing_link(&run.inventory, &stack, &table).await? {
-            // An earlier run may have drained, and its deletion taken the link: writers were not let on since.
+            // An earlier run may have drained, and its deletion taken the link: no writer was started since.
             if self.recall::<String>(&stack.id, Kind::Drained).await?.is_none() {
                 let why = format!("{missing}: changes not yet audited cannot be");
                 self.remember_anew(&stack.id, Kind::Unaudited, &why).await?;
@@ -48,17 +56,19 @@ impl Context<'_> {
             }
             return Ok(run);
         }
-        if run.deadline.is_none() {
-            self.let_writers_finish(&stack).await?;
+        if !writers_finish(run.quiet_from).await {
+            run.again = true;
+            return Ok(run);
         }
-        let expired = run.expired(self.now, self.settings.drain_seconds);
+        let expired = run.expired(Timestamp::now(), self.settings.drain_seconds);
         if !run.all_marked {
-            run.all_marked = self.mark_every_shard(&mut run, &table).await?;
+            run.all_marked = self.mark_every_shard(&mut run, &table, began).await?;
         }
-        let all = run.all_marked && self.all_audited(&run, &stack.audit_log()).await?;
+        let all = run.all_marked && self.all_audited(&mut run, &stack.audit_log(), began).await?;
         run.again = !all;
         if all {
             run.deadline = None;
+            (run.audited, run.audit_page) = (BTreeSet::new(), None);
             self.remember(&stack.id, Kind::Drained, &self.execution.to_owned()).await?;
         } else if expired {
             let seconds = self.settings.drain_seconds;
@@ -99,17 +109,6 @@ impl Context<'_> {
         Ok((!there).then_some("the audit log group is gone"))
     }
 
-    /// An invocation that had begun before the freeze may still write: until the function's own time-out.
-    async fn let_writers_finish(&self, stack: &StackRef) -> Result<(), StepError> {
-        let aws = self.aws;
-        let read = aws.lambda.get_function_configuration().function_name(stack.task_function()).send().await;
-        let timeout = found(read, GONE, "reading the task function")?.and_then(|function| function.timeout);
-        if let Some(seconds) = timeout {
-            tokio::time::sleep(Duration::from_secs(u64::try_from(seconds).unwrap_or_default())).await;
-        }
-        Ok(())
-    }
-
     pub(super) async fn consumer_exists(
         &self,
         inventory: &[Entry],
@@ -132,7 +131,12 @@ impl Context<'_> {
 
     /// Writes sentinels until every open shard has shown one. False when there is more to do: the next call goes on, and
     /// finds the successors of a shard that closed meanwhile.
-    async fn mark_every_shard(&self, run: &mut Run, table: &TableDescription) -> Result<bool, StepError> {
+    async fn mark_every_shard(
+        &self,
+        run: &mut Run,
+        table: &TableDescription,
+        call_began: Instant,
+    ) -> Result<bool, StepError> {
         let aws = self.aws;
         let (stream, name) =
             (table.latest_stream_arn().unwrap_or_default(), table.table_name().unwrap_or_default());
@@ -156,6 +160,10 @@ impl Context<'_> {
                 run.sentinels += 1;
             }
             for (shard, iterator) in &mut waiting {
+                // Of many shards, each read may be slow.
+                if call_began.elapsed() > CALL {
+                    return Ok(false);
+                }
                 let read = aws.streams.get_records().shard_iterator(&*iterator).send().await;
                 let read = done(read, "reading the stream")?;
                 if read.records().iter().any(|record| is_sentinel(record, &nonce)) {
@@ -168,7 +176,7 @@ impl Context<'_> {
             }
             waiting.retain(|shard, _| !run.marked.contains(shard));
             if !waiting.is_empty() {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(SHARD_LOOK).await;
             }
         }
         let settled = !has_heirless_end(&shards) || run.times() > HEIRLESS_LOOKS;
@@ -214,36 +222,36 @@ impl Context<'_> {
         done(put.send().await, "writing a sentinel").map(drop)
     }
 
-    /// Looks for a while, so that a healthy consumer needs one call of the step.
-    async fn all_audited(&self, run: &Run, audit_log: &str) -> Result<bool, StepError> {
-        let since = run.drained_since.unwrap_or_default();
-        for _ in 0..LOOKS {
-            let audited = self.audited(since, audit_log).await?;
-            if (0..run.sentinels).all(|number| audited.contains(&number)) {
+    /// Looks at one page after the other until every sentinel is found, or the time of this call or of the whole drain is
+    /// up. A healthy consumer needs one call of the step; the next call goes on with the page where this one stopped. After
+    /// the last page it begins from the first again.
+    async fn all_audited(&self, run: &mut Run, audit_log: &str, began: Instant) -> Result<bool, StepError> {
+        loop {
+            self.look_for_sentinels(run, audit_log).await?;
+            if (0..run.sentinels).all(|number| run.audited.contains(&number)) {
                 return Ok(true);
+            }
+            if began.elapsed() > CALL || run.expired(Timestamp::now(), self.settings.drain_seconds) {
+                return Ok(false);
             }
             tokio::time::sleep(LOOK).await;
         }
-        Ok(false)
     }
 
-    /// The numbers of the sentinels written since then that are in the audit log; among them those of a call that failed
-    /// half-way and was made again.
-    async fn audited(&self, since: i64, audit_log: &str) -> Result<BTreeSet<u32>, StepError> {
+    /// Notes the sentinels on the next page of the audit log; among them those of a call that failed half-way and was
+    /// made again. A page may be empty although more follow.
+    async fn look_for_sentinels(&self, run: &mut Run, audit_log: &str) -> Result<(), StepError> {
         let aws = self.aws;
+        let since = run.drained_since.unwrap_or_default();
         let nonce = self.nonce(since);
-        let (mut audited, mut next) = (BTreeSet::new(), None);
-        loop {
-            let page = aws.logs.filter_log_events().log_group_name(audit_log).set_next_token(next);
-            let page = page.start_time(since - LOG_MARGIN_MILLIS).filter_pattern(format!("\"{nonce}\""));
-            let page = done(page.send().await, "reading the audit log")?;
-            let lines = page.events().iter().filter_map(|event| event.message());
-            audited.extend(lines.filter_map(|line| sentinel_number(line, &nonce)));
-            next = page.next_token;
-            if next.is_none() {
-                return Ok(audited);
-            }
-        }
+        let page = aws.logs.filter_log_events().log_group_name(audit_log);
+        let page = page.set_next_token(run.audit_page.take());
+        let page = page.start_time(since - LOG_MARGIN_MILLIS).filter_pattern(format!("\"{nonce}\""));
+        let page = done(page.send().await, "reading the audit log")?;
+        let lines = page.events().iter().filter_map(|event| event.message());
+        run.audited.extend(lines.filter_map(|line| sentinel_number(line, &nonce)));
+        run.audit_page = page.next_token;
+        Ok(())
     }
 }
 
@@ -252,8 +260,17 @@ impl Run {
     pub(super) fn drain_anew(&mut self) {
         (self.drained_since, self.sentinels, self.all_marked, self.deadline) = (None, 0, false, None);
         self.marked.clear();
+        (self.audited, self.audit_page) = (BTreeSet::new(), None);
         self.backup_arn = None;
     }
+}
+
+/// Waits until no invocation from before the freeze can write any more; false when that takes longer than this call may last.
+async fn writers_finish(quiet_from: i64) -> bool {
+    let left = quiet_from - Timestamp::now().unix_millis();
+    let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
+    tokio::time::sleep(left.min(MARKING)).await;
+    left <= MARKING
 }
 
 /// Which sentinel an audit record tells of.

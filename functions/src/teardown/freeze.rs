@@ -5,14 +5,17 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use aws_sdk_dynamodb::types::PointInTimeRecoverySpecification;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Context, Entry, Request, Run, StackRef, Step, StepError,
-    clients::{done, found},
+    backup::BACKUP_LAG_MILLIS,
+    clients::{AwsError, done, found},
     evidence::Kind,
     inventory::{FUNCTION, TABLE},
 };
+use crate::task::Timestamp;
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
 /// How often writers are stopped in one run.
@@ -28,17 +31,44 @@ struct Frozen {
     concurrency: Option<i32>,
 }
 
+/// What was lifted, to be put back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Unprotected {
     pub termination: bool,
+    /// Tables that had deletion protection.
     pub tables: BTreeSet<String>,
+    pub log_groups: BTreeSet<String>,
+    /// Tables that had point-in-time recovery.
+    pub recoverable: BTreeSet<String>,
+}
+
+impl Unprotected {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Beside what an earlier run lifted and did not put back.
+    fn and(mut self, other: &Self) -> Self {
+        self.termination |= other.termination;
+        self.tables.extend(other.tables.clone());
+        self.log_groups.extend(other.log_groups.clone());
+        self.recoverable.extend(other.recoverable.clone());
+        self
+    }
+
+    /// Whether there is no consent for some of it.
+    fn exceeds(&self, request: &Request) -> bool {
+        (self.termination && !request.override_termination_protection)
+            || (!self.tables.is_empty() && !request.delete_data)
+            || (!self.log_groups.is_empty() && !request.override_log_protection)
+    }
 }
 
 impl Context<'_> {
-    /// Sets the task function's reserved concurrency to 0: no request reaches it by any way. The audit function
-    /// goes on.
+    /// Stops the writers. The audit function goes on.
     pub(super) async fn freeze(&self, mut run: Run) -> Result<Run, StepError> {
-        let aws = self.aws;
+        let request = Request::parse(&run.request, self.settings)?;
         let stack = run.stack()?.clone();
         run.drain_anew();
         match self.status(&stack.id).await?.as_deref() {
@@ -53,11 +83,24 @@ impl Context<'_> {
             }
             Some(_) => self.as_planned(&run).await?,
         }
-        let Some(function) = run.task_function()? else { return Ok(run) };
-        let Some(concurrency) = self.concurrency(&function).await? else { return Ok(run) };
+        let under_way = self.stop_writers(&mut run, &stack).await?;
+        // By the clock after the call was answered.
+        run.quiet_from = Timestamp::now().unix_millis() + under_way * 1_000;
+        run.backup_from = if request.backup { run.quiet_from + BACKUP_LAG_MILLIS } else { 0 };
+        Ok(run)
+    }
+
+    /// Sets the task function's reserved concurrency to 0: no request reaches it by any way. Returns for how many seconds
+    /// an invocation that had begun before may still write: the function's own time-out.
+    async fn stop_writers(&self, run: &mut Run, stack: &StackRef) -> Result<i64, StepError> {
+        let aws = self.aws;
+        let Some(function) = run.task_function()? else { return Ok(0) };
+        let read = aws.lambda.get_function_configuration().function_name(&function).send().await;
+        let Some(configuration) = found(read, GONE, "reading the task function")? else { return Ok(0) };
+        let Some(concurrency) = self.concurrency(&function).await? else { return Ok(0) };
         let frozen = Frozen { function: function.clone(), concurrency };
         if concurrency != Some(0) || run.freezes() > 1 {
-            self.forget_what_was_drained(&mut run, &stack).await?;
+            self.forget_what_was_drained(run, stack).await?;
         }
         if concurrency == Some(0) {
             // By an earlier run, perhaps: what that one remembered stands.
@@ -68,7 +111,7 @@ impl Context<'_> {
         let stopped =
             aws.lambda.put_function_concurrency().function_name(function).reserved_concurrent_executions(0);
         found(stopped.send().await, GONE, "stopping the task function")?;
-        Ok(run)
+        Ok(i64::from(configuration.timeout.unwrap_or_default()))
     }
 
     /// The function may have written since. The backup stays, and is told of.
@@ -107,34 +150,56 @@ impl Context<'_> {
     pub(super) async fn unprotect(&self, run: Run) -> Result<Run, StepError> {
         let request = Request::parse(&run.request, self.settings)?;
         let stack = run.stack()?;
-        let termination = self.describe(&stack.id).await?.and_then(|now| now.enable_termination_protection);
-        let termination = termination.unwrap_or_default();
-        let tables = self.protected_tables(&run).await?;
-        if (termination && !request.override_termination_protection)
-            || (!tables.is_empty() && !request.delete_data)
-        {
+        let lift = self.protections(&run, &request).await?;
+        if lift.exceeds(&request) {
             return Err(StepError::Refused(
                 "a protection was switched on since the plan was made".to_owned(),
             ));
         }
-        if termination || !tables.is_empty() {
-            // Beside what an earlier run lifted and did not put back.
-            let mut lifted: Unprotected = self.recall(&stack.id, Kind::Unprotect).await?.unwrap_or_default();
-            lifted.termination |= termination;
-            lifted.tables.extend(tables.clone());
-            self.remember_anew(&stack.id, Kind::Unprotect, &lifted).await?;
+        if !lift.is_empty() {
+            let lifted: Unprotected = self.recall(&stack.id, Kind::Unprotect).await?.unwrap_or_default();
+            self.remember_anew(&stack.id, Kind::Unprotect, &lifted.and(&lift)).await?;
         }
-        if termination {
-            self.set_termination_protection(&stack.id, false).await?;
-        }
-        for table in &tables {
-            self.set_deletion_protection(table, false).await?;
-        }
+        all_of(self.protect(&stack.id, &lift, false).await)?;
         // Also of a call whose answer was lost: the table is not protected any more, and not yet at rest.
         for table in run.doomed(TABLE) {
             self.settled(&table.physical_id).await?;
         }
         Ok(run)
+    }
+
+    /// The protections that are on, and point-in-time recovery where no system backup is wanted.
+    async fn protections(&self, run: &Run, request: &Request) -> Result<Unprotected, StepError> {
+        let stack = self.describe(&run.stack()?.id).await?;
+        let mut on = Unprotected {
+            termination: stack.and_then(|now| now.enable_termination_protection).unwrap_or_default(),
+            tables: self.protected_tables(run).await?,
+            log_groups: self.protected_log_groups(run).await?,
+            ..Unprotected::default()
+        };
+        if !request.system_backup {
+            on.recoverable = self.recoverable_tables(run).await?;
+        }
+        Ok(on)
+    }
+
+    /// Switches each of these protections on or off, whatever becomes of the others.
+    async fn protect(&self, stack_id: &str, which: &Unprotected, on: bool) -> Vec<Result<(), StepError>> {
+        let mut tries = Vec::new();
+        if which.termination {
+            tries.push(self.set_termination_protection(stack_id, on).await);
+        }
+        // Before the table is being updated for its deletion protection.
+        for table in &which.recoverable {
+            tries.push(self.set_recovery(table, on).await);
+        }
+        for table in &which.tables {
+            tries.push(self.set_deletion_protection(table, on).await);
+        }
+        for group in &which.log_groups {
+            tries.push(self.set_log_protection(group, on).await);
+        }
+        tries
     }
 
     /// A table that is being updated cannot be deleted.
@@ -180,14 +245,7 @@ impl Context<'_> {
         let Some(unprotected) = self.recall::<Unprotected>(stack_id, Kind::Unprotect).await? else {
             return Ok(());
         };
-        let mut tries = Vec::new();
-        if unprotected.termination {
-            tries.push(self.set_termination_protection(stack_id, true).await);
-        }
-        for table in &unprotected.tables {
-            tries.push(self.set_deletion_protection(table, true).await);
-        }
-        all_of(tries)?;
+        all_of(self.protect(stack_id, &unprotected, true).await)?;
         self.forget_undone(stack_id, Kind::Unprotect).await
     }
 
@@ -204,7 +262,7 @@ impl Context<'_> {
         if !drained || self.consumer_exists(&inventory, stack).await? {
             // What was proven and backed up so far is not enough for what is written from here on.
             self.forget_what_was_drained(run, stack).await?;
-            self.thaw(&frozen).await?;
+            self.thaw(run, &frozen).await?;
             return self.forget_undone(&stack.id, Kind::Freeze).await;
         }
         if self.function_exists(&frozen.function).await? {
@@ -221,7 +279,7 @@ impl Context<'_> {
     }
 
     /// Unless somebody has done it, and chosen another value.
-    async fn thaw(&self, frozen: &Frozen) -> Result<(), StepError> {
+    async fn thaw(&self, run: &mut Run, frozen: &Frozen) -> Result<(), StepError> {
         let aws = self.aws;
         let function = &frozen.function;
         if self.concurrency(function).await? != Some(Some(0)) {
@@ -229,13 +287,22 @@ impl Context<'_> {
         }
         if let Some(old) = frozen.concurrency {
             let put = aws.lambda.put_function_concurrency().function_name(function);
-            let put = put.reserved_concurrent_executions(old).send().await;
-            found(put, GONE, "restarting the task function")?;
-        } else {
-            let delete = aws.lambda.delete_function_concurrency().function_name(function);
-            found(delete.send().await, GONE, "restarting the task function")?;
+            let put = put.reserved_concurrent_executions(old).send().await.map_err(AwsError::from);
+            match put {
+                // The account has no room for it any more, as one with a quota of 10 never has: traffic comes first.
+                Err(error) if leaves_too_little(&error) => {
+                    run.keep(
+                        format!("{function} without its reserved concurrency of {old}"),
+                        format!("Lambda refused to reserve it again: {}", error.message),
+                    );
+                }
+                Err(error) if error.is(GONE) => return Ok(()),
+                Err(error) => return Err(error.stop("restarting the task function")),
+                Ok(_) => return Ok(()),
+            }
         }
-        Ok(())
+        let delete = aws.lambda.delete_function_concurrency().function_name(function);
+        found(delete.send().await, GONE, "restarting the task function").map(drop)
     }
 
     async fn set_termination_protection(&self, stack_id: &str, on: bool) -> Result<(), StepError> {
@@ -251,6 +318,25 @@ impl Context<'_> {
         let update = aws.dynamodb.update_table().table_name(table).deletion_protection_enabled(on);
         found(update.send().await, GONE, "setting the table's deletion protection").map(drop)
     }
+
+    /// Point-in-time recovery begins from nothing when it is switched on again.
+    async fn set_recovery(&self, table: &str, on: bool) -> Result<(), StepError> {
+        let aws = self.aws;
+        let recovery = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(on).build();
+        let recovery = recovery.map_err(|error| StepError::Failed(error.to_string()))?;
+        let update = aws.dynamodb.update_continuous_backups().table_name(table);
+        let update = update.point_in_time_recovery_specification(recovery).send().await;
+        let absent = &["TableNotFoundException", "ResourceNotFoundException"];
+        found(update, absent, "setting the table's point-in-time recovery").map(drop)
+    }
+
+    /// A log group that is absent needs no protection.
+    pub(super) async fn set_log_protection(&self, group: &str, on: bool) -> Result<(), StepError> {
+        let aws = self.aws;
+        let put = aws.logs.put_log_group_deletion_protection().log_group_identifier(group);
+        let put = put.deletion_protection_enabled(on).send().await;
+        found(put, GONE, "setting a log group's deletion protection").map(drop)
+    }
 }
 
 impl Run {
@@ -264,6 +350,12 @@ impl Run {
     pub(super) fn freezes(&self) -> usize {
         self.states.iter().filter(|visited| visited.state == Step::Freeze).count()
     }
+}
+
+/// "Specified `ReservedConcurrentExecutions` for function decreases account's `UnreservedConcurrentExecution` below its minimum value
+/// of [10]."
+fn leaves_too_little(error: &AwsError) -> bool {
+    error.is(&["InvalidParameterValueException"]) && error.message.contains("UnreservedConcurrentExecution")
 }
 
 /// What cannot be undone keeps nothing else from being undone: every try was made. Of several errors one that may pass

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_cloudformation::types::StackResourceSummary;
+use aws_sdk_cloudwatchlogs::types::LogGroup;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -20,15 +21,23 @@ pub(super) const TABLE: &str = "AWS::DynamoDB::Table";
 pub(super) const BUCKET: &str = "AWS::S3::Bucket";
 pub(super) const ROLE: &str = "AWS::IAM::Role";
 pub(super) const REST_API: &str = "AWS::ApiGateway::RestApi";
-pub(super) const API_ACCOUNT: &str = "AWS::ApiGateway::Account";
+const API_ACCOUNT: &str = "AWS::ApiGateway::Account";
 /// What the logical id of the role begins with that [`API_ACCOUNT`] names.
 const API_ACCOUNT_ROLE: &str = "ApiCloudWatchRole";
+/// Stacks deployed by an earlier version of the service retain both.
+const ACCOUNT_WHY: &str =
+    "API Gateway's logging is a setting of the whole account, which no teardown touches";
 /// What API Gateway's log groups begin with, before the API's id.
 pub(super) const EXECUTION_LOGS: &str = "API-Gateway-Execution-Logs_";
 /// The status of a stack that was never created: a change set waits to create it.
 pub(super) const IN_REVIEW: &str = "REVIEW_IN_PROGRESS";
 /// Not a resource of the stack: a file of it in the bootstrap bucket.
 const ASSET: &str = "Asset";
+/// Not a resource of the stack: what `DynamoDB` makes when a table with point-in-time recovery is deleted ("Delete a table with PITR
+/// enabled").
+const SYSTEM_BACKUP: &str = "SystemBackup";
+pub(super) const SYSTEM_BACKUP_WHY: &str =
+    "DynamoDB makes it when it deletes a table with point-in-time recovery, and removes it after 35 days";
 
 impl Context<'_> {
     pub(super) async fn inventory(&self, mut run: Run) -> Result<Run, StepError> {
@@ -144,17 +153,30 @@ impl Context<'_> {
 
     /// The names of the log groups that begin with `prefix`.
     pub(super) async fn log_groups(&self, prefix: &str) -> Result<Vec<String>, StepError> {
+        let groups = self.described_log_groups(prefix).await?;
+        Ok(groups.into_iter().filter_map(|group| group.log_group_name).collect())
+    }
+
+    /// The log groups of the stack that are to be deleted and are protected from it. They share the audit log's folder.
+    pub(super) async fn protected_log_groups(&self, run: &Run) -> Result<BTreeSet<String>, StepError> {
+        let audit_log = run.stack()?.audit_log();
+        let folder = audit_log.trim_end_matches("audit");
+        let doomed = |name: &String| run.doomed(LOG_GROUP).any(|group| group.physical_id == *name);
+        let groups = self.described_log_groups(folder).await?.into_iter();
+        let protected = groups.filter(|group| group.deletion_protection_enabled.unwrap_or_default());
+        Ok(protected.filter_map(|group| group.log_group_name).filter(doomed).collect())
+    }
+
+    async fn described_log_groups(&self, prefix: &str) -> Result<Vec<LogGroup>, StepError> {
         let aws = self.aws;
-        let (mut names, mut next) = (Vec::new(), None);
+        let (mut groups, mut next) = (Vec::new(), None);
         loop {
             let page = aws.logs.describe_log_groups().log_group_name_prefix(prefix).set_next_token(next);
             let page = done(page.send().await, "listing log groups")?;
-            names.extend(
-                page.log_groups().iter().filter_map(|group| group.log_group_name()).map(str::to_owned),
-            );
-            next = page.next_token().map(str::to_owned);
+            next = page.next_token;
+            groups.extend(page.log_groups.unwrap_or_default());
             if next.is_none() {
-                return Ok(names);
+                return Ok(groups);
             }
         }
     }
@@ -182,16 +204,26 @@ fn judged(entry: Entry, template: Option<&Value>) -> Entry {
     let (kind, logical_id) = (entry.kind.as_str(), entry.logical_id.as_str());
     let account = kind == API_ACCOUNT || (kind == ROLE && logical_id.starts_with(API_ACCOUNT_ROLE));
     let why = match template.map(|template| template["Resources"][logical_id]["DeletionPolicy"].as_str()) {
+        _ if kind == API_ACCOUNT => ACCOUNT_WHY.to_owned(),
         None if account || kind == LOG_GROUP => {
             "perhaps retained: the stack's template is not JSON, so that only CloudFormation knows".to_owned()
         }
-        Some(Some("Retain")) if account => {
-            "API Gateway's logging for the whole account; removed at the end if no API is left".to_owned()
-        }
+        Some(Some("Retain")) if account => ACCOUNT_WHY.to_owned(),
         Some(Some(policy @ ("Retain" | "Snapshot"))) => format!("DeletionPolicy {policy} in the template"),
         _ => return entry,
     };
     Entry { fate: Fate::Keep, why, ..entry }
+}
+
+/// The backup that this table's deletion leaves behind.
+pub(super) fn system_backup(table: &str) -> Entry {
+    Entry {
+        kind: SYSTEM_BACKUP.to_owned(),
+        logical_id: String::new(),
+        physical_id: format!("{table}$DeletedTableBackup"),
+        fate: Fate::Keep,
+        why: SYSTEM_BACKUP_WHY.to_owned(),
+    }
 }
 
 /// The code of the functions, which other stacks may share: it lies in the bootstrap's bucket, and the bootstrap
@@ -240,6 +272,8 @@ mod tests {
         }});
         assert_eq!(judged(in_stack(LOG_GROUP, "Log"), Some(&template)).fate, Fate::Keep);
         assert_eq!(judged(in_stack(FUNCTION, "Fn"), Some(&template)).fate, Fate::Delete);
+        // A setting cannot be deleted, whatever the template says.
+        assert_eq!(judged(in_stack(API_ACCOUNT, "ApiAccount"), Some(&template)).fate, Fate::Keep);
         assert_eq!(assets(&template)[0].physical_id, "abc.zip");
     }
 

@@ -2,17 +2,24 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::PointInTimeRecoveryStatus;
+
 use super::{
     Context, Fate, Outcome, Request, Run, StepError,
     clients::found,
     evidence::Kind,
     freeze::Unprotected,
-    inventory::{BUCKET, LOG_GROUP, TABLE, hash},
+    inventory::{BUCKET, LOG_GROUP, TABLE, hash, system_backup},
 };
 
 impl Context<'_> {
     pub(super) async fn preflight(&self, mut run: Run) -> Result<Run, StepError> {
         let request = Request::parse(&run.request, self.settings)?;
+        if request.system_backup {
+            let tables = self.recoverable_tables(&run).await?;
+            run.inventory.extend(tables.iter().map(|table| system_backup(table)));
+        }
+        run.decide_fates(&request)?;
         let mut blockers = self.importers(&run).await?;
         blockers.extend(self.executor().await?);
         // A protection that a stopped run lifted counts: its consent was for that run.
@@ -29,6 +36,18 @@ impl Context<'_> {
         );
         for table in tables.iter().filter(|_| !request.delete_data) {
             blockers.push(format!("the table {table} has deletion protection: consent with deleteData"));
+        }
+        let mut groups = self.protected_log_groups(&run).await?;
+        groups.extend(
+            lifted
+                .log_groups
+                .into_iter()
+                .filter(|g| run.doomed(LOG_GROUP).any(|group| group.physical_id == *g)),
+        );
+        for group in groups.iter().filter(|_| !request.override_log_protection) {
+            blockers.push(format!(
+                "the log group {group} has deletion protection: consent with overrideLogProtection"
+            ));
         }
         for bucket in self.filled_buckets(&run).await?.iter().filter(|_| !request.empty_buckets) {
             blockers.push(format!("the bucket {bucket} is not empty: consent with emptyBuckets"));
@@ -101,10 +120,29 @@ impl Context<'_> {
         Ok(protected)
     }
 
+    /// The tables whose deletion would leave a system backup.
+    pub(super) async fn recoverable_tables(&self, run: &Run) -> Result<BTreeSet<String>, StepError> {
+        let aws = self.aws;
+        let absent = &["TableNotFoundException", "ResourceNotFoundException"];
+        let mut recoverable = BTreeSet::new();
+        for table in run.doomed(TABLE) {
+            let name = &table.physical_id;
+            let described = aws.dynamodb.describe_continuous_backups().table_name(name).send().await;
+            let described = found(described, absent, "reading the table's point-in-time recovery")?;
+            let recovery = described
+                .and_then(|described| described.continuous_backups_description)
+                .and_then(|backups| backups.point_in_time_recovery_description)
+                .and_then(|recovery| recovery.point_in_time_recovery_status);
+            if recovery.is_some_and(|status| status == PointInTimeRecoveryStatus::Enabled) {
+                recoverable.insert(name.clone());
+            }
+        }
+        Ok(recoverable)
+    }
+
     /// The plan is the inventory with its fates: deletion reads nothing else.
     pub(super) fn plan(&self, mut run: Run) -> Result<Run, StepError> {
         let request = Request::parse(&run.request, self.settings)?;
-        run.decide_fates(&request)?;
         let plan_hash = hash(&run.inventory);
         let expected = request.plan_hash.as_ref().filter(|expected| **expected != plan_hash).cloned();
         run.plan_hash = Some(plan_hash.clone());

@@ -19,6 +19,8 @@ impl Context<'_> {
         if failed.is_empty() {
             return Err(StepError::Transient("the stack is DELETE_FAILED and names no resource".to_owned()));
         }
+        // What an earlier round left out is no longer in DELETE_FAILED, and naming it again would be refused.
+        run.retain.clear();
         let mut stuck = Vec::new();
         for resource in &failed {
             let kind = resource.resource_type().unwrap_or_default();
@@ -27,6 +29,8 @@ impl Context<'_> {
             let reason = resource.resource_status_reason().unwrap_or("no reason given");
             match self.presence(&entry, &run.inventory).await? {
                 Presence::Absent => run.retain.push(logical_id.to_owned()),
+                // The next deletion finds it gone, or fails with it again.
+                Presence::Going => {}
                 _ if kind == BUCKET && request.empty_buckets => self.empty(&entry.physical_id).await?,
                 _ if kind == BUCKET => {
                     stuck.push(format!("{logical_id} ({kind}): {reason} (consent: emptyBuckets)"));
@@ -34,12 +38,11 @@ impl Context<'_> {
                 _ => stuck.push(format!("{logical_id} ({kind}): {reason}")),
             }
         }
-        run.retain.sort();
-        run.retain.dedup();
         if stuck.is_empty() { Ok(run) } else { Err(StepError::Failed(stuck.join("; "))) }
     }
 
-    async fn failed_resources(&self, run: &Run) -> Result<Vec<StackResourceSummary>, StepError> {
+    /// Lists what is in `DELETE_FAILED` now.
+    pub(super) async fn failed_resources(&self, run: &Run) -> Result<Vec<StackResourceSummary>, StepError> {
         let mut listed = self.listed(&run.stack()?.id).await?;
         listed.retain(|r| r.resource_status().is_some_and(|status| status.as_str() == "DELETE_FAILED"));
         Ok(listed)

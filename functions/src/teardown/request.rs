@@ -29,11 +29,17 @@ pub struct Request {
     pub empty_buckets: bool,
     #[serde(default)]
     pub override_termination_protection: bool,
+    /// Consent to lift the deletion protection of log groups that are to go.
+    #[serde(default)]
+    pub override_log_protection: bool,
     #[serde(default = "yes")]
     pub keep_audit_log: bool,
     /// Back the table up first.
     #[serde(default = "yes")]
     pub backup: bool,
+    /// Let `DynamoDB` keep its own backup of the deleted table for 35 days. Without it, point-in-time recovery is switched off first.
+    #[serde(default = "yes")]
+    pub system_backup: bool,
 }
 
 fn yes() -> bool {
@@ -99,9 +105,14 @@ mod tests {
     fn what_is_not_said_is_not_consented_to() {
         let request =
             Request::parse(&json!({"stack": "tasks-dev", "confirm": "tasks-dev"}), &settings()).unwrap();
-        assert!(request.keep_audit_log && request.backup);
-        let consents = [request.delete_data, request.empty_buckets, request.override_termination_protection];
-        assert_eq!(consents, [false; 3]);
+        assert!(request.keep_audit_log && request.backup && request.system_backup);
+        let consents = [
+            request.delete_data,
+            request.empty_buckets,
+            request.override_termination_protection,
+            request.override_log_protection,
+        ];
+        assert_eq!(consents, [false; 4]);
     }
 
     #[test]

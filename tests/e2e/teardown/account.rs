@@ -46,6 +46,29 @@ impl Account {
 
     /// With a service template changed first.
     pub async fn with(change: impl FnOnce(&mut Value)) -> Self {
+        Self::made(Some(account_stack()), change).await
+    }
+
+    /// The service stack has API Gateway's log role itself, and the setting that names it; both are retained.
+    pub async fn of_an_older_version() -> Self {
+        let assume = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"Service": "apigateway.amazonaws.com"}}]});
+        let role = json!({"Type": "AWS::IAM::Role", "DeletionPolicy": "Retain",
+            "Properties": {"AssumeRolePolicyDocument": assume}});
+        let setting = json!({"Type": "AWS::ApiGateway::Account", "DeletionPolicy": "Retain",
+            "Properties": {"CloudWatchRoleArn": {"Fn::GetAtt": ["ApiCloudWatchRole", "Arn"]}}});
+        let change = |template: &mut Value| {
+            let resources = template["Resources"].as_object_mut().unwrap();
+            let mut stages = resources.values_mut().filter(|it| it["Type"] == "AWS::ApiGateway::Stage");
+            // A stage logs only once the setting is there.
+            stages.next().unwrap()["DependsOn"] = json!(["ApiAccount"]);
+            resources.insert("ApiCloudWatchRole".to_owned(), role);
+            resources.insert("ApiAccount".to_owned(), setting);
+        };
+        Self::made(None, change).await
+    }
+
+    async fn made(account_stack: Option<Assembly>, change: impl FnOnce(&mut Value)) -> Self {
         let slot = SLOTS.acquire().await.unwrap();
         let shared = shared().await;
         let (account, names) = fresh_account();
@@ -53,8 +76,9 @@ impl Account {
         let (mut service, teardown) = (names.service(), names.teardown());
         change(&mut service.template);
         bootstrap(&aws, &[&service, &teardown]).await;
-        let account_stack = account_stack();
-        create_stack(&aws, &account_stack, &account_stack.stack, None).await;
+        if let Some(stack) = account_stack {
+            create_stack(&aws, &stack, &stack.stack, None).await;
+        }
         let role = execution_role(&aws);
         make_execution_role(&aws).await;
         let (stack, machine) = tokio::join!(
@@ -216,7 +240,8 @@ impl Account {
         for thing in &self.things {
             self.delete_by_hand(thing).await;
         }
-        assert_eq!(self.living().await, BTreeSet::new());
+        // A table is DELETING for a while.
+        eventually("all of it to be gone", async || self.living().await.is_empty().then_some(())).await;
     }
 
     pub async fn delete_by_hand(&self, thing: &Thing) {
@@ -237,6 +262,7 @@ impl Account {
             }
             "AWS::S3::Bucket" => drop(aws.delete("s3", &format!("/{id}")).await.done()),
             "AWS::Logs::LogGroup" => {
+                self.protect_log_group(id, false).await;
                 drop(aws.logs("DeleteLogGroup", json!({"logGroupName": id})).await.done());
             }
             "AWS::CloudWatch::Alarm" => {
@@ -351,9 +377,34 @@ impl Account {
         self.table().await.unwrap()["DeletionProtectionEnabled"] == true
     }
 
+    /// Backups that somebody asked for.
     pub async fn backups(&self) -> usize {
-        let backups = self.aws.dynamodb("ListBackups", json!({})).await.json();
-        backups["BackupSummaries"].as_array().unwrap().len()
+        self.backups_of_type("USER").await.len()
+    }
+
+    pub async fn backups_of_type(&self, kind: &str) -> Vec<Value> {
+        let mut backups = self.aws.dynamodb("ListBackups", json!({"BackupType": kind})).await.json();
+        backups["BackupSummaries"].take().as_array().unwrap().clone()
+    }
+
+    /// Whether the table can be restored to any second of the last days.
+    pub async fn table_is_recoverable(&self) -> bool {
+        let name = &self.thing("AWS::DynamoDB::Table", "").physical;
+        let described =
+            self.aws.dynamodb("DescribeContinuousBackups", json!({"TableName": name})).await.json();
+        let recovery = &described["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"];
+        recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+    }
+
+    pub async fn protect_log_group(&self, name: &str, on: bool) {
+        let put = json!({"logGroupIdentifier": name, "deletionProtectionEnabled": on});
+        self.aws.logs("PutLogGroupDeletionProtection", put).await.done();
+    }
+
+    pub async fn audit_log_is_protected(&self) -> bool {
+        let name = &self.outputs["AuditLogGroup"];
+        let groups = self.aws.logs("DescribeLogGroups", json!({"logGroupNamePrefix": name})).await.json();
+        groups["logGroups"][0]["deletionProtectionEnabled"] == true
     }
 
     pub async fn termination_is_protected(&self) -> bool {

@@ -33,10 +33,11 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
         assert_eq!(fate, if stays { "kept" } else { "absent" }, "{thing:?}");
     }
     let kept = end.report["kept"].to_string();
-    for what in [account.outputs["AuditLogGroup"].as_str(), "backup arn:", "Asset "] {
+    for what in [account.outputs["AuditLogGroup"].as_str(), "backup arn:", "Asset ", "$DeletedTableBackup"] {
         assert!(kept.contains(what), "{what} is not among {kept}");
     }
     assert_eq!(account.backups().await, 1);
+    assert!(account.audit_log_is_protected().await);
     let groups: BTreeSet<_> = account.log_groups("").await.into_iter().collect();
     let ours = ["/aws/vendedlogs/states/TEARDOWN", "/TEARDOWN/function", "/TEARDOWN/report"];
     let mut left: BTreeSet<_> =
@@ -55,9 +56,11 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
 #[tokio::test]
 async fn the_audit_log_goes_when_the_operator_says_so() {
     let account = Account::new().await;
-    account.teardown(json!({"keepAuditLog": false, "backup": false})).await.assert_green("deleted");
+    let consents =
+        json!({"keepAuditLog": false, "overrideLogProtection": true, "backup": false, "systemBackup": false});
+    account.teardown(consents).await.assert_green("deleted");
     account.assert_gone_but(&[]).await;
-    assert_eq!(account.backups().await, 0);
+    assert_eq!(account.backups_of_type("ALL").await, Vec::<Value>::new());
 }
 
 #[tokio::test]
@@ -170,7 +173,7 @@ async fn fault_15_stopped_while_it_undoes_and_started_again_it_ends_the_same() {
 #[tokio::test]
 async fn a_run_stopped_after_its_deletion_still_removes_the_audit_log_when_told_to() {
     let account = Account::new().await;
-    let consents = json!({"keepAuditLog": false});
+    let consents = json!({"keepAuditLog": false, "overrideLogProtection": true});
     account.break_step("logs", "DeleteLogGroup", 1, 1, json!({"delayMs": 1_500})).await;
     let run = account.start(consents.clone()).await;
     run.reaches("Sweep").await;
@@ -223,8 +226,8 @@ async fn a_deletion_by_another_after_the_plan_is_swept_and_proven() {
 #[tokio::test]
 async fn fault_16_a_new_stack_that_takes_the_name_after_the_deletion_is_untouched() {
     let mut account = Account::new().await;
-    // Holds the first sweep at its first look, which follows the four of the inventory.
-    account.break_step("logs", "DescribeLogGroups", 5, 1, json!({"delayMs": 6_000})).await;
+    // Holds the first sweep at its first look, which follows the four of the inventory and those of Preflight, Drain and Unprotect.
+    account.break_step("logs", "DescribeLogGroups", 8, 1, json!({"delayMs": 6_000})).await;
     let run = account.start(json!({"backup": false})).await;
     account.reaches_status("DELETE_COMPLETE").await;
     let new = deploy_anew(&account).await;

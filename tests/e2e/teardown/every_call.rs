@@ -1,6 +1,7 @@
 //! Show 4: each call that a teardown makes fails in each way. `cargo xtask faults` runs all of it, `cargo xtask test` a sample.
 //!
-//! The scenario has everything on its way: both protections, a reserved concurrency, a bucket that is not empty.
+//! The scenario has everything on its way: all three protections, point-in-time recovery, a reserved concurrency, a bucket that is
+//! not empty.
 
 use std::{
     any::Any,
@@ -108,6 +109,7 @@ fn chosen(all: &[Case], wish: Option<&str>) -> Vec<Case> {
 
 /// What is seen of the stack after a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is looked at by itself")]
 struct Seen {
     status: String,
     /// Logical ids of its resources that are there, and how many there were.
@@ -116,6 +118,8 @@ struct Seen {
     served: bool,
     concurrency: Option<u64>,
     table_protected: bool,
+    table_recoverable: bool,
+    log_protected: bool,
     termination_protected: bool,
 }
 
@@ -129,7 +133,7 @@ struct Ended {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
-    /// Green, and nothing is left but the audit log.
+    /// Green, and nothing is left.
     Gone,
     /// Red, and the stack is as it was: traffic, protections, resources.
     AsBefore,
@@ -143,13 +147,15 @@ enum Verdict {
 
 /// Pure, so that it can be tested.
 fn judge(ended: &Ended, seen: &Seen) -> Verdict {
-    let gone = seen.status == "DELETE_COMPLETE" && seen.living.iter().all(|id| id.starts_with("AuditLog"));
+    let gone = seen.status == "DELETE_COMPLETE" && seen.living.is_empty();
     let green = ended.status == "SUCCEEDED" && matches!(ended.outcome.as_str(), "deleted" | "nothing-to-do");
     let red = ended.status == "FAILED" && matches!(ended.outcome.as_str(), "refused" | "failed" | "unproven");
     let whole = seen.living.len() == seen.of;
     let restored = seen.served
         && seen.concurrency == Some(RESERVED)
         && seen.table_protected
+        && seen.table_recoverable
+        && seen.log_protected
         && seen.termination_protected;
     match seen.status.as_str() {
         _ if green && gone => Verdict::Gone,
@@ -176,7 +182,10 @@ async fn scenario() -> Account {
 }
 
 async fn run(account: &Account) -> Ended {
-    let consents = json!({"deleteData": true, "overrideTerminationProtection": true, "emptyBuckets": true});
+    let consents = json!({
+        "deleteData": true, "overrideTerminationProtection": true, "emptyBuckets": true, "keepAuditLog": false,
+        "overrideLogProtection": true, "systemBackup": false,
+    });
     let execution = account.start(consents).await;
     let began = Instant::now();
     let mut ended = execution.ended().await;
@@ -210,6 +219,8 @@ async fn look(account: &Account) -> Seen {
         served: there && account.create_task("still served").await.is_some(),
         concurrency: if there { account.concurrency().await } else { None },
         table_protected: there && account.table_is_protected().await,
+        table_recoverable: there && account.table_is_recoverable().await,
+        log_protected: there && account.audit_log_is_protected().await,
         termination_protected: there && account.termination_is_protected().await,
         status,
     }
@@ -362,14 +373,15 @@ mod tests {
             served: true,
             concurrency: Some(RESERVED),
             table_protected: true,
+            table_recoverable: true,
+            log_protected: true,
             termination_protected: true,
         }
     }
 
     #[test]
     fn green_is_believed_only_when_nothing_is_left() {
-        let gone =
-            Seen { status: "DELETE_COMPLETE".to_owned(), living: vec!["AuditLog1".to_owned()], ..whole() };
+        let gone = Seen { status: "DELETE_COMPLETE".to_owned(), living: vec![], ..whole() };
         let green = ended("SUCCEEDED", "deleted", "");
         assert_eq!(judge(&green, &gone), Verdict::Gone);
         assert!(matches!(judge(&green, &whole()), Verdict::Wrong(_)));
@@ -387,6 +399,8 @@ mod tests {
         for frozen in [
             Seen { concurrency: Some(0), ..whole() },
             Seen { table_protected: false, ..whole() },
+            Seen { table_recoverable: false, ..whole() },
+            Seen { log_protected: false, ..whole() },
             Seen { termination_protected: false, ..whole() },
             Seen { served: false, ..whole() },
         ] {

@@ -1,6 +1,6 @@
 //! What a deletion leaves behind, or must leave alone.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::account::Account;
 
@@ -51,8 +51,9 @@ async fn fault_20_what_is_there_when_its_delete_handler_fails_is_not_retained() 
 #[tokio::test]
 async fn fault_21_a_log_group_that_a_late_function_makes_again_is_swept() {
     let account = Account::new().await;
-    // Holds the second sweep at its first look, which follows four of the inventory and four of the first sweep.
-    account.break_step("logs", "DescribeLogGroups", 9, 1, json!({"delayMs": 3_000})).await;
+    // Holds the second sweep at its first look, which follows four of the inventory, those of Preflight, Drain and Unprotect, and
+    // four of the first sweep.
+    account.break_step("logs", "DescribeLogGroups", 12, 1, json!({"delayMs": 3_000})).await;
     let run = account.start(json!({})).await;
     run.reaches("WaitSwept").await;
     let function = account.thing("AWS::Lambda::Function", "TaskApi");
@@ -80,6 +81,81 @@ async fn fault_22_the_accounts_log_role_is_untouched() {
     assert_eq!(account.api_account_role().await, arn);
     let name = arn.rsplit('/').next().unwrap();
     assert!(account.aws.iam("GetRole", &[("RoleName", name)]).await.found().is_some());
+    account.assert_gone().await;
+}
+
+/// As an earlier version of the service deployed it: the setting and its role were in the stack, and retained.
+#[tokio::test]
+async fn fault_22_an_account_role_that_an_older_stack_retains_stays_with_a_reason() {
+    let account = Account::of_an_older_version().await;
+    let before = account.api_account_role().await;
+    let end = account.teardown(json!({})).await;
+    end.assert_green("deleted");
+    let role = account.thing("AWS::IAM::Role", "ApiCloudWatchRole");
+    assert!(account.is_there(role).await);
+    assert_eq!(account.api_account_role().await, before);
+    let inventory = end.report["inventory"].as_array().unwrap();
+    for logical in ["ApiCloudWatchRole", "ApiAccount"] {
+        let entry = inventory.iter().find(|entry| entry["logicalId"] == logical).unwrap();
+        assert_eq!(entry["fate"], "kept", "{entry}");
+        assert!(entry["why"].as_str().unwrap().contains("whole account"), "{entry}");
+    }
+    account.assert_gone_but(&["AuditLog", "ApiCloudWatchRole"]).await;
+}
+
+/// Whoever wants nothing kept has point-in-time recovery switched off first.
+#[tokio::test]
+async fn the_backup_that_dynamodb_makes_of_a_deleted_table_is_planned_and_reported() {
+    let account = Account::new().await;
+    let table = account.thing("AWS::DynamoDB::Table", "").physical.clone();
+    let planned = account.teardown(json!({"dryRun": true})).await;
+    planned.assert_green("planned");
+    let backup = format!("{table}$DeletedTableBackup");
+    assert_eq!(planned.fates("SystemBackup"), [(backup.as_str(), "keep")]);
+    let without = account.teardown(json!({"dryRun": true, "systemBackup": false})).await;
+    assert_eq!(without.fates("SystemBackup"), []);
+    assert_ne!(planned.report["planHash"], without.report["planHash"]);
+
+    let end = account.teardown(json!({})).await;
+    end.assert_green("deleted");
+    assert_eq!(end.fates("SystemBackup"), [(backup.as_str(), "kept")]);
+    let made = account.backups_of_type("SYSTEM").await;
+    assert_eq!(made.len(), 1);
+    let kept = end.report["kept"].as_array().unwrap();
+    let what = format!("backup {}", made[0]["BackupArn"].as_str().unwrap());
+    let noted = kept.iter().find(|noted| noted["what"] == what).unwrap_or_else(|| panic!("{kept:#?}"));
+    assert!(noted["why"].as_str().unwrap().contains("35 days"), "{noted}");
+}
+
+#[tokio::test]
+async fn recovery_that_was_switched_off_for_a_deletion_that_failed_is_on_again() {
+    let account = Account::new().await;
+    let denied = json!({"error": {"status": 403, "code": "AccessDenied", "message": "a test"}});
+    account.break_step("cloudformation", "DeleteStack", 1, 1, denied).await;
+    account.teardown(json!({"systemBackup": false})).await.assert_red("failed", &["AccessDenied"]);
+    assert!(account.table_is_recoverable().await);
+    account.assert_intact("CREATE_COMPLETE").await;
+
+    account.teardown(json!({"systemBackup": false})).await.assert_green("deleted");
+    assert_eq!(account.backups_of_type("SYSTEM").await, Vec::<Value>::new());
+}
+
+/// CloudFormation refuses to retain what is deleted already: here what the first round left out.
+#[tokio::test]
+async fn what_an_earlier_round_left_out_is_not_named_again() {
+    let account = Account::new().await;
+    // The function is what the mapping depends on, so that its own deletion is tried in the second round alone.
+    for kind in ["AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function"] {
+        let rule = json!({"service": "cloudformation-handler", "action": kind, "match": "\"AuditConsumer",
+            "times": 1, "effect": {"dropAnswer": true}});
+        let mapping = json!({"service": "cloudformation-handler", "action": kind, "times": 1,
+            "effect": {"dropAnswer": true}});
+        let is_function = kind == "AWS::Lambda::Function";
+        account.aws.admin("faults", if is_function { rule } else { mapping }).await;
+    }
+    let end = account.teardown(json!({})).await;
+    end.assert_green("deleted");
+    assert_eq!(end.states.iter().filter(|state| *state == "Remedy").count(), 2, "{end:#?}");
     account.assert_gone().await;
 }
 

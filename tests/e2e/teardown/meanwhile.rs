@@ -270,6 +270,106 @@ async fn nothing_is_put_back_while_cloudformation_deletes() {
     account.assert_gone().await;
 }
 
+/// An account with a quota of 10 concurrent executions leaves nothing to reserve; others may have reserved it since.
+#[tokio::test]
+async fn a_concurrency_that_lambda_refuses_to_reserve_again_is_given_up_for_traffic_and_told() {
+    let account = Account::new().await;
+    account.reserve_concurrency(7).await;
+    account.break_step("dynamodb", "CreateBackup", 1, -1, denied()).await;
+    let message = "Specified ReservedConcurrentExecutions for function decreases account's \
+                   UnreservedConcurrentExecution below its minimum value of [10].";
+    let refused =
+        json!({"error": {"status": 400, "code": "InvalidParameterValueException", "message": message}});
+    // The first stops the writers.
+    account.break_step("lambda", "PutFunctionConcurrency", 2, -1, refused).await;
+    let failed = account.teardown(json!({})).await;
+    failed.assert_red("failed", &["backing the table up"]);
+    assert!(!failed.reason().contains("restoring failed"), "{failed:#?}");
+    assert_eq!(account.concurrency().await, None);
+    let kept = failed.report["kept"].to_string();
+    assert!(kept.contains("reserved concurrency of 7") && kept.contains("below its minimum"), "{kept}");
+    account.assert_intact("CREATE_COMPLETE").await;
+}
+
+/// `CreateBackup` promises what was written more than a minute before. Waits last a hundredth here, so the time is read from
+/// what the run carries.
+#[tokio::test]
+async fn a_backup_is_begun_more_than_a_minute_after_the_last_writer_can_have_written() {
+    const TIME_OUT_MILLIS: f64 = 2_000.0;
+    let account = Account::new().await;
+    let run = account.start(json!({})).await;
+    run.end().await.assert_green("deleted");
+    let frozen = run.entered("Freeze").await.0;
+    let (at, input) = run.entered("WaitSettled").await;
+    let from = input["backupFrom"].as_f64().unwrap();
+    assert!(from >= frozen + TIME_OUT_MILLIS + 75_000.0, "{from} is too soon after {frozen}");
+    assert!(from <= at + TIME_OUT_MILLIS + 75_000.0, "{from} is later than needed at {at}");
+
+    let account = Account::new().await;
+    let run = account.start(json!({"backup": false})).await;
+    run.end().await.assert_green("deleted");
+    assert_eq!(run.entered("WaitSettled").await.1["backupFrom"], 0, "nothing to wait for");
+}
+
+// --- Services answer late ---
+
+/// S3, IAM and CloudWatch Logs show a deleted thing for some seconds.
+#[tokio::test]
+async fn what_is_still_shown_after_the_deletion_is_looked_at_again() {
+    let account = Account::new().await;
+    let bucket = account.thing("AWS::S3::Bucket", "").physical.clone();
+    // Holds the second sweep: time to set the scene. And Prove's looks take their time.
+    account.break_step("logs", "DescribeLogGroups", 12, 1, json!({"delayMs": 3_000})).await;
+    account.break_step("s3", "HeadBucket", 1, -1, json!({"delayMs": 500})).await;
+    let run = account.start(json!({})).await;
+    run.reaches("WaitSwept").await;
+    account.aws.rest("s3", "PUT", &format!("/{bucket}"), Vec::new()).await.done();
+    run.reaches("WaitProven").await;
+    account.aws.delete("s3", &format!("/{bucket}")).await.done();
+    let end = run.end().await;
+    end.assert_green("deleted");
+    assert_eq!(end.fates("AWS::S3::Bucket"), [(bucket.as_str(), "absent")]);
+}
+
+#[tokio::test]
+async fn what_stays_is_told_after_a_few_looks() {
+    let account = Account::new().await;
+    // Holds the second sweep, as above.
+    account.break_step("logs", "DescribeLogGroups", 12, 1, json!({"delayMs": 3_000})).await;
+    let run = account.start(json!({})).await;
+    run.reaches("WaitSwept").await;
+    let role = account.thing("AWS::IAM::Role", "TaskApi").physical.clone();
+    account.make_role(&role, "lambda.amazonaws.com").await;
+    let end = run.end().await;
+    end.assert_red("unproven", &[]);
+    assert_eq!(end.states.iter().filter(|state| *state == "Prove").count(), 5);
+    assert_eq!(
+        end.report["unproven"],
+        json!([{"what": format!("AWS::IAM::Role {role}"), "why": "still there"}])
+    );
+}
+
+/// CloudFormation in Express mode says `DELETE_COMPLETE` before. The emulator shows a deleted table as DELETING once at least.
+#[tokio::test]
+async fn a_table_that_is_being_deleted_is_waited_for() {
+    let account = Account::new().await;
+    let table = account.thing("AWS::DynamoDB::Table", "").physical.clone();
+    // Holds the second sweep, as where a late log group is swept.
+    account.break_step("logs", "DescribeLogGroups", 12, 1, json!({"delayMs": 3_000})).await;
+    let run = account.start(json!({"backup": false})).await;
+    run.reaches("WaitSwept").await;
+    let key = json!([{"AttributeName": "id", "KeyType": "HASH"}]);
+    let create = json!({"TableName": table, "BillingMode": "PAY_PER_REQUEST", "KeySchema": key,
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]});
+    account.aws.dynamodb("CreateTable", create).await.done();
+    account.aws.dynamodb("DeleteTable", json!({"TableName": table})).await.done();
+    let end = run.end().await;
+    end.assert_green("deleted");
+    assert_eq!(account.aws.faults_hit().await, 1);
+    assert!(end.entered("WaitProven"), "{end:#?}");
+    assert_eq!(end.fates("AWS::DynamoDB::Table"), [(table.as_str(), "absent")]);
+}
+
 // --- CloudFormation answers late ---
 
 #[tokio::test]
@@ -354,4 +454,25 @@ async fn the_audit_log_is_searched_from_the_drain_on_alone() {
     let searches = calls.iter().filter(|(_, action, _)| action == "FilterLogEvents").count();
     assert_eq!(account.aws.faults_hit().await, searches as u64);
     assert!(searches > 0);
+}
+
+/// The whole account may search five times a second.
+#[tokio::test]
+async fn the_audit_log_is_searched_at_most_once_a_second() {
+    let account = Account::new().await;
+    // A consumer that lags by seconds.
+    let audit = account.outputs["AuditFunction"].clone();
+    account.break_function(&audit, "logs", "PutLogEvents", 1, json!({"delayMs": 3_000})).await;
+    let run = account.start(json!({})).await;
+    run.end().await.assert_green("deleted");
+    let calls = account.aws.calls_of(&account.step()).await;
+    let searches = calls.iter().filter(|(_, action, _)| action == "FilterLogEvents").count();
+    let (began, ended) = (run.entered("Drain").await.0, run.entered("WaitSettled").await.0);
+    // One at once for each time that the step is called.
+    let drains = run.states().await.iter().filter(|state| *state == "Drain").count();
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    let most = (ended - began) / 1_000.0 + drains as f64;
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    let searches = searches as f64;
+    assert!(searches > 2.0 && searches <= most, "{searches} searches in {} ms", ended - began);
 }

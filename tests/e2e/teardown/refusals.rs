@@ -100,6 +100,62 @@ async fn a_stopped_runs_consent_is_not_the_next_ones() {
     account.assert_intact("CREATE_COMPLETE").await;
 }
 
+/// Only where it is to go: a protected audit log that stays is nobody's blocker.
+#[tokio::test]
+async fn a_protected_audit_log_that_is_to_go_is_refused_without_consent_and_protected_again_after_a_failure()
+{
+    let account = Account::new().await;
+    assert!(account.audit_log_is_protected().await);
+    let planned = account.teardown(json!({"dryRun": true})).await;
+    assert_eq!(planned.report["blockers"], json!([]));
+    let planned = account.teardown(json!({"dryRun": true, "keepAuditLog": false})).await;
+    planned.assert_green("planned");
+    let blockers = planned.report["blockers"].to_string();
+    assert!(blockers.contains("deletion protection: consent with overrideLogProtection"), "{blockers}");
+
+    let refused = account.teardown(json!({"keepAuditLog": false})).await;
+    refused.assert_red("refused", &[&account.outputs["AuditLogGroup"], "overrideLogProtection"]);
+    assert!(!refused.entered("Freeze"), "{refused:#?}");
+
+    let consents = json!({"keepAuditLog": false, "overrideLogProtection": true});
+    let denied = json!({"error": {"status": 403, "code": "AccessDenied", "message": "a test"}});
+    account.break_step("cloudformation", "DeleteStack", 1, 1, denied).await;
+    account.teardown(consents.clone()).await.assert_red("failed", &["AccessDenied"]);
+    assert!(account.audit_log_is_protected().await);
+    account.assert_intact("CREATE_COMPLETE").await;
+
+    account.teardown(consents).await.assert_green("deleted");
+    account.assert_gone_but(&[]).await;
+}
+
+/// The stack is gone, and its audit log was kept: a later run may still remove it.
+#[tokio::test]
+async fn a_protected_audit_log_is_removed_after_its_stack_with_consent_only() {
+    let account = Account::new().await;
+    account.teardown(json!({})).await.assert_green("deleted");
+    let end = account.teardown(json!({"keepAuditLog": false})).await;
+    end.assert_red("unproven", &[]);
+    let unproven = end.report["unproven"].to_string();
+    assert!(unproven.contains("overrideLogProtection"), "{unproven}");
+    account.assert_gone().await;
+
+    let consents = json!({"keepAuditLog": false, "overrideLogProtection": true});
+    assert_eq!(account.teardown(consents).await.status, "SUCCEEDED");
+    account.assert_gone_but(&[]).await;
+}
+
+/// Also of a group that CloudFormation deletes: it would fail on it half-way.
+#[tokio::test]
+async fn any_log_group_of_the_stack_that_somebody_protected_is_a_blocker() {
+    let account = Account::new().await;
+    let group = account.thing("AWS::Logs::LogGroup", "TaskApi").physical.clone();
+    account.protect_log_group(&group, true).await;
+    account.teardown(json!({})).await.assert_red("refused", &[&group, "overrideLogProtection"]);
+    account.teardown(json!({"overrideLogProtection": true})).await.assert_green("deleted");
+    account.assert_gone().await;
+    assert!(account.audit_log_is_protected().await, "the audit log stays as it was");
+}
+
 #[tokio::test]
 async fn an_input_that_is_not_understood_touches_nothing() {
     let account = Account::new().await;

@@ -78,6 +78,15 @@ impl Execution {
         self.events().await.iter().filter_map(name).collect()
     }
 
+    /// When a state was first entered, in Unix milliseconds, and with which input.
+    pub async fn entered(&self, state: &str) -> (f64, Value) {
+        let events = self.events().await;
+        let entered = events.iter().find(|event| event["stateEnteredEventDetails"]["name"] == state);
+        let entered = entered.unwrap_or_else(|| panic!("{state} was not entered"));
+        let input = entered["stateEnteredEventDetails"]["input"].as_str().unwrap();
+        (entered["timestamp"].as_f64().unwrap() * 1_000.0, serde_json::from_str(input).unwrap())
+    }
+
     /// Waits until a state is entered.
     pub async fn reaches(&self, state: &str) {
         eventually(&format!("the state {state}"), async || {

