@@ -27,6 +27,7 @@ use crate::lock::Lock;
 use crate::process;
 use crate::stack::Stack;
 use crate::tools;
+use crate::verify::rehearsal;
 use crate::workspace::{Workspace, python_of};
 
 /// A part of the checks.
@@ -42,6 +43,8 @@ pub enum Part {
     Unit,
     /// the whole service on a local AWS of its own
     E2e,
+    /// `verify-aws` rehearsed on a local AWS of its own
+    Verify,
 }
 
 /// What `test` may be told.
@@ -58,7 +61,7 @@ pub struct TestArgs {
 type PartCheck = (Part, &'static str, fn(&Workspace, &TestArgs) -> Result<()>);
 
 /// Cheap before dear.
-const CHECKS: [PartCheck; 7] = [
+const CHECKS: [PartCheck; 8] = [
     (Part::Lint, "lint: fmt", |workspace, _| lint::format(workspace)),
     (Part::Lint, "lint: picture", |workspace, _| lint::picture(workspace)),
     (Part::Cdk, "cdk", |workspace, _| cdk(workspace)),
@@ -66,6 +69,7 @@ const CHECKS: [PartCheck; 7] = [
     (Part::Lint, "lint: clippy", |workspace, _| lint::clippy(workspace)),
     (Part::Unit, "unit", |workspace, _| unit(workspace)),
     (Part::E2e, "e2e", |workspace, args| e2e(workspace, &args.names)),
+    (Part::Verify, "verify", |workspace, _| rehearsal::rehearse(workspace)),
 ];
 
 /// Runs the chosen parts to the end, whatever fails, and lists them.

@@ -14,6 +14,7 @@ mod local;
 mod logs;
 mod made;
 mod patience;
+pub mod rehearsal;
 mod rows;
 mod service;
 mod site;
