@@ -113,7 +113,7 @@ impl Made {
 }
 
 /// Switches point-in-time recovery of a table off; a table that is gone has none.
-pub fn switch_recovery_off(aws: &AwsCli, table: &str) -> Result<()> {
+fn switch_recovery_off(aws: &AwsCli, table: &str) -> Result<()> {
     let off = ["--point-in-time-recovery-specification", "PointInTimeRecoveryEnabled=false"];
     aws.find(&[&["dynamodb", "update-continuous-backups", "--table-name", table], &off[..]].concat())
         .map(drop)

@@ -335,8 +335,8 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "small-quota",
         part: Part::Workflow,
-        assumption: "in an account with a concurrency quota of 10 a positive reserved concurrency is refused for good",
-        used: "`thaw` in `freeze.rs`",
+        assumption: "in an account with a concurrency quota of 10 a positive reserved concurrency is refused for good, with the words by which the workflow knows it",
+        used: "`functions/src/teardown/freeze.rs`",
         by_hand: "`aws lambda put-function-concurrency --function-name tasks-dev-task-api --reserved-concurrent-executions 1`: `InvalidParameterValueException`",
         check: Check::Service(service::small_quota),
     },
@@ -355,14 +355,6 @@ pub const ROWS: &[Row] = &[
         used: "`mark_every_shard` in `drain.rs`",
         by_hand: "a run against a table with a provisioned past of 10,000 writes a second: the times of `drain` in the report",
         check: Check::ByHand("such a table costs money"),
-    },
-    Row {
-        id: "clear-account-role",
-        part: Part::Workflow,
-        assumption: "`UpdateAccount` clears the CloudWatch role with op `replace` of `/cloudwatchRoleArn` and no value",
-        used: "`sweep.rs`; `local/gateway_settings.py`",
-        by_hand: "`aws apigateway update-account --patch-operations op=replace,path=/cloudwatchRoleArn`, then `get-account`: no role",
-        check: Check::ByHand("the setting belongs to every API of the account"),
     },
     Row {
         id: "neighbour",

@@ -227,7 +227,9 @@ pub fn small_quota(site: &Site<'_>) -> Result<Finding> {
         site.aws.call(&["lambda", "delete-function-concurrency", "--function-name", function])?;
     }
     Ok(match answer {
-        Err(refusal) => Finding::Held(refusal.to_string()),
+        Err(refusal) => {
+            Finding::new(refusal.message.contains("UnreservedConcurrentExecution"), refusal.to_string())
+        }
         Ok(_) => Finding::NotHeld("one execution could be reserved".to_owned()),
     })
 }

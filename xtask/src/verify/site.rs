@@ -226,7 +226,12 @@ impl<'a> Site<'a> {
         step("CDK template", || cdk.synthesise_with(App::Teardown, context(values)))?;
         self.made.add(Made::LogGroup(format!("/{stack}/report")));
         self.made.add(Made::Stack { name: stack.clone(), role: None });
-        step(&format!("Deployment of {stack}"), || cdk.deploy_stack(App::Teardown, &stack))
+        let outputs = step(&format!("Deployment of {stack}"), || cdk.deploy_stack(App::Teardown, &stack))?;
+        // It has point-in-time recovery of its own.
+        let evidence =
+            outputs.get("EvidenceTable").context("the teardown stack has no output EvidenceTable")?;
+        self.made.add(Made::Recovery(evidence.clone()));
+        Ok(outputs)
     }
 
     fn cdk(&self) -> Cdk<'a> {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::finding::Finding;
-use super::made::{Made, switch_recovery_off};
+use super::made::Made;
 use super::site::Site;
 
 const OVER_WITHIN: Duration = Duration::from_hours(1);
@@ -14,14 +14,14 @@ const OVER_WITHIN: Duration = Duration::from_hours(1);
 /// Deploys the workflow for this one service and runs it to its end.
 pub fn run(site: &Site<'_>) -> Result<Finding> {
     let (stack, table) = (&site.service()?.stack, site.service()?.output("TableName")?);
-    // The deletion of a table with point-in-time recovery makes a backup that nobody can delete for 35 days.
-    switch_recovery_off(&site.aws, table)?;
     site.made.add(Made::Backups(table.to_owned()));
     let outputs = site.deploy_teardown()?;
     let machine = outputs.get("StateMachineArn").context("the teardown stack has no StateMachineArn")?;
     let input = json!({
         "stack": stack, "confirm": stack, "deleteData": true, "emptyBuckets": true,
         "overrideTerminationProtection": true, "keepAuditLog": false,
+        // Else DynamoDB keeps a backup of its own that nobody can delete for 35 days.
+        "systemBackup": false,
     });
     let start = ["--state-machine-arn", machine, "--input", &input.to_string()];
     let started = site.aws.call(&[&["stepfunctions", "start-execution"], &start[..]].concat())?;
