@@ -39,6 +39,10 @@ fn everything_that_holds_a_fact_is_there() {
     let missing: Vec<String> =
         rows(&document).flat_map(names).filter_map(|name| missing(workspace.root(), name)).collect();
     assert!(missing.is_empty(), "{}", missing.join("\n"));
+    for likely in document.split("(likely: row `").skip(1) {
+        let id = likely.split('`').next().unwrap_or_default();
+        assert!(super::rows::row(id).is_some(), "there is no row {id}");
+    }
     assert!(rows(&document).count() > 30, "the tables are not read");
 }
 
