@@ -141,13 +141,15 @@ fn standing(name: &str, events: &[Event]) -> (String, Option<&'static str>) {
 fn left_behind(state: &str) -> &'static str {
     match state {
         "Freeze" | "Drain" | "Backup" => {
-            "The service may still be frozen: it answers nothing until the teardown goes on or is ended in an orderly way."
+            "The service may still be frozen: it answers 503 until the teardown goes on or is ended in an orderly way."
         }
         "Unprotect" => "The service may still be frozen, and its deletion protections off.",
         "Delete" | "Watch" | "Remedy" => {
             "CloudFormation goes on with a deletion it has begun; the service is frozen and its deletion protections are off."
         }
-        "Sweep" | "Prove" | "Report" => "The stack is gone; what it left behind is not proven gone.",
+        "Sweep" | "Prove" | "Report" | "Announce" => {
+            "The stack is gone; what it left behind is not proven gone."
+        }
         "Restore" | "ReportFailure" => {
             "It was giving traffic and protection back, and may not have finished: start it again, or look at both yourself."
         }
@@ -190,6 +192,7 @@ mod tests {
             "Sweep",
             "Prove",
             "Report",
+            "Announce",
             "Restore",
         ] {
             assert_ne!(left_behind(state), "It had changed nothing yet.", "{state}");
