@@ -7,6 +7,7 @@ import json
 
 from local import processes, schedules, stack_state, ttl
 from local.calls import Calls
+from local.decisions import DECISIONS
 from local.faults import BadRule, Plan
 
 
@@ -21,6 +22,7 @@ class Admin:
         routes = {
             "/_local/faults": {"GET": self._faults, "POST": self._add_faults, "DELETE": self._clear_faults},
             "/_local/calls": {"GET": self._shown_calls, "DELETE": self._clear_calls},
+            "/_local/decisions": {"GET": self._decisions},
             "/_local/kill": {"POST": self._kill},
             "/_local/ttl": {"POST": self._ttl},
             "/_local/stack": {"POST": self._stack},
@@ -57,6 +59,9 @@ class Admin:
     async def _clear_calls(self, _given):
         self._calls.clear()
         return []
+
+    async def _decisions(self, _given):
+        return DECISIONS.shown()
 
     async def _kill(self, given):
         if not isinstance(given, dict) or not isinstance(given.get("function"), str):

@@ -30,7 +30,7 @@ _MODELS = {
 
 @dataclass(frozen=True)
 class AwsCall:
-    """One call of an AWS API; ``account`` is the caller's 12-digit access key, if it is one."""
+    """One call of an AWS API; ``account`` is the one that the caller's access key belongs to (see ``account_of``)."""
 
     service: str
     action: str
@@ -61,8 +61,20 @@ def identify(method: str, path: str, query: str, headers: dict[str, str], body: 
         protocol = "rest-xml" if service in ("s3", "s3-outposts") else "rest-json"
         action = parameters.get("x-id") or rest_action(service, method, path, parameters, headers)
     app = _APP.search(headers.get("x-amz-user-agent", "")) or _APP.search(headers.get("user-agent", ""))
-    account = scope[1] if re.fullmatch(r"\d{12}", scope[1]) else None
-    return AwsCall(service, action, app and app[1], account, protocol, content_type)
+    return AwsCall(service, action, app and app[1], account_of(scope[1]), protocol, content_type)
+
+
+def account_of(access_key: str) -> str | None:
+    """The account that an access key names or was given out in; None for the keys of the default account's root."""
+    if re.fullmatch(r"\d{12}", access_key):
+        return access_key
+    if not access_key.startswith(("AKIA", "ASIA")):
+        return None
+    from ministack.core.iam_evaluator import find_iam_access_key_account
+    from ministack.services import sts
+
+    session = sts._sessions.get(access_key)
+    return session["Arn"].split(":")[4] if session else find_iam_access_key_account(access_key)
 
 
 def rest_action(service: str, method: str, path: str, parameters: dict[str, str], headers: dict[str, str]) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 
-# In this order: access_log, gateway_mock and gateway_encoding read what gateway_request notes; stack_role stands before stack_delete's call;
-# system_backups sees what the template says about recovery, and is asked only after what refuses a deletion.
+# In this order: access_log, gateway_mock and gateway_encoding read what gateway_request notes; stack_role stands before
+# stack_delete's call; system_backups sees what the template says about recovery, and is asked only after what refuses a
+# deletion; workflows takes a task that service_roles refuses for failed.
 ALL: tuple[str, ...] = (
     "stream_mapping",
     "mapping_destination",
@@ -37,7 +38,12 @@ ALL: tuple[str, ...] = (
     "log_search",
     "gateway_settings",
     "gateway_account",
+    "service_roles",
     "workflows",
+    "invoke_permissions",
+    "iam_requests",
+    "passed_roles",
+    "decisions",
 )
 
 

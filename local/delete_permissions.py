@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local import authority
 from local.delete_refusals import service_failure
 
 
@@ -45,11 +46,8 @@ def _function(physical_id, properties):
 
 
 def _group_of_filter(physical_id, properties):
-    return _GROUP.replace("{id}", str(properties.get("LogGroupName", "")))
+    return authority.GROUP.replace("{id}", str(properties.get("LogGroupName", "")))
 
-
-# CloudWatch Logs asks about the streams of a group: a policy on the bare group's ARN, without ":*", does not match.
-_GROUP = "arn:aws:logs:{region}:{account}:log-group:{id}:log-stream:"
 
 DELETIONS: dict[str, Deletion] = {
     "AWS::ApiGateway::Account": Deletion(_named(""), ()),
@@ -91,7 +89,7 @@ DELETIONS: dict[str, Deletion] = {
         _named("arn:aws:lambda:{region}:{account}:function:{id}"), ("lambda:DeleteFunction",), ("lambda:GetFunction",)
     ),
     "AWS::Lambda::Permission": Deletion(_function, ("lambda:RemovePermission",), ("lambda:GetPolicy",)),
-    "AWS::Logs::LogGroup": Deletion(_named(_GROUP), ("logs:DeleteLogGroup",), ("logs:DescribeLogGroups",)),
+    "AWS::Logs::LogGroup": Deletion(_named(authority.GROUP), ("logs:DeleteLogGroup",), ("logs:DescribeLogGroups",)),
     "AWS::Logs::MetricFilter": Deletion(
         _group_of_filter, ("logs:DeleteMetricFilter",), ("logs:DescribeMetricFilters",)
     ),
@@ -138,51 +136,11 @@ def demand(role_arn: str, kind: str, physical_id: str, properties: dict) -> None
     arn = deletion.resource(physical_id, properties)
     arn = arn.replace("{region}", get_region()).replace("{account}", get_account_id())
     for action in (*(call for name, call in deletion.when if properties.get(name)), *deletion.calls):
-        decision = _decision(role_arn, action, arn)
+        decision = authority.decision(
+            role_arn, action, arn, {"aws:CalledVia": ["cloudformation.amazonaws.com"]}
+        )
         if decision != "Allow":
             raise _denied(role_arn, action, arn, explicit=decision == "Deny")
-
-
-def _decision(role_arn: str, action: str, arn: str) -> str:
-    from ministack.core import iam_evaluator
-    from ministack.core.responses import get_account_id, get_region
-    from ministack.services import iam
-
-    account, name = get_account_id(), role_arn.rsplit("/", 1)[1]
-    context = iam_evaluator.EvalContext(
-        principal_arn=role_arn,
-        principal_type="AssumedRole",
-        principal_account=account,
-        action=action,
-        resource_arn=arn,
-        region=get_region(),
-        service_context={"aws:calledvia": ["cloudformation.amazonaws.com"], **_keys(arn)},
-    )
-    limits = iam_evaluator._permissions_boundary(iam._roles, name, account)
-    return iam_evaluator.evaluate(context, iam_evaluator._gather_role_policies(name, account), *limits).decision
-
-
-def _keys(arn: str) -> dict:
-    """The condition keys that the services set about a resource; what is gone has none, as on AWS."""
-    from ministack.services import apigateway_v1, lambda_svc
-    from ministack.services.tagging import resource_tags
-
-    tagged, keys = arn.removesuffix(":log-stream:"), {}
-    if "/restapis/" in arn:
-        # "Child resources inherit the tags that are set on parent resources": "API Gateway resources that can be tagged".
-        api_id = arn.split("/restapis/")[1].split("/")[0]
-        tagged = f"{arn.split('/restapis/')[0]}/restapis/{api_id}"
-        api = apigateway_v1._rest_apis.get(api_id)
-        if api is not None:
-            keys["apigateway:resource/apiname"] = api["name"]
-    if ":event-source-mapping:" in arn:
-        mapping = lambda_svc._esms.get(arn.rsplit(":", 1)[1])
-        if mapping is not None:
-            keys["lambda:functionarn"] = mapping["FunctionArn"]
-    for found in {tagged, arn}:
-        for name, value in (resource_tags(found) or {}).items():
-            keys[f"aws:resourcetag/{name}".lower()] = value
-    return keys
 
 
 def _denied(role_arn: str, action: str, arn: str, explicit: bool):

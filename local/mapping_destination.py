@@ -10,6 +10,7 @@ What stock MiniStack does: takes any destination, and any role.
 
 from __future__ import annotations
 
+from local import authority
 from local.delete_refusals import service_failure
 
 MAPPING = "AWS::Lambda::EventSourceMapping"
@@ -57,25 +58,11 @@ def _demand(props: dict) -> None:
 
 
 def _may_write(mapping: dict, function: str | None) -> bool:
-    from ministack.core import iam_evaluator
-    from ministack.core.responses import get_account_id, get_region
-    from ministack.services import iam, lambda_svc
+    from ministack.services import lambda_svc
 
     destination = ((mapping.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination") or ""
     found, _ = lambda_svc._get_func_record_for_qualifier((function or "").split(":function:")[-1].split(":")[0], None)
     if not destination.startswith("arn:aws:s3:::") or found is None:
         return True
-    account, role = get_account_id(), (found.get("config") or found)["Role"]
-    name = role.rsplit("/", 1)[-1]
-    context = iam_evaluator.EvalContext(
-        principal_arn=role,
-        principal_type="AssumedRole",
-        principal_account=account,
-        action="s3:PutObject",
-        # A pattern matches this only if it covers every key.
-        resource_arn=f"{destination}/*",
-        region=get_region(),
-    )
-    limits = iam_evaluator._permissions_boundary(iam._roles, name, account)
-    policies = iam_evaluator._gather_role_policies(name, account)
-    return iam_evaluator.evaluate(context, policies, *limits).decision == "Allow"
+    # A pattern matches this only if it covers every key.
+    return authority.decision((found.get("config") or found)["Role"], "s3:PutObject", f"{destination}/*") == "Allow"

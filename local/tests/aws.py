@@ -36,7 +36,7 @@ class Launcher:
         assert self.process.poll() is None, (state_dir / "log").read_text()
         self.url = json.loads((state_dir / "ready.json").read_text())["endpointUrl"]
 
-    def client(self, service: str, caller: str | None = None, account: str = "test"):
+    def client(self, service: str, caller: str | None = None, account: str = "test", secret: str = "test"):
         """An AWS client without retries; ``caller`` goes into the user agent as the functions' SDKs put it there."""
         session = botocore.session.Session()
         config = botocore.config.Config(
@@ -48,7 +48,7 @@ class Launcher:
             endpoint_url=self.url,
             config=config,
             aws_access_key_id=account,
-            aws_secret_access_key="test",
+            aws_secret_access_key=secret,
         )
 
     def call(self, method: str, path: str, body=None, headers: dict | None = None) -> Answer:

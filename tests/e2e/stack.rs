@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, env, fs, time::Duration};
 
-use reqwest::{Client, Method, StatusCode, header::HeaderMap};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -101,10 +101,8 @@ impl<Guard> Stack<Guard> {
     /// One call of an AWS service that speaks JSON with a target header.
     pub async fn aws(&self, target: &str, body: Value) -> Value {
         let service = if target.starts_with("Logs") { "logs" } else { "dynamodb" };
-        let scope = format!("test/20260101/{}/{service}/aws4_request", self.outputs.region);
-        let authorization = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
         let request = self.http.post(&self.outputs.endpoint_url).header("X-Amz-Target", target);
-        let request = request.header("Authorization", authorization);
+        let request = request.header("Authorization", root("test", &self.outputs.region, service));
         let answer =
             request.header("Content-Type", "application/x-amz-json-1.1").body(body.to_string()).send().await;
         let answer = answer.unwrap();
@@ -200,29 +198,39 @@ impl<Guard> Stack<Guard> {
     /// Reserves no concurrency at all for the task function.
     pub async fn freeze_api(&self) {
         let body = json!({"ReservedConcurrentExecutions": 0});
-        let answer = self.http.put(self.concurrency_of_api()).json(&body).send().await.unwrap();
+        let request =
+            self.function(Method::PUT, "2017-10-31", &self.outputs.task_api_function, "concurrency");
+        let answer = request.json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
     pub async fn thaw_api(&self) {
-        let answer = self.http.delete(self.concurrency_of_api()).send().await.unwrap();
+        let name = &self.outputs.task_api_function;
+        let answer = self.function(Method::DELETE, "2017-10-31", name, "concurrency").send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
-    fn concurrency_of_api(&self) -> String {
-        let Outputs { endpoint_url, task_api_function, .. } = &self.outputs;
-        format!("{endpoint_url}/2017-10-31/functions/{task_api_function}/concurrency")
+    /// A call of the Lambda API about a function, signed.
+    fn function(&self, method: Method, version: &str, name: &str, part: &str) -> RequestBuilder {
+        let url = format!("{}/{version}/functions/{name}/{part}", self.outputs.endpoint_url);
+        self.http.request(method, url).header("Authorization", root("test", &self.outputs.region, "lambda"))
     }
 
     /// Invokes a function directly.
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
-        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.outputs.endpoint_url);
-        let answer = self.http.post(url).json(event).send().await.unwrap();
+        let request = self.function(Method::POST, "2015-03-31", function, "invocations");
+        let answer = request.json(event).send().await.unwrap();
         let failed = answer.headers().contains_key("X-Amz-Function-Error");
         let result = answer.json().await.unwrap();
         assert!(!failed, "{function}: {result}");
         result
     }
+}
+
+/// The signature of an account's root, which the local AWS takes on trust; a user's it verifies.
+pub fn root(access_key: &str, region: &str, service: &str) -> String {
+    let scope = format!("{access_key}/20260101/{region}/{service}/aws4_request");
+    format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
 }
 
 /// The key of a task of the read/write principal's owner.

@@ -76,7 +76,7 @@ impl LocalAws {
     ) -> Result<Answer> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.endpoint)).header(
             "authorization",
-            // The local AWS reads the account and the service from the scope and checks no signature.
+            // Root's: the local AWS reads the service from the scope and takes the signature on trust.
             format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"),
         );
         for (name, value) in headers {

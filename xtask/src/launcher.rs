@@ -82,7 +82,9 @@ impl Launcher {
         command
             .current_dir(workspace.root())
             .env("PYTHONUNBUFFERED", "1")
-            .env("PYTHONDONTWRITEBYTECODE", "1");
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            // IAM is evaluated for everybody but root.
+            .env("AUTH", "true");
         environment::without_aws(&mut command);
         command.stdin(Stdio::null()).stdout(log.try_clone().context("a log cannot be shared")?).stderr(log);
         let mut child = process::start(&mut command)?;

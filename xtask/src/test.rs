@@ -17,9 +17,11 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use crate::cdk::TEARDOWN_STACK;
 use crate::checks::{self, Check, succeed};
 use crate::environment;
 use crate::functions;
+use crate::http::LocalAws;
 use crate::install;
 use crate::launcher::Launcher;
 use crate::lint;
@@ -143,7 +145,23 @@ fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
             "the end-to-end tests failed; the local AWS's log is {}",
             folder.join("local-aws.log").display()
         )
-    })
+    })?;
+    needed_statements(workspace, &folder, &outputs.endpoint_url)
+}
+
+/// Every statement of the deployed roles and policies was needed for a call: without it, the call would have been denied.
+fn needed_statements(workspace: &Workspace, folder: &Path, endpoint: &str) -> Result<()> {
+    let decisions = folder.join("decisions.json");
+    let answer = LocalAws::new(endpoint).rest("local", "GET", "/_local/decisions")?.done()?;
+    fs::write(&decisions, answer).with_context(|| format!("{} cannot be written", decisions.display()))?;
+    let mut command = Command::new(python_of(&workspace.local_venv()));
+    command.args(["-m", "local.needed", "--decisions"]).arg(&decisions);
+    command
+        .arg(folder.join("cdk.out/tasks-dev.template.json"))
+        .arg(folder.join(format!("teardown.out/{TEARDOWN_STACK}.template.json")));
+    command.current_dir(workspace.root()).env("PYTHONDONTWRITEBYTECODE", "1");
+    environment::without_aws(&mut command);
+    succeed(&mut command, "python -m local.needed").context("a permission is not needed, or nothing tests it")
 }
 
 /// Stops the local AWS at the end of a test, however it ends.

@@ -1,16 +1,24 @@
 //! Plain calls of the emulated AWS in one account: what an SDK would send, without its retries.
 
-use reqwest::{Client, Method, StatusCode};
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4,
+};
+use reqwest::{Client, Method, Request, StatusCode, header::HeaderName};
 use serde_json::{Value, json};
 
-use crate::stack::Outputs;
+use crate::stack::{Outputs, root};
 
-/// One account and region, which a 12-digit access key id selects.
+/// One account and region, which a 12-digit access key id selects, and who calls there: root, or a user.
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub account: String,
     pub region: String,
     pub endpoint: String,
+    user: Option<Credentials>,
     http: Client,
 }
 
@@ -49,18 +57,53 @@ impl Answer {
 impl Aws {
     pub fn new(outputs: &Outputs, account: String) -> Self {
         let (region, endpoint) = (outputs.region.clone(), outputs.endpoint_url.clone());
-        Self { account, region, endpoint, http: Client::new() }
+        Self { account, region, endpoint, user: None, http: Client::new() }
     }
 
-    fn request(&self, service: &str, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let scope = format!("{}/20260101/{}/{service}/aws4_request", self.account, self.region);
-        let authorization = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
-        self.http.request(method, format!("{}{path}", self.endpoint)).header("Authorization", authorization)
+    /// The same account, as an IAM user of it sees it.
+    pub fn signed_in_as(&self, user: Credentials) -> Self {
+        Self { user: Some(user), ..self.clone() }
     }
 
-    async fn send(request: reqwest::RequestBuilder) -> Answer {
-        let answer = request.send().await.unwrap();
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.endpoint))
+    }
+
+    async fn send(&self, service: &str, request: reqwest::RequestBuilder) -> Answer {
+        let mut request = request.build().unwrap();
+        match &self.user {
+            None => {
+                let authorization = root(&self.account, &self.region, service).parse().unwrap();
+                request.headers_mut().insert("Authorization", authorization);
+            }
+            Some(user) => self.sign(service, user, &mut request),
+        }
+        Self::answer(self.http.execute(request).await.unwrap()).await
+    }
+
+    async fn answer(answer: reqwest::Response) -> Answer {
         Answer { status: answer.status(), body: answer.text().await.unwrap() }
+    }
+
+    fn sign(&self, service: &str, user: &Credentials, request: &mut Request) {
+        let identity = user.clone().into();
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .unwrap()
+            .into();
+        let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+        let body = SignableBody::Bytes(request.body().and_then(|body| body.as_bytes()).unwrap_or_default());
+        let signable = SignableRequest::new(request.method().as_str(), request.url().as_str(), headers, body);
+        let (instructions, _) = sign(signable.unwrap(), &parameters).unwrap().into_parts();
+        for (name, value) in instructions.headers() {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
     }
 
     /// A service of the query protocol: CloudFormation, IAM, CloudWatch.
@@ -69,9 +112,9 @@ impl Aws {
             [("Action", action), ("Version", "2010-05-15")].into_iter().chain(parameters.iter().copied());
         let body: Vec<_> =
             fields.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-        let request = self.request(service, Method::POST, "/");
+        let request = self.request(Method::POST, "/");
         let request = request.header("Content-Type", "application/x-www-form-urlencoded");
-        Self::send(request.body(body.join("&"))).await
+        self.send(service, request.body(body.join("&"))).await
     }
 
     pub async fn cloudformation(&self, action: &str, parameters: &[(&str, &str)]) -> Answer {
@@ -84,10 +127,10 @@ impl Aws {
 
     /// A service of the JSON protocol, by its target header.
     async fn target(&self, service: &str, target: &str, action: &str, body: &Value) -> Answer {
-        let request = self.request(service, Method::POST, "/");
+        let request = self.request(Method::POST, "/");
         let request = request.header("X-Amz-Target", format!("{target}.{action}"));
         let request = request.header("Content-Type", "application/x-amz-json-1.1");
-        Self::send(request.body(body.to_string())).await
+        self.send(service, request.body(body.to_string())).await
     }
 
     pub async fn dynamodb(&self, action: &str, body: Value) -> Answer {
@@ -109,11 +152,11 @@ impl Aws {
     /// A service with paths: Lambda, API Gateway, S3.
     pub async fn rest(&self, service: &str, method: &str, path: &str, body: Vec<u8>) -> Answer {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.request(service, method, path);
+        let mut request = self.request(method, path);
         if service != "s3" {
             request = request.header("Content-Type", "application/json");
         }
-        Self::send(request.body(body)).await
+        self.send(service, request.body(body)).await
     }
 
     pub async fn get(&self, service: &str, path: &str) -> Answer {
@@ -128,19 +171,20 @@ impl Aws {
     pub async fn admin(&self, path: &str, mut body: Value) -> Value {
         body["account"] = json!(self.account);
         let url = format!("{}/_local/{path}", self.endpoint);
-        Self::send(self.http.post(url).json(&body)).await.json()
+        Self::answer(self.http.post(url).json(&body).send().await.unwrap()).await.json()
     }
 
     /// Takes the faults of this account away.
     pub async fn mend(&self) {
         let request = self.http.delete(format!("{}/_local/faults", self.endpoint));
-        Self::send(request.json(&json!({"account": self.account}))).await.done();
+        let answer = request.json(&json!({"account": self.account})).send().await.unwrap();
+        Self::answer(answer).await.done();
     }
 
     /// The calls that the step function made so far, in order: service, action, status.
     pub async fn calls_of(&self, caller: &str) -> Vec<(String, String, Option<u64>)> {
         let url = format!("{}/_local/calls", self.endpoint);
-        let all = Self::send(self.http.get(url)).await.json();
+        let all = Self::answer(self.http.get(url).send().await.unwrap()).await.json();
         let ours = all
             .as_array()
             .unwrap()
@@ -153,7 +197,7 @@ impl Aws {
     /// How often the faults of this account have struck.
     pub async fn faults_hit(&self) -> u64 {
         let url = format!("{}/_local/faults", self.endpoint);
-        let rules = Self::send(self.http.get(url)).await.json();
+        let rules = Self::answer(self.http.get(url).send().await.unwrap()).await.json();
         let ours = rules.as_array().unwrap().iter().filter(|rule| rule["account"] == self.account.as_str());
         ours.map(|rule| rule["hits"].as_u64().unwrap()).sum()
     }

@@ -11,6 +11,7 @@ mod deployment;
 mod every_call;
 mod leftovers;
 mod meanwhile;
+mod people;
 mod refusals;
 mod roles;
 mod run;

@@ -25,7 +25,12 @@ impl Execution {
     pub async fn start(aws: &Aws, machine: &str, input: &Value) -> Self {
         let start = json!({"stateMachineArn": machine, "input": input.to_string()});
         let started = aws.states("StartExecution", start).await.json();
-        Self { aws: aws.clone(), arn: started["executionArn"].as_str().unwrap().to_owned() }
+        Self::of(aws, started["executionArn"].as_str().unwrap())
+    }
+
+    /// One that somebody else started.
+    pub fn of(aws: &Aws, arn: &str) -> Self {
+        Self { aws: aws.clone(), arn: arn.to_owned() }
     }
 
     async fn describe(&self) -> Value {

@@ -1,0 +1,166 @@
+//! People with the policies that are meant for them, and nothing else, as IAM users.
+
+use std::{env, path::PathBuf, process::Command};
+
+use aws_credential_types::Credentials;
+use serde_json::json;
+use tokio::task::spawn_blocking;
+
+use super::{
+    account::Account,
+    aws::{Aws, text},
+    deployment::outputs_of,
+    run::Execution,
+};
+use crate::stack::eventually;
+
+/// Gives the policy of whoever reads the audit log.
+const AUDIT_GUIDE: &str = include_str!("../../../docs/audit.md");
+
+/// Makes an IAM user; the account as that user sees it, and the user's keys.
+async fn user(account: &Account, name: &str) -> (Aws, Credentials) {
+    account.aws.iam("CreateUser", &[("UserName", name)]).await.done();
+    let key = account.aws.iam("CreateAccessKey", &[("UserName", name)]).await.done();
+    let part = |name: &str| text(&key, name).unwrap();
+    let keys = Credentials::new(part("AccessKeyId"), part("SecretAccessKey"), None, None, "e2e");
+    (account.aws.signed_in_as(keys.clone()), keys)
+}
+
+/// An IAM user at a terminal.
+struct Person {
+    /// `taskctl`'s environment.
+    signed_in: Vec<(&'static str, String)>,
+    teardown: String,
+}
+
+/// What a command said and how it ended.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    words: String,
+}
+
+impl Person {
+    /// With the policies whose ARNs the teardown stack has as these outputs.
+    async fn with(account: &Account, name: &str, policies: &[&str]) -> Self {
+        let (_, keys) = user(account, name).await;
+        let outputs = outputs_of(&account.aws, &account.names.teardown).await;
+        for policy in policies {
+            let attach = [("UserName", name), ("PolicyArn", &outputs[*policy])];
+            account.aws.iam("AttachUserPolicy", &attach).await.done();
+        }
+        let signed_in = vec![
+            ("AWS_ENDPOINT_URL", account.aws.endpoint.clone()),
+            ("AWS_REGION", account.aws.region.clone()),
+            ("AWS_ACCESS_KEY_ID", keys.access_key_id().to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", keys.secret_access_key().to_owned()),
+        ];
+        Self { signed_in, teardown: account.names.teardown.clone() }
+    }
+
+    async fn says(&self, words: &[&str]) -> Said {
+        let mut command = Command::new(taskctl());
+        command.args(words).args(["--teardown-stack", &self.teardown]);
+        // No outputs file of the developer's, no profile.
+        command.env_clear().envs(self.signed_in.iter().cloned()).current_dir(env::temp_dir());
+        let output = spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let words = [output.stdout, output.stderr].concat();
+        Said { code: output.status.code().unwrap(), words: String::from_utf8(words).unwrap() }
+    }
+
+    /// Starts a run that waits for an approval, and waits with it.
+    async fn starts(&self, account: &Account) -> Execution {
+        self.says(&["teardown", "start", "--yes", "--approval"]).await.good();
+        let newest = json!({"stateMachineArn": account.machine, "maxResults": 1});
+        let listed = account.aws.states("ListExecutions", newest).await.json();
+        let run = Execution::of(&account.aws, listed["executions"][0]["executionArn"].as_str().unwrap());
+        run.reaches("Approve").await;
+        run
+    }
+}
+
+impl Said {
+    #[track_caller]
+    fn good(&self) -> &Self {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self
+    }
+}
+
+/// Built by the command that built this test.
+fn taskctl() -> PathBuf {
+    let deps = env::current_exe().unwrap();
+    deps.parent().unwrap().parent().unwrap().join("taskctl")
+}
+
+#[tokio::test]
+async fn starter_and_operator_together_see_a_teardown_through() {
+    let account = Account::new().await;
+    let person = Person::with(&account, "operator", &["StarterPolicyArn", "OperatorPolicyArn"]).await;
+    let plan = person.says(&["teardown", "plan"]).await;
+    assert!(plan.good().words.contains(&account.names.service), "{plan:#?}");
+
+    let stopped = person.starts(&account).await;
+    person.says(&["teardown", "stop"]).await.good();
+    assert_eq!(stopped.end().await.status, "ABORTED");
+
+    let refused = person.starts(&account).await;
+    person.says(&["teardown", "approve", "--refuse", "--reason", "not today"]).await.good();
+    refused.end().await.assert_red("refused", &["not today"]);
+    // Red, so its inventory stands in the report log alone.
+    let report = person.says(&["teardown", "report"]).await;
+    assert!(report.code == 3 && report.words.contains("not today"), "{report:#?}");
+    account.assert_intact("CREATE_COMPLETE").await;
+
+    person.starts(&account).await;
+    person.says(&["teardown", "approve"]).await.good();
+    person.says(&["teardown", "watch"]).await.good();
+    let report = person.says(&["teardown", "report"]).await;
+    assert!(report.good().words.contains("deleted"), "{report:#?}");
+    account.assert_gone().await;
+}
+
+/// Approving can be made somebody else's.
+#[tokio::test]
+async fn neither_of_them_does_the_others_part() {
+    let account = Account::new().await;
+    let operator = Person::with(&account, "operator", &["OperatorPolicyArn"]).await;
+    let start = operator.says(&["teardown", "start", "--yes"]).await;
+    assert_eq!(start.code, 4, "{start:#?}");
+    assert!(start.words.contains("states:StartExecution"), "{start:#?}");
+    let starter = Person::with(&account, "starter", &["StarterPolicyArn"]).await;
+    let look = starter.says(&["teardown", "report"]).await;
+    assert_eq!(look.code, 4, "{look:#?}");
+    assert!(look.words.contains("cloudformation:DescribeStacks"), "{look:#?}");
+    account.assert_intact("CREATE_COMPLETE").await;
+}
+
+#[tokio::test]
+async fn an_auditor_reads_the_audit_log_and_nothing_else() {
+    let account = Account::new().await;
+    let id = account.create_task("to be audited").await.unwrap();
+    let group = &account.outputs["AuditLogGroup"];
+    let policy = AUDIT_GUIDE.split("```json\n").find(|block| block.contains("\"Statement\"")).unwrap();
+    let policy = policy.split("```").next().unwrap().replace("/tasks/STAGE/audit", group);
+    let policy = policy.replace("REGION", &account.aws.region).replace("ACCOUNT", &account.aws.account);
+    let (auditor, _) = user(&account, "auditor").await;
+    let put = [("UserName", "auditor"), ("PolicyName", "audit"), ("PolicyDocument", policy.as_str())];
+    account.aws.iam("PutUserPolicy", &put).await.done();
+
+    eventually("the record", async || {
+        let found = auditor.logs("FilterLogEvents", json!({"logGroupName": group})).await.done();
+        found.contains(&id).then_some(())
+    })
+    .await;
+    for (action, input) in [
+        ("DeleteLogGroup", json!({"logGroupName": group})),
+        ("PutRetentionPolicy", json!({"logGroupName": group, "retentionInDays": 1})),
+        ("FilterLogEvents", json!({"logGroupName": account.outputs["QuarantineLogGroup"]})),
+    ] {
+        let refused = auditor.logs(action, input).await;
+        assert!(refused.body.contains("AccessDenied"), "{action}: {refused:#?}");
+    }
+    let table = &account.thing("AWS::DynamoDB::Table", "").physical;
+    let refused = auditor.dynamodb("DescribeTable", json!({"TableName": table})).await;
+    assert!(refused.body.contains("AccessDenied"), "{refused:#?}");
+}
