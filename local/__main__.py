@@ -24,14 +24,14 @@ def main() -> int:
     endpoint = environment.prepare(listener.getsockname()[1], state_dir)
 
     # Imported now only: MiniStack reads the environment while it is imported.
-    from ministack.app import app
+    from ministack import app
 
     from local import connections, corrections, door, processes
 
     corrections.apply(without=set(arguments.without))
     connections.remember_all()
     processes.refuse_new_ones_when_stopping()
-    server.serve(door.Door(app), listener, endpoint, state_dir)
+    server.serve(door.Door(app.app), listener, endpoint, state_dir)
     return 0
 
 

@@ -2,11 +2,12 @@
 
 What AWS does ("Input format of a Lambda function for proxy integration", "Variables for access logging for API Gateway"):
 ``requestContext.path`` is the path the client sent, stage or base path included; ``requestContext.requestId`` is the answer's
-``x-amzn-RequestId``; ``identity.sourceIp`` is the address of the connection whatever ``X-Forwarded-For`` says, and is
+``x-amzn-RequestId``; a header that stands on several lines has them all in ``multiValueHeaders``, and the last one in ``headers``;
+``identity.sourceIp`` is the address of the connection whatever ``X-Forwarded-For`` says, and is
 appended to that header; ``domainName`` and ``domainPrefix`` are there.
 
 What stock MiniStack does: ``/<stage>/…`` even when the client used a path-style URL, so that links built from it lead
-nowhere; another request id than the answer's; the first ``X-Forwarded-For`` as source; no domain name.
+nowhere; another request id than the answer's; the lines of a header joined to one; the first ``X-Forwarded-For`` as source; no domain name.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import contextvars
 from datetime import UTC, datetime
 
 _client_path: contextvars.ContextVar[str] = contextvars.ContextVar("client_path", default="")
+_lines: contextvars.ContextVar[dict[str, list[str]] | None] = contextvars.ContextVar("lines", default=None)
 _request: contextvars.ContextVar[dict | None] = contextvars.ContextVar("request", default=None)
 
 
@@ -34,8 +36,22 @@ def apply() -> None:
         return await handle(host, path, *args, raw_path=raw_path, **kwargs)
 
     app._handle_execute_api_request = remembering
+    _remember_the_lines(app)
     _carry_the_request(apigateway_v1)
     _correct_the_event(apigateway_v1)
+
+
+def _remember_the_lines(ministack) -> None:
+    serve = ministack.app
+
+    async def remembering(scope, receive, send):
+        lines: dict[str, list[str]] = {}
+        for name, value in scope.get("headers", []):
+            lines.setdefault(name.decode("latin-1").lower(), []).append(ministack.decode_header_value(value))
+        _lines.set(lines)
+        await serve(scope, receive, send)
+
+    ministack.app = remembering
 
 
 def _carry_the_request(gateway) -> None:
@@ -62,6 +78,9 @@ def _correct_the_event(gateway) -> None:
         request, source = _request.get(), get_request_client_ip()
         if request is None:
             return event
+        for name, lines in (_lines.get() or {}).items():
+            if name in event["headers"]:
+                event["headers"][name], event["multiValueHeaders"][name] = lines[-1], list(lines)
         host = event["headers"].get("host", "")
         context = event["requestContext"]
         context.update(path=_client_path.get(), requestId=request["request_id"], domainName=host, domainPrefix=api_id)

@@ -115,7 +115,7 @@ impl Api {
             .with_header("X-Content-Type-Options", "nosniff")
             .with_header("RateLimit-Policy", &self.rate_limit_policy)
             .with_default_header("Cache-Control", "no-store");
-        self.origins.allow(request.header("Origin"), response)
+        self.origins.allow(request.header("Origin").as_deref(), response)
     }
 
     async fn route(
@@ -148,7 +148,7 @@ impl Api {
         let body = call.body(Some("Accept-Post"), JSON)?;
         let mut errors = unexpected_parameters(call.parameters());
         let key = gather(
-            call.request.header("Idempotency-Key").map(IdempotencyKey::parse).transpose(),
+            call.request.header("Idempotency-Key").as_deref().map(IdempotencyKey::parse).transpose(),
             &mut errors,
         );
         let draft = gather(parse_draft(&body), &mut errors);
@@ -185,7 +185,7 @@ impl Api {
         valid(unexpected_parameters(call.parameters()))?;
         let task = self.store.get(&call.principal.owner, id).await?;
         match call.request.header("If-None-Match") {
-            Some(tags) if none_match_names(tags, task.version) => {
+            Some(tags) if none_match_names(&tags, task.version) => {
                 Ok(Response::empty(304).with_header("ETag", etag(task.version)))
             }
             _ => Ok(task_response(200, &task)),
@@ -268,7 +268,8 @@ impl<'a> Call<'a> {
     }
 
     fn preconditions(&self) -> Result<Preconditions, Vec<FieldError>> {
-        Preconditions::parse(self.request.header("If-Match"), self.request.header("If-None-Match"))
+        let header = |name| self.request.header(name);
+        Preconditions::parse(header("If-Match").as_deref(), header("If-None-Match").as_deref())
     }
 
     fn parameters(&self) -> &QueryParameters {
@@ -306,7 +307,7 @@ fn problem_page(request: &Request, name: &str) -> Result<Response, Problem> {
     valid(unexpected_parameters(&request.multi_value_query_string_parameters))?;
     let kind = Kind::named(name).ok_or_else(Problem::unknown_path)?;
     let accept = request.header("Accept").unwrap_or_default();
-    Ok(page(kind, &reference(&request.base_path(), kind), accept))
+    Ok(page(kind, &reference(&request.base_path(), kind), &accept))
 }
 
 fn etag(version: u64) -> String {

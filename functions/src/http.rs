@@ -17,8 +17,9 @@ pub struct Request {
     /// The template of the resource that took the request: `/{proxy+}`, `/health`, `/problems/{name}`.
     pub resource: String,
     pub http_method: String,
+    /// Every line of every header; the event's `headers` have only the last line of each.
     #[serde(deserialize_with = "null_is_default")]
-    pub headers: BTreeMap<String, String>,
+    pub multi_value_headers: BTreeMap<String, Vec<String>>,
     #[serde(deserialize_with = "null_is_default")]
     pub multi_value_query_string_parameters: QueryParameters,
     #[serde(deserialize_with = "null_is_default")]
@@ -58,10 +59,13 @@ pub struct Identity {
 }
 
 impl Request {
-    /// Header names are case-insensitive (RFC 9110, 5.1); API Gateway keeps the client's spelling.
+    /// A header's value, which is the list of its lines (RFC 9110, 5.3). Names are case-insensitive (5.1); API Gateway keeps
+    /// the client's spelling.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        let named = self.multi_value_headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        let lines = named.flat_map(|(_, lines)| lines).map(Cow::from);
+        lines.reduce(|list, line| format!("{list}, {line}").into())
     }
 
     /// The path below the API's root, without the leading slash. `path` would do but for custom domains, whose base path
@@ -178,10 +182,10 @@ mod tests {
 
     #[test]
     fn headers_are_found_in_any_case_and_bodies_decoded() {
-        let event = r#"{"headers":{"iF-mAtch":"\"1\""},"body":"e30=","isBase64Encoded":true,
+        let event = r#"{"multiValueHeaders":{"iF-mAtch":["\"1\""]},"body":"e30=","isBase64Encoded":true,
             "pathParameters":{"proxy":"tasks/1"},"path":"/base/tasks/1"}"#;
         let request: Request = serde_json::from_str(event).unwrap();
-        assert_eq!(request.header("If-Match"), Some("\"1\""));
+        assert_eq!(request.header("If-Match").as_deref(), Some("\"1\""));
         assert_eq!(request.body_bytes().unwrap(), b"{}");
         assert_eq!(request.resource_path(), "tasks/1");
         let broken = Request { body: Some("%".into()), is_base64_encoded: true, ..Request::default() };

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import urllib.parse
 import uuid
 
 import pytest
@@ -24,7 +26,8 @@ def handler(event):
         return {"statusCode": 200, "body": json.dumps([event["body"], event["isBase64Encoded"]])}
     if proxy.startswith("long-"):
         return {"statusCode": 200, "headers": {"Content-Type": "text/plain"}, "body": "x" * int(proxy[5:])}
-    return {"statusCode": 200, "body": json.dumps({"context": event["requestContext"], "headers": event["headers"]})}
+    seen = {"context": event["requestContext"], "headers": event["headers"], "lines": event["multiValueHeaders"]}
+    return {"statusCode": 200, "body": json.dumps(seen)}
 ANSWERS = {"answer-text": "SECRET-ERROR-TEXT", "answer-null": None, "answer-without-status": {"body": "x"},
            "answer-with-more": {"statusCode": 200, "surplus": 1}, "answer-with-object": {"statusCode": 200, "body": {"a": 1}},
            "answer-list-header": {"statusCode": 200, "headers": {"a": ["b"]}}}
@@ -145,6 +148,17 @@ class Api:
         given = {"Authorization": token, **headers} if token else headers
         return self.aws.call(method, f"/_aws/execute-api/{self.id}/dev/{path}", body, headers=given)
 
+    def see_lines(self, *values):
+        """The header ``Tags`` as the function sees it, when it is sent on a line for each value."""
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.aws.url).netloc, timeout=30)
+        connection.putrequest("GET", f"/_aws/execute-api/{self.id}/dev/x")
+        for name, value in [("Authorization", "good"), *(("Tags", value) for value in values)]:
+            connection.putheader(name, value)
+        connection.endheaders()
+        seen = json.loads(connection.getresponse().read())
+        connection.close()
+        return seen["headers"]["tags"], seen["lines"]["tags"]
+
 
 @pytest.fixture(scope="module")
 def api(aws):
@@ -238,6 +252,10 @@ def test_the_function_sees_the_request_as_the_client_sent_it(api):
     assert context["domainName"] == headers["host"]
 
 
+def test_the_last_line_of_a_header_is_its_single_value(api):
+    assert api.see_lines("a", "b, c", "d") == ("d", ["a", "b, c", "d"])
+
+
 def test_a_preflight_answers_what_its_mapping_says(api):
     for origin, allowed in (
         ("https://first", "https://first"),
@@ -270,3 +288,4 @@ def test_stock_leaks_the_error_text_and_loses_the_headers(stock):
     assert api.call("x", token=None, method="OPTIONS").headers["x-request-id"] == "context.requestId"
     assert stock.client("logs").describe_log_streams(logGroupName=api.access)["logStreams"] == []
     assert json.loads(api.call("x").body)["context"]["path"] == "/dev/x"
+    assert api.see_lines("a", "b") == ("a, b", ["a, b"])

@@ -46,6 +46,18 @@ async fn a_maximal_task_in_escapes_fits_and_is_put_back_as_it_was_read() {
 }
 
 #[tokio::test]
+async fn a_precondition_on_several_lines_is_enforced_whole() {
+    let app = shared().await;
+    let token = ("Authorization", app.outputs.token.as_str());
+    let path = format!("/tasks/{}", app.create("several lines").await);
+    let change = || Some(br#"{"priority":"HIGH"}"#.to_vec());
+    let none = [token, JSON, ("If-None-Match", "\"1\""), ("If-None-Match", "\"9\"")];
+    assert_eq!(app.send("PUT", &path, &none, change()).await.problem(), (412, "precondition-failed".into()));
+    let some = [token, JSON, ("If-Match", "\"1\""), ("If-Match", "\"9\"")];
+    assert_eq!(app.send("PUT", &path, &some, change()).await.header("ETag"), Some("\"2\""));
+}
+
+#[tokio::test]
 async fn head_has_gets_headers_and_length_and_no_body() {
     let app = shared().await;
     let path = format!("/tasks/{}", app.create("head").await);

@@ -100,6 +100,22 @@ async fn empty_elements_of_a_tag_list_are_ignored() {
 }
 
 #[tokio::test]
+async fn the_lines_of_a_header_are_one_list() {
+    let table = Table::new().await;
+    let path = format!("/tasks/{}", table.create(r#"{"title":"a"}"#).await);
+    for lines in [["\"1\"", "\"9\""], ["\"9\"", "\"1\""]] {
+        let none = json!({"If-None-Match": lines});
+        assert_eq!(table.send("GET", &path, none.clone(), "").await.status(), 304, "{lines:?}");
+        assert_eq!(table.send("PUT", &path, none, r#"{"title":"b"}"#).await.status(), 412, "{lines:?}");
+        let some = json!({"If-Match": lines});
+        assert_eq!(table.send("PUT", &path, some, r#"{"title":"a"}"#).await.status(), 200, "{lines:?}");
+    }
+    let two_keys = json!({"Idempotency-Key": ["a", "b"]});
+    let refused = table.send("POST", "/tasks", two_keys, r#"{"title":"a"}"#).await;
+    assert_eq!(refused.json()["errors"][0]["pointer"], "Idempotency-Key", "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_task_can_be_read_changed_and_put_back_whole() {
     let table = Table::new().await;
     let path = format!("/tasks/{}", table.create(r#"{"title":"a","dueAt":"2026-01-01T00:00:00Z"}"#).await);

@@ -142,8 +142,16 @@ impl Table {
     }
 }
 
-/// A proxy event without a body.
+/// A proxy event without a body. A header that stands on several lines has an array of them.
 fn event(owner: &str, method: &str, target: &str, headers: &Value) -> Value {
+    let mut every_line = headers.clone();
+    for value in every_line.as_object_mut().unwrap().values_mut().filter(|value| value.is_string()) {
+        *value = json!([value.take()]);
+    }
+    let mut last_line = every_line.clone();
+    for lines in last_line.as_object_mut().unwrap().values_mut() {
+        *lines = lines.as_array_mut().unwrap().pop().unwrap();
+    }
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut parameters = json!({});
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
@@ -156,8 +164,8 @@ fn event(owner: &str, method: &str, target: &str, headers: &Value) -> Value {
         };
     }
     json!({
-        "httpMethod": method, "path": path, "pathParameters": {"proxy": &path[1..]}, "headers": headers,
-        "multiValueQueryStringParameters": parameters,
+        "httpMethod": method, "path": path, "pathParameters": {"proxy": &path[1..]},
+        "headers": last_line, "multiValueHeaders": every_line, "multiValueQueryStringParameters": parameters,
         "requestContext": {
             "path": format!("/dev{path}"), "stage": "dev", "requestId": "gateway",
             "identity": {"sourceIp": "192.0.2.1", "userAgent": "test"},

@@ -147,7 +147,7 @@ impl Account {
     pub async fn create_task(&self, title: &str) -> Option<String> {
         let event = json!({
             "httpMethod": "POST", "path": "/tasks", "pathParameters": {"proxy": "tasks"},
-            "headers": {"content-type": "application/json"}, "multiValueQueryStringParameters": {},
+            "multiValueHeaders": {"content-type": ["application/json"]}, "multiValueQueryStringParameters": {},
             "body": json!({"title": title}).to_string(),
             "requestContext": {
                 "path": "/dev/tasks", "requestId": "gateway",
