@@ -18,6 +18,7 @@ use aws_sdk_dynamodb::{
 use tokio::time::{Instant, timeout_at};
 
 use self::{
+    idempotency::Claim,
     item::{Attributes, Expression, Item, TASK_PREFIX, text},
     outcome::{Failure, OnlyUndone},
 };
@@ -35,7 +36,7 @@ pub use self::item::STATUS_INDEX;
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// How often at most a write is sent that may be sent again.
 const TRIES: usize = 3;
-/// How long a tombstone may stay when its removal failed, in seconds. Longer than any idempotency record of
+/// How long a tombstone stays that is not removed at once, in seconds. Longer than any idempotency record of
 /// its task, so that a replayed create always finds the one or the other.
 const TOMBSTONE_SECONDS: i64 = 2 * idempotency::SECONDS;
 
@@ -109,15 +110,30 @@ impl Store {
         let record = claim.as_ref().map(|claim| claim.record.as_str());
         insist(deadline, async || {
             let item = item::from_task(by, &task, key, record).map_err(Failure::Undone)?;
-            let put = match &claim {
-                Some(claim) if again => self.put_unless_deleted(&by.principal.owner, claim, item).await,
-                _ => self.put(item).await,
-            };
-            again = true;
-            put
+            if std::mem::replace(&mut again, true) {
+                self.put_again(&by.principal.owner, id, claim.as_ref(), item).await
+            } else {
+                self.put(item).await
+            }
         })
         .await?;
         Ok(Created { task, replayed })
+    }
+
+    /// Puts a task that an earlier put may have made, may have made and a client deleted since, or may still make.
+    async fn put_again(
+        &self,
+        owner: &str,
+        id: TaskId,
+        claim: Option<&Claim>,
+        mut item: Attributes,
+    ) -> Result<(), Failure> {
+        item.insert(item::PUT_AGAIN.to_owned(), item::flag(true));
+        match claim {
+            Some(claim) => self.put_unless_deleted(owner, claim, item).await,
+            None if self.read(owner, id).await?.is_absent() => self.put(item).await,
+            None => Ok(()),
+        }
     }
 
     /// Puts a task if it is absent. One that is there was put by an earlier try of this request: its id is new.
@@ -233,11 +249,15 @@ impl Store {
     }
 
     /// Removes a tombstone, once the record of the key that made the task knows that it is gone: a replay of
-    /// the create would otherwise make it again.
+    /// the create would otherwise make it again. So would the first put of a task that was put again, if it is still under
+    /// way: that tombstone stays in its way.
     async fn purge(&self, by: &Author, id: TaskId, old: &Item, deadline: Instant) -> Result<(), Error> {
         let owner = &by.principal.owner;
         if let Ok(record) = old.text("idempotencyRecord") {
             insist(deadline, async || self.mark_deleted(owner, record, id).await).await?;
+        }
+        if old.was_put_again() {
+            return Ok(());
         }
         insist(deadline, async || self.remove_tombstone(owner, id).await).await
     }

@@ -105,8 +105,10 @@ async fn when_no_answer_comes_at_all_the_outcome_is_unknown_and_the_change_was_m
     }
     is_unknown(&put(&app, &id, None, json!({"title": "changed"})).await);
     is_unknown(&app.call("DELETE", &format!("/tasks/{id}"), Value::Null).await);
-    app.break_api("PutItem", "never answered", -1, lost()).await;
-    is_unknown(&app.call("POST", "/tasks", json!({"title": "never answered"})).await);
+    for action in ["PutItem", "TransactWriteItems"] {
+        app.break_api(action, "never answered", -1, lost()).await;
+    }
+    is_unknown(&create_keyed(&app, "never-answered", "never answered").await);
     let records = app.audit_of(&id, 3).await;
     assert_eq!(records[2]["action"], "task.deleted");
     let created = eventually("the task that was made all the same", async || {
@@ -188,6 +190,39 @@ async fn a_replay_beside_a_delete_revives_nothing() {
         assert_eq!(json!(actions), json!(["task.created", "task.deleted", "task.purged"]));
     }
     println!("{ROUNDS} rounds of replay beside delete: 0 revived");
+}
+
+#[tokio::test]
+async fn a_create_that_arrives_after_its_second_try_and_a_delete_revives_nothing() {
+    let app = alone().await;
+    for key in [None, Some("late-create")] {
+        app.break_api("PutItem", "comes late", 1, json!({"delayMs": 4_000})).await;
+        let created = match key {
+            Some(key) => create_keyed(&app, key, "comes late").await,
+            None => app.call("POST", "/tasks", json!({"title": "comes late"})).await,
+        };
+        assert_eq!(created.status, 201, "{created:?}");
+        let path = format!("/tasks/{}", created.json()["id"].as_str().unwrap());
+        assert_eq!(app.call("DELETE", &path, Value::Null).await.status, 204);
+        assert!(app.calls("PutItem").await.iter().any(Value::is_null), "the first try is still under way");
+        eventually("the first try", async || {
+            app.calls("PutItem").await.iter().all(|status| !status.is_null()).then_some(())
+        })
+        .await;
+        assert_eq!(app.call("GET", &path, Value::Null).await.problem().0, 404, "revived");
+        app.mend().await;
+    }
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_was_lost_is_found_by_reading() {
+    let app = shared().await;
+    app.break_api("PutItem", "read, not put", 1, lost()).await;
+    // A second try would not be answered in time.
+    app.break_api("PutItem", "read, not put", -1, json!({"delayMs": 12_000})).await;
+    let created = app.call("POST", "/tasks", json!({"title": "read, not put"})).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    app.audit_of(created.json()["id"].as_str().unwrap(), 1).await;
 }
 
 /// A client's change, and the answer: its status and the request's id.

@@ -183,6 +183,17 @@ impl<Guard> Stack<Guard> {
         self.admin("faults", rule).await;
     }
 
+    /// The statuses of every call of `action` so far; null where it is not answered.
+    pub async fn calls(&self, action: &str) -> Vec<Value> {
+        let url = format!("{}/_local/calls", self.outputs.endpoint_url);
+        let calls: Vec<Value> = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        calls
+            .into_iter()
+            .filter(|call| call["action"] == action)
+            .map(|mut call| call["status"].take())
+            .collect()
+    }
+
     /// How often the faults in force have struck; those of accounts of their own do not count.
     pub async fn faults_hit(&self) -> u64 {
         let url = format!("{}/_local/faults", self.outputs.endpoint_url);

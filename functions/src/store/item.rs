@@ -16,6 +16,9 @@ pub const STATUS_INDEX: &str = "byStatus";
 pub const TASK_PREFIX: &str = "TASK#";
 pub const IDEMPOTENCY_PREFIX: &str = "IDEMPOTENCY#";
 
+/// Marks the item of a task that an earlier put may make as well.
+pub const PUT_AGAIN: &str = "putAgain";
+
 /// Longest user agent kept: it is the client's to choose, and an item's size costs money.
 const USER_AGENT_MAX: usize = 256;
 
@@ -38,6 +41,10 @@ impl Item {
     /// Stamped as deleted: the task does not exist any more.
     pub fn is_tombstone(&self) -> bool {
         self.0.contains_key("deletedBy")
+    }
+
+    pub fn was_put_again(&self) -> bool {
+        self.0.contains_key(PUT_AGAIN)
     }
 
     pub fn was_written_by(&self, by: &Author) -> bool {
