@@ -201,8 +201,8 @@ impl Title {
 const BLANK: [char; 8] =
     ['\u{115F}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{FFA0}', '\u{13441}', '\u{13442}', '\u{1D159}'];
 
-/// Says whether a reader sees something by itself: no space, no format or combining character, no filler. The standard
-/// library's tables know these as what `escape_debug` escapes.
+/// Says whether a reader sees something by itself: no space, no format character, no mark that only extends the character
+/// before it, no filler. The standard library's tables know these as what `escape_debug` escapes.
 fn is_visible(character: char) -> bool {
     character.is_ascii_graphic()
         || (!character.is_whitespace()
