@@ -397,6 +397,31 @@ def test_a_mapping_reads_its_stream_with_the_functions_role(iam):
     until(lambda: result() == "OK")
 
 
+def test_a_discarded_batch_is_written_with_the_functions_role(iam):
+    name, bucket = table(iam, stream=True), fresh("bucket")
+    stream = iam.client("dynamodb").describe_table(TableName=name)["Table"]["LatestStreamArn"]
+    iam.client("s3").create_bucket(Bucket=bucket)
+    write = allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*")
+    runs_as = role(iam, LAMBDA, allow("dynamodb:*"), write)
+    failing = function(iam, runs_as, "def handler(event):\n    raise ValueError")
+    functions = iam.client("lambda")
+    mapping = functions.create_event_source_mapping(
+        FunctionName=failing, EventSourceArn=stream, StartingPosition="TRIM_HORIZON", MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}},
+    )["UUID"]  # fmt: skip
+    kept = lambda: [o["Key"] for o in iam.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])]  # noqa: E731
+
+    let(iam, runs_as, allow("dynamodb:*"))
+    iam.client("dynamodb").put_item(TableName=name, Item={"PK": {"S": "lost"}})
+    lost = lambda: f"the role of {failing} may not write" in (iam.state_dir / "log").read_text()  # noqa: E731
+    until(lost)
+    assert kept() == []
+    let(iam, runs_as, allow("dynamodb:*"), write)
+    iam.client("dynamodb").put_item(TableName=name, Item={"PK": {"S": "kept"}})
+    [key] = until(kept)
+    assert key.startswith(f"aws/lambda/{mapping}/")
+
+
 def test_a_function_logs_with_its_role(iam):
     group = f"/{fresh('group')}"
     iam.client("logs").create_log_group(logGroupName=group)
