@@ -146,7 +146,8 @@ fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
             folder.join("local-aws.log").display()
         )
     })?;
-    needed_statements(workspace, &folder, &outputs.endpoint_url)
+    // Some of the tests do not need every permission.
+    if names.is_empty() { needed_statements(workspace, &folder, &outputs.endpoint_url) } else { Ok(()) }
 }
 
 /// Every statement of the deployed roles and policies was needed for a call: without it, the call would have been denied.
