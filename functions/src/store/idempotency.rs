@@ -25,7 +25,7 @@ use crate::{
 /// How long an idempotency key is remembered.
 pub const SECONDS: i64 = 24 * 60 * 60;
 
-/// What an idempotency key stands for.
+/// The task that an idempotency key stands for.
 pub struct Claim {
     pub id: TaskId,
     pub created_by: String,
@@ -182,7 +182,7 @@ impl Claim {
     }
 }
 
-/// Whether the task, its tombstone, or the mark of its deletion was there already: nothing is left to put.
+/// Says that the task, its tombstone, or the mark of its deletion was there already: nothing is left to put.
 fn is_settled(reasons: &[CancellationReason]) -> bool {
     let failed = |reason: &&CancellationReason| reason.code() == Some("ConditionalCheckFailed");
     let (record, task) = (reasons.first().filter(failed), reasons.get(1).filter(failed));

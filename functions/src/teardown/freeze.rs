@@ -31,7 +31,7 @@ struct Frozen {
     concurrency: Option<i32>,
 }
 
-/// What was lifted, to be put back.
+/// The protections that were lifted, to be put back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Unprotected {
@@ -57,7 +57,7 @@ impl Unprotected {
         self
     }
 
-    /// Whether there is no consent for some of it.
+    /// Says that there is no consent for some of it.
     fn exceeds(&self, request: &Request) -> bool {
         (self.termination && !request.override_termination_protection)
             || (!self.tables.is_empty() && !request.delete_data)

@@ -387,7 +387,7 @@ impl Account {
         backups["BackupSummaries"].take().as_array().unwrap().clone()
     }
 
-    /// Whether the table can be restored to any second of the last days.
+    /// Says that the table can be restored to any second of the last days.
     pub async fn table_is_recoverable(&self) -> bool {
         let name = &self.thing("AWS::DynamoDB::Table", "").physical;
         let described =

@@ -33,7 +33,7 @@ struct Person {
     teardown: String,
 }
 
-/// What a command said and how it ended.
+/// A command's output and how it ended.
 #[derive(Debug)]
 struct Said {
     code: i32,

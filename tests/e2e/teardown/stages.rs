@@ -10,7 +10,7 @@ use super::{
 };
 use crate::stack::{eventually, shared};
 
-/// What both stages are deployed into, as `cargo xtask deploy` prepares it.
+/// The account that both stages are deployed into, as `cargo xtask deploy` prepares it.
 struct Site {
     aws: Aws,
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::workspace::Workspace;
 
-/// What the last column of a row names: files, and tests in them.
+/// The files, and tests in them, that the last column of a row names.
 fn names(row: &str) -> Vec<&str> {
     let cell = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap_or_default();
     cell.split('`').skip(1).step_by(2).collect()

@@ -11,7 +11,7 @@ use crate::process::pause;
 pub struct Patience {
     /// Between two looks.
     pub look: Duration,
-    /// Whether what AWS spreads over its machines takes a while to be the same everywhere.
+    /// Says that AWS takes a while until every machine of its own shows the same.
     pub settles: bool,
 }
 

@@ -130,7 +130,7 @@ impl<'a> Site<'a> {
         Ok(site)
     }
 
-    /// Whether the local AWS is asked.
+    /// Says that the local AWS is asked.
     pub fn local(&self) -> bool {
         matches!(self.aws.target, Target::Local { .. })
     }

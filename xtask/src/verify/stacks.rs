@@ -308,7 +308,7 @@ pub fn stack_rolled_back(site: &Site<'_>) -> Result<Finding> {
     Ok(Finding::new(deleted.is_ok() && end == "DELETE_COMPLETE", format!("{state}, then {end}")))
 }
 
-/// Whether deleting with exactly this role can be a policy's condition, tried as somebody who may do only that.
+/// Checks that deleting with exactly this role can be a policy's condition, as somebody who may do only that.
 pub fn role_arn_condition(site: &Site<'_>) -> Result<Finding> {
     if site.local() {
         return Ok(Finding::Skipped("the local AWS evaluates no policies here".to_owned()));
