@@ -198,6 +198,9 @@ fn kept(aws: &Aws, group: &str) {
         "  at {}; to delete it too: aws logs delete-log-group --log-group-name {group}",
         aws.place
     ));
+    screen::out(
+        "  DynamoDB's own backup of the evidence table, which has point-in-time recovery: it goes by itself after 35 days",
+    );
 }
 
 #[cfg(test)]
