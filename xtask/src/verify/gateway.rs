@@ -1,5 +1,6 @@
 //! Checks of the gateway and of the functions behind it, on the deployed service.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -47,6 +48,40 @@ pub fn head(site: &Site<'_>) -> Result<Finding> {
     let answer = site.curl(&format!("/tasks/{id}"), &["-I"])?;
     let etag = answer.header("etag");
     Ok(Finding::new(answer.status == 200 && !etag.is_empty(), format!("{}, etag: {etag}", answer.status)))
+}
+
+pub fn text_answers(site: &Site<'_>) -> Result<Finding> {
+    let answer = site.curl_without_token("/tasks", &["-H", "Accept: application/json"])?;
+    let json = serde_json::from_str::<Value>(&answer.body).is_ok();
+    Ok(Finding::new(answer.status == 401 && json, format!("{}, JSON: {json}", answer.status)))
+}
+
+pub fn bodies_arrive_unchanged(site: &Site<'_>) -> Result<Finding> {
+    let file = site.folder.join("not-utf-8.json");
+    fs::write(&file, b"{\"title\":\"\xff\"}")
+        .with_context(|| format!("{} cannot be written", file.display()))?;
+    let content_type = "Content-Type: application/json; charset=utf-8";
+    let body = format!("@{}", file.display());
+    let answer = site.curl("/tasks", &["-X", "POST", "-H", content_type, "--data-binary", &body])?;
+    Ok(Finding::new(answer.status == 400, format!("{} to a body that is not UTF-8", answer.status)))
+}
+
+pub fn quoted_header(site: &Site<'_>) -> Result<Finding> {
+    let refused = site.curl_without_token("/tasks", &[])?;
+    let preflight =
+        site.curl_without_token("/tasks", &["-X", "OPTIONS", "-H", "Origin: https://a.example"])?;
+    let (one, two) = (refused.header("ratelimit-policy"), preflight.header("ratelimit-policy"));
+    let held = one == two && one.starts_with("\"default\";q=");
+    Ok(Finding::new(held, format!("{one} on a gateway response, {two} on a preflight")))
+}
+
+pub fn header_lines(site: &Site<'_>) -> Result<Finding> {
+    let id = create(site, "header lines")?;
+    let json = "Content-Type: application/json";
+    let lines = ["-H", "If-None-Match: \"1\"", "-H", "If-None-Match: \"9\""];
+    let change = [&["-X", "PUT", "-H", json, "-d", r#"{"title":"changed"}"#], &lines[..]].concat();
+    let answer = site.curl(&format!("/tasks/{id}"), &change)?;
+    Ok(Finding::new(answer.status == 412, format!("{} to a precondition on two lines", answer.status)))
 }
 
 pub fn preflight_origins(site: &Site<'_>) -> Result<Finding> {
