@@ -49,7 +49,7 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    fn command(&self, rows: &[&str]) -> Result<Command> {
+    fn command(&self, rows: &[&str]) -> Command {
         // Not by its path: a build of the tests may have replaced the file since this program was started.
         let mut command = Command::new("/proc/self/exe");
         command.args(["verify-aws", "--endpoint-url", self.endpoint]);
@@ -57,12 +57,12 @@ impl Scene<'_> {
             command.arg("--row").args(rows);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        Ok(command)
+        command
     }
 
     /// Runs the command; its exit code and what it printed.
     fn run(&self, rows: &[&str]) -> Result<(Option<i32>, String)> {
-        let mut child = process::start(&mut self.command(rows)?)?;
+        let mut child = process::start(&mut self.command(rows))?;
         let mut output = child.stdout.take().context("the output cannot be read")?;
         let reader = std::thread::spawn(move || std::io::read_to_string(&mut output));
         let status = process::wait(&mut child, None)?;
@@ -99,7 +99,7 @@ impl Scene<'_> {
     }
 
     fn a_run_that_is_stopped_cleans_up(&self) -> Result<()> {
-        let mut child = process::start(&mut self.command(&["dead-role", "retain-twice"])?)?;
+        let mut child = process::start(&mut self.command(&["dead-role", "retain-twice"]))?;
         let begun = Patience::LOCAL.until(Duration::from_mins(1), || {
             Ok(self.stacks()?.iter().any(|name| name.contains("-probe-")).then_some(()))
         });
