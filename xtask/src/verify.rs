@@ -2,7 +2,7 @@
 //!
 //! [`verify::rows`](rows) is the one table of them; docs/aws-unverified.md shows it. A run makes a stage with a random name
 //! and stacks of a few resources, each entered in [`made`] before it is made, and removes all of it however the run ends.
-//! What needs no service is checked while the service is deployed.
+//! Rows that need no service are checked while the service is deployed.
 
 mod awscli;
 mod document;

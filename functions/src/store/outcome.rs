@@ -1,4 +1,4 @@
-//! What a failed call says about its effect: certainly none, or perhaps some.
+//! The effect of a call that failed: certainly none, or perhaps some.
 //!
 //! A write whose answer is lost may have been carried out, and another client may have written since: sent again, it would
 //! undo that client's change. So the SDK retries a write only while the write surely had no effect, and the store decides about

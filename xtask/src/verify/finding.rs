@@ -1,4 +1,4 @@
-//! What a check found out.
+//! The result of a check.
 
 /// How an assumption fared.
 #[derive(Clone, Debug, Eq, PartialEq)]
