@@ -239,7 +239,13 @@ def test_the_machine_may_do_what_its_definition_integrates_and_nothing_else(each
     role = each_teardown.resources[machine["RoleArn"]["Fn::GetAtt"][0]]
     granted = {permission.action for permission in permissions(each_teardown, role_document(role))}
     tasks = _tasks(json.loads(machine["DefinitionString"]))
-    assert granted - BY_STEP_FUNCTIONS == {INTEGRATIONS[task["Resource"]] for task in tasks}
+    assert granted == BY_STEP_FUNCTIONS | {INTEGRATIONS[task["Resource"]] for task in tasks}
+
+
+def test_the_step_function_may_write_its_traces(each_teardown: Synthesised) -> None:
+    """X-Ray is not emulated, so no call of the end-to-end tests misses these."""
+    granted = {permission.action for permission in _step(each_teardown)}
+    assert {"xray:PutTelemetryRecords", "xray:PutTraceSegments"} <= granted
 
 
 def test_the_machine_may_say_what_it_says_on_the_event_bus_and_nothing_else(each_teardown: Synthesised) -> None:
