@@ -7,6 +7,7 @@ the emulator's own endpoints) goes straight through.
 from __future__ import annotations
 
 import asyncio
+import json
 
 from local import awscall, connections, processes
 from local.admin import Admin
@@ -55,6 +56,8 @@ class Door:
             return
         if effect.get("dropAnswer") or effect.get("killCaller"):
             await self._app(scope, _replay(body, receive), _noting(entry, _nowhere))
+            if "then" in effect:
+                await self._app(*_another(scope, effect["then"]), _nowhere)
             if effect.get("killCaller") == "after":
                 await self._kill(call)
             connections.hang_up(scope["client"])
@@ -88,6 +91,18 @@ def _replay(body: bytes, receive):
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replaying
+
+
+def _another(scope, given: dict):
+    """A call of the same kind with the input ``given``, as somebody else might make it: its scope and ``receive``."""
+    body = json.dumps(given).encode()
+    fields = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+    fields.append((b"content-length", str(len(body)).encode()))
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return {**scope, "headers": fields}, receive
 
 
 def _noting(entry: dict, send):

@@ -94,7 +94,7 @@ def _rule(given) -> Rule:
 def _effect(given) -> dict:
     if not isinstance(given, dict) or not given:
         raise BadRule("effect is missing")
-    if unknown := set(given) - {"error", "delayMs", "dropAnswer", "killCaller"}:
+    if unknown := set(given) - {"error", "delayMs", "dropAnswer", "killCaller", "then"}:
         raise BadRule(f"unknown effect: {', '.join(sorted(unknown))}")
     failure = given.get("error")
     if failure is not None and not (
@@ -103,4 +103,6 @@ def _effect(given) -> dict:
         raise BadRule("effect.error is {status, code, message}")
     if given.get("killCaller") not in (None, "before", "after"):
         raise BadRule('effect.killCaller is "before" or "after"')
+    if "then" in given and not (isinstance(given["then"], dict) and given.get("dropAnswer")):
+        raise BadRule("effect.then is the input of a call of the same kind, made before the answer is dropped")
     return given

@@ -102,6 +102,18 @@ def test_a_dropped_answer_was_carried_out(clean, table):
     assert "Item" in client.get_item(TableName=table, Key={"id": {"S": "dropped"}})
 
 
+def test_another_call_comes_between_one_and_its_dropped_answer(clean, table):
+    other = {"TableName": table, "Item": {"id": {"S": "another"}}}
+    effect = {"dropAnswer": True, "then": other}
+    clean.call("POST", "/_local/faults", {"service": "dynamodb", "action": "PutItem", "effect": effect})
+    client = clean.client("dynamodb")
+    with pytest.raises((botocore.exceptions.ConnectionClosedError, botocore.exceptions.HTTPClientError)):
+        put(client, table, "first")
+    assert all("Item" in client.get_item(TableName=table, Key={"id": {"S": name}}) for name in ("first", "another"))
+    [entry] = clean.call("GET", "/_local/calls").json[:1]
+    assert (entry["action"], entry["status"]) == ("PutItem", 200)
+
+
 def test_a_delayed_call_is_carried_out(clean, table):
     clean.call("POST", "/_local/faults", {"service": "dynamodb", "action": "PutItem", "effect": {"delayMs": 20}})
     put(clean.client("dynamodb"), table, "delayed")
@@ -117,7 +129,7 @@ def test_the_faults_of_one_account_are_cleared_alone(clean):
 
 
 @pytest.mark.parametrize(
-    "rule", [{"effect": {}}, {"effect": {"explode": 1}}, {"acton": "PutItem", "effect": {"delayMs": 1}}, ["x"]]
+    "rule", [{"effect": {}}, {"effect": {"explode": 1}}, {"acton": "PutItem", "effect": {"delayMs": 1}}, ["x"], {"effect": {"then": {}}}]
 )
 def test_a_rule_that_cannot_be_understood_is_refused(clean, rule):
     answer = clean.call("POST", "/_local/faults", rule)
