@@ -1,4 +1,4 @@
-"""What scripts of a browser's page may send and read. The function's own answers have the same list (`functions/src/api.rs`)."""
+"""What scripts of a browser's page may send and read. The function's own answers have the same list (`functions/task-api/src/api.rs`)."""
 
 # Of the request: what the service reads, and what tracing in a browser adds to every call.
 ALLOWED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -23,7 +23,7 @@ _REQUEST_ID = "$context.requestId"
 class GatewayProblem:
     """`status` None leaves API Gateway's own status, which one fixed body cannot know, out of the body.
 
-    Every `kind` is one of `functions/src/problem/kind.rs`, which has the pages that `type` leads to.
+    Every `kind` is one of `functions/task-api/src/problem/kind.rs`, which has the pages that `type` leads to.
     """
 
     response_type: str

@@ -1,4 +1,4 @@
-"""The one function that does every step, and what it may do: AWS calls of functions/src/teardown, no more, no less.
+"""The one function that does every step, and what it may do: AWS calls of functions/teardown/src, no more, no less.
 
 A test reads the calls in the Rust sources and compares. The destructive rights are the executor's; this role's own
 are those without which a stack cannot be prepared for its deletion, or a leftover removed after it.

@@ -42,11 +42,6 @@ def actions(found: Iterable[tuple[str, str]]) -> set[str]:
     return {action for service, operation in found for action in _actions(service, operation)}
 
 
-def module(root: Path, name: str) -> list[str]:
-    """The sources of a Rust module: `name.rs` and all below `name/`."""
-    return [(root / f"{name}.rs").read_text(encoding="utf-8"), *below(root / name)]
-
-
 def below(folder: Path) -> list[str]:
     return [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.rs"))]
 

@@ -94,7 +94,7 @@ CRASHES = (
     f"RequestId: {REQUEST} Error: Runtime exited with error: exit status 1\nRuntime.ExitError",
     f"RequestId: {REQUEST} Error: Runtime exited with error: signal: killed\nRuntime.ExitError",
     f"RequestId: {REQUEST} Error: Runtime exited without providing a reason\nRuntime.ExitError",
-    "thread 'main' panicked at functions/src/authorizer.rs:70:9:",
+    "thread 'main' panicked at functions/authorizer/src/lib.rs:70:9:",
 )
 NO_CRASHES = (
     f"START RequestId: {REQUEST} Version: $LATEST",
@@ -102,7 +102,7 @@ NO_CRASHES = (
     f"REPORT RequestId: {REQUEST}\tDuration: 1.20 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 20 MB",
     '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"authorized","principal":"alice"}',
 )
-REFUSED = '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"refused","target":"functions::authorizer"}'
+REFUSED = '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"refused","target":"authorizer"}'
 
 
 def test_a_crash_of_the_authorizer_is_told_from_a_refused_token(dev: Synthesised) -> None:

@@ -7,7 +7,7 @@ from conftest import APP_DIR
 from task_service.cors import ALLOWED_HEADERS, EXPOSED_HEADERS
 from task_service.gateway_responses import PROBLEMS
 
-API = (APP_DIR.parent / "functions" / "src" / "api.rs").read_text()
+API = (APP_DIR.parent / "functions" / "task-api" / "src" / "api.rs").read_text()
 
 # Browsers set the first by themselves; the second may be sent without asking (a CORS-safelisted header).
 _NOT_FOR_SCRIPTS = {"Origin", "Accept"}

@@ -50,7 +50,7 @@ def test_a_type_leads_to_the_page_below_the_stage(dev: Synthesised, prod: Synthe
 
 def test_every_kind_has_a_page_with_the_same_title(dev: Synthesised) -> None:
     """The service has the pages, in one table with its own kinds."""
-    table = (APP_DIR.parent / "functions" / "src" / "problem" / "kind.rs").read_text()
+    table = (APP_DIR.parent / "functions" / "task-api" / "src" / "problem" / "kind.rs").read_text()
     pages = {name: (int(status), title) for status, name, title in re.findall(r': (\d+) "([a-z-]+)" "(.+?)",\n', table)}
     for problem in PROBLEMS:
         status, title = pages[problem.kind]

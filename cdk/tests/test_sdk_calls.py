@@ -3,20 +3,16 @@
 import pytest
 from conftest import APP_DIR, Synthesised
 from iam_facts import listed
-from sdk_calls import actions, below, calls, client_calls, module
+from sdk_calls import actions, below, calls, client_calls
 
-SOURCES = APP_DIR.parent / "functions" / "src"
+FUNCTIONS = APP_DIR.parent / "functions"
 TASKCTL = APP_DIR.parent / "taskctl" / "src"
 
 # `taskctl teardown finish`: with what its caller may do anyway.
 BY_THE_CALLER = {("cloudformation", "delete_stack")}
 
-# Which modules of the Rust crate make a function's calls, and the service of their one client.
-SERVICE_FUNCTIONS = {
-    "task-api": [("store", "dynamodb")],
-    "audit": [("stream", "logs")],
-    "authorizer": [],
-}
+# The service of a function's one client.
+SERVICE_FUNCTIONS = {"task-api": "dynamodb", "audit": "logs", "authorizer": ""}
 
 # Made by AWS with the function's role, not by its code.
 BY_LAMBDA = {
@@ -79,7 +75,7 @@ def test_an_unknown_verb_of_api_gateway_must_be_looked_up() -> None:
 
 
 def test_the_step_function_may_do_what_its_code_calls_and_nothing_else(each_teardown: Synthesised) -> None:
-    called = actions(calls(module(SOURCES, "teardown")))
+    called = actions(calls(below(FUNCTIONS / "teardown" / "src")))
     granted = _granted(each_teardown, f"{each_teardown.stack.stack_name}-step")
     assert {"granted, never called": granted - called, "called, not granted": called - granted} == {
         "granted, never called": set(),
@@ -100,11 +96,8 @@ def test_starter_and_operator_together_may_do_what_taskctl_calls_and_nothing_els
 
 @pytest.mark.parametrize("binary", sorted(SERVICE_FUNCTIONS))
 def test_a_service_function_may_do_what_its_code_calls_and_nothing_else(each: Synthesised, binary: str) -> None:
-    called = actions(
-        (service, operation)
-        for name, service in SERVICE_FUNCTIONS[binary]
-        for operation in client_calls(module(SOURCES, name))
-    )
+    operations = client_calls(below(FUNCTIONS / binary / "src"))
+    called = actions((SERVICE_FUNCTIONS[binary], operation) for operation in operations)
     granted = _granted(each, f"{each.stack.stack_name}-{binary}") - BY_LAMBDA.get(binary, set())
     assert granted == called
 

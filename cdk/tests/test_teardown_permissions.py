@@ -199,7 +199,7 @@ def test_the_step_function_writes_sentinels_into_the_service_table_and_no_task(t
         if permission.action == "dynamodb:PutItem" and "evidence" not in permission.resource
     ]
     assert json.loads(put.conditions) == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SENTINEL#*"]}}
-    drain = (APP_DIR.parent / "functions" / "src" / "teardown" / "drain.rs").read_text(encoding="utf-8")
+    drain = (APP_DIR.parent / "functions" / "teardown" / "src" / "drain.rs").read_text(encoding="utf-8")
     assert 'let key = format!("SENTINEL#{name}");' in drain
 
 

@@ -87,9 +87,9 @@ def test_a_backup_is_begun_only_after_the_time_that_freeze_said(teardown: Synthe
 
 def test_a_step_ends_before_its_function_is_stopped() -> None:
     """Drain works longest: its own limit, and then one call of AWS with all of its tries."""
-    call = _seconds("functions/src/teardown/drain.rs", r"const CALL: Duration = Duration::from_secs\((\d+)\);")
+    call = _seconds("functions/teardown/src/drain.rs", r"const CALL: Duration = Duration::from_secs\((\d+)\);")
     operation = _seconds(
-        "functions/src/bin/teardown.rs", r"timeouts\(Duration::from_secs\(\d+\), Duration::from_secs\((\d+)\)\)"
+        "functions/teardown/src/main.rs", r"timeouts\(Duration::from_secs\(\d+\), Duration::from_secs\((\d+)\)\)"
     )
     assert call + operation < 60  # the time-out that the test below demands
 
@@ -101,7 +101,7 @@ def _seconds(source: str, pattern: str) -> int:
 
 def test_what_ends_a_run_without_restore_comes_after_all_that_it_may_wait_for(teardown: Synthesised) -> None:
     """A service frozen by it would stay frozen."""
-    sources = "".join(path.read_text() for path in (APP_DIR.parent / "functions/src/teardown").glob("*.rs"))
+    sources = "".join(path.read_text() for path in (APP_DIR.parent / "functions/teardown/src").glob("*.rs"))
 
     def constant(name: str) -> int:
         (value,) = re.findall(rf"const {name}: \w+ = ([0-9_]+);", sources)

@@ -6,7 +6,9 @@ use aws_sdk_sfn::{
     error::{ProvideErrorMetadata, SdkError},
 };
 
-use crate::{failure::Failure, passing::passes};
+use runtime::passing::passes;
+
+use crate::failure::Failure;
 
 /// An AWS error without its service's type.
 #[derive(Clone, Debug, Eq, PartialEq)]

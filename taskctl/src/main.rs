@@ -18,8 +18,6 @@ mod hint;
 mod history;
 mod note;
 mod outputs;
-#[path = "../../functions/src/passing.rs"]
-mod passing;
 mod render;
 mod report;
 mod request;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::cdk::{ACCOUNT_STACK, App, Cdk, Settings, Target};
 use crate::checks::succeed;
+use crate::functions;
 use crate::install;
 use crate::lock::Lock;
 use crate::log_role;
@@ -214,7 +215,7 @@ pub fn release(workspace: &Workspace, architecture: Architecture) -> Result<Path
     let folders = std::iter::once(venv).chain(env::split_paths(&path));
     let mut command = workspace.cargo(&["lambda", "build", "--release", architecture.flag()]);
     // CARGO_TARGET_DIR, never --target-dir: cargo-lambda looks for the binaries in the former.
-    command.args(["--package", "functions", "--bins"]).env("CARGO_TARGET_DIR", &target);
+    command.args(functions::ALL).env("CARGO_TARGET_DIR", &target);
     command.env("PATH", env::join_paths(folders).context("the PATH cannot be extended")?);
     step("Functions, release", || succeed(&mut command, "cargo lambda build"))?;
     Ok(target.join("lambda"))

@@ -28,7 +28,7 @@ const MOST_TRANSITIONS: usize = 60;
 /// Measures, prints the table, and fails when a target is missed.
 pub fn bench(workspace: &Workspace) -> Result<()> {
     let binaries = step("Functions, release", || {
-        functions::build(workspace, &["--release", "--package", "functions", "--bins"])
+        functions::build(workspace, &[&["--release"][..], &functions::ALL].concat())
     })?;
     let mut rows = sizes(&binaries)?;
     let local = Disposable::new(workspace, "bench")?;

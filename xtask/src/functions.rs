@@ -19,6 +19,10 @@ pub struct Binary {
     pub path: PathBuf,
 }
 
+/// Cargo's selection of every function.
+pub const ALL: [&str; 9] =
+    ["-p", "task-api", "-p", "authorizer", "-p", "audit", "-p", "teardown", "--bins"];
+
 /// Builds with cargo, which shows its own progress, and asks it where the functions' binaries are: the target folder, the
 /// profile and the platform are the developer's business.
 pub fn build(workspace: &Workspace, selection: &[&str]) -> Result<Vec<Binary>> {
@@ -37,9 +41,9 @@ pub fn build(workspace: &Workspace, selection: &[&str]) -> Result<Vec<Binary>> {
         .ok()
         .context("cargo's messages were lost")?
         .context("cargo's messages cannot be read")?;
-    let binaries = binaries(&messages, &workspace.root().join("functions/Cargo.toml"));
+    let binaries = binaries(&messages, &workspace.root().join("functions"));
     if binaries.is_empty() {
-        bail!("cargo built no function: does functions/Cargo.toml still name its binaries?");
+        bail!("cargo built no function: are they still packages in functions/?");
     }
     Ok(binaries)
 }
@@ -95,12 +99,12 @@ struct Profile {
     test: bool,
 }
 
-fn binaries(messages: &str, manifest: &Path) -> Vec<Binary> {
+fn binaries(messages: &str, folder: &Path) -> Vec<Binary> {
     let binary = |line: &str| {
         let message: Message = serde_json::from_str(line).ok()?;
         let target = message.target?;
         let wanted = message.reason == "compiler-artifact"
-            && message.manifest_path.as_deref() == Some(manifest)
+            && message.manifest_path.is_some_and(|manifest| manifest.starts_with(folder))
             && target.kind == ["bin"]
             && !message.profile?.test;
         Some(Binary { name: target.name, path: message.executable? }).filter(|_| wanted)
@@ -128,17 +132,17 @@ mod tests {
     #[test]
     fn only_the_functions_own_binaries_are_taken() {
         let messages = [
-            artifact("/r/functions/Cargo.toml", "task-api", "bin", false, r#""/t/task-api""#),
-            artifact("/r/functions/Cargo.toml", "audit", "bin", false, r#""/t/audit""#),
-            artifact("/r/functions/Cargo.toml", "audit", "bin", true, r#""/t/deps/audit-1""#),
-            artifact("/r/functions/Cargo.toml", "functions", "lib", false, "null"),
-            artifact("/r/functions/Cargo.toml", "tour", "example", false, r#""/t/tour""#),
+            artifact("/r/functions/task-api/Cargo.toml", "task-api", "bin", false, r#""/t/task-api""#),
+            artifact("/r/functions/audit/Cargo.toml", "audit", "bin", false, r#""/t/audit""#),
+            artifact("/r/functions/audit/Cargo.toml", "audit", "bin", true, r#""/t/deps/audit-1""#),
+            artifact("/r/functions/tasks/Cargo.toml", "tasks", "lib", false, "null"),
+            artifact("/r/functions/audit/Cargo.toml", "tour", "example", false, r#""/t/tour""#),
             artifact("/r/xtask/Cargo.toml", "xtask", "bin", false, r#""/t/xtask""#),
             r#"{"reason":"build-finished","success":true}"#.to_owned(),
             "not json".to_owned(),
         ]
         .join("\n");
-        let found = binaries(&messages, Path::new("/r/functions/Cargo.toml"));
+        let found = binaries(&messages, Path::new("/r/functions"));
         let expected =
             |name: &str| Binary { name: name.to_owned(), path: PathBuf::from(format!("/t/{name}")) };
         assert_eq!(found, [expected("audit"), expected("task-api")]);

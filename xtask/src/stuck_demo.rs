@@ -20,7 +20,7 @@ const WELL_KNOWN: &str = "is invalid or cannot be assumed";
 
 /// Shows the whole story; fails when any part of it does not happen.
 pub fn stuck_demo(workspace: &Workspace) -> Result<()> {
-    let binaries = step("Functions", || functions::build(workspace, &["--package", "functions", "--bins"]))?;
+    let binaries = step("Functions", || functions::build(workspace, &functions::ALL))?;
     step("taskctl", || taskctl_is_built(workspace))?;
     let local = Disposable::new(workspace, "stuck")?;
     let outputs = local.bring_up(&binaries)?;

@@ -35,7 +35,7 @@ pub fn up(workspace: &Workspace, args: &UpArgs) -> Result<()> {
         install::local_venv(workspace)?;
         install::cdk(workspace)?;
         let binaries =
-            step("Functions", || functions::build(workspace, &["--package", "functions", "--bins"]))?;
+            step("Functions", || functions::build(workspace, &functions::ALL))?;
         let (work, outputs) = stack.bring_up(&binaries, args.port)?;
         say(work, &outputs, &stack);
         outputs

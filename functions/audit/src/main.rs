@@ -1,0 +1,34 @@
+//! The audit function: the table's stream → the audit log group.
+
+use std::{env, sync::Arc, time::Duration};
+
+use audit::{
+    log_sink::LogSink,
+    stream::{Auditor, Batch},
+};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use runtime::{AwsSettings, client, init_log, required, timeouts};
+use tasks::audit::FreeText;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    init_log();
+    let timeouts = timeouts(Duration::from_secs(5), Duration::from_secs(15));
+    let logs = client!(aws_sdk_cloudwatchlogs, &AwsSettings::from_env()?, timeouts);
+    // One stream an instance, named like the instance's own log: no two writers share one.
+    let stream = env::var("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_else(|_| "audit".to_owned());
+    let free_text = match required("AUDIT_FREE_TEXT")?.as_str() {
+        "true" => FreeText::Plain,
+        _ => FreeText::Hashed,
+    };
+    let auditor = Arc::new(Auditor {
+        audit: LogSink::new(logs.clone(), required("AUDIT_LOG_GROUP")?, stream.clone()),
+        quarantine: LogSink::new(logs, required("QUARANTINE_LOG_GROUP")?, stream),
+        free_text,
+    });
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Batch>| {
+        let auditor = Arc::clone(&auditor);
+        async move { auditor.handle(&event.payload).await }
+    }))
+    .await
+}

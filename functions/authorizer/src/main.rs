@@ -1,0 +1,19 @@
+//! The authorizer function: the `Authorization` header → a policy for the stage.
+
+use std::sync::Arc;
+
+use authorizer::Authorizer;
+use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequest;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use runtime::{init_log, required};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    init_log();
+    let authorizer = Arc::new(Authorizer::parse(&required("PRINCIPALS")?)?);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<ApiGatewayCustomAuthorizerRequest>| {
+        let authorizer = Arc::clone(&authorizer);
+        async move { authorizer.authorize(&event.payload) }
+    }))
+    .await
+}

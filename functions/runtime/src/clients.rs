@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, http::SharedHttpClient};
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+
+/// Builds a service's client from [`AwsSettings`](crate::AwsSettings): each SDK crate has a builder type of its own.
+#[macro_export]
+macro_rules! client {
+    ($sdk:ident, $settings:expr, $timeouts:expr) => {{
+        let settings: &$crate::AwsSettings = $settings;
+        let mut config = $sdk::config::Builder::new()
+            .behavior_version($crate::behavior_version())
+            .region(settings.region.clone())
+            .credentials_provider(settings.credentials.clone())
+            .retry_config($crate::retries())
+            .timeout_config($timeouts)
+            .http_client($crate::http_client());
+        config.set_endpoint_url(settings.endpoint_url.clone());
+        config.set_app_name(settings.app_name.clone());
+        $sdk::Client::from_conf(config.build())
+    }};
+}
+
+/// Returns the SDKs' behaviour that the functions were tested with.
+#[must_use]
+pub fn behavior_version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+/// Three attempts, backing off from 50 ms: a request's caller is waiting.
+#[must_use]
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
+}
+
+/// `attempt` for one try, `operation` for all of them.
+#[must_use]
+pub fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
+        .build()
+}
+
+/// `ring` for TLS: AWS-LC's jitter entropy costs 423 million instructions before the first request.
+#[must_use]
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}

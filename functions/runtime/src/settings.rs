@@ -1,0 +1,43 @@
+use std::env;
+
+use aws_credential_types::Credentials;
+use aws_types::{app_name::AppName, region::Region};
+
+/// Any error of a function's start; Lambda logs its text.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Returns a required environment variable.
+pub fn required(name: &str) -> Result<String, Error> {
+    env::var(name).map_err(|_| format!("the environment variable {name} is missing or not text").into())
+}
+
+/// Settings for any AWS client.
+///
+/// Built by hand: `aws_config::load` costs 17 million instructions at start to find what Lambda
+/// puts into four environment variables ("Defined runtime environment variables").
+pub struct AwsSettings {
+    pub region: Region,
+    pub credentials: Credentials,
+    pub endpoint_url: Option<String>,
+    pub app_name: Option<AppName>,
+}
+
+impl AwsSettings {
+    pub fn from_env() -> Result<Self, Error> {
+        let credentials = Credentials::new(
+            required("AWS_ACCESS_KEY_ID")?,
+            required("AWS_SECRET_ACCESS_KEY")?,
+            env::var("AWS_SESSION_TOKEN").ok(),
+            // Lambda replaces the environment before its credentials expire.
+            None,
+            "Environment",
+        );
+        Ok(Self {
+            region: Region::new(required("AWS_REGION")?),
+            credentials,
+            endpoint_url: env::var("AWS_ENDPOINT_URL").ok(),
+            // Names the function in the user agent, which CloudTrail records.
+            app_name: env::var("AWS_LAMBDA_FUNCTION_NAME").ok().and_then(|name| AppName::new(name).ok()),
+        })
+    }
+}

@@ -1,0 +1,407 @@
+//! The HTTPS API: routes, handlers and the headers of every answer (docs/api.md).
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use runtime::error_chain;
+use tasks::{
+    error::{Error, FieldError},
+    input::{
+        IdempotencyKey, ListQuery, Nulls, Preconditions, QueryParameters, none_match_names, parse_change,
+        parse_draft, unexpected_parameters,
+    },
+    principal::{Principal, Scope},
+    task::{Task, TaskId, Timestamp},
+};
+
+use crate::{
+    http::{Request, Response},
+    problem::{Problem, kind::Kind, page::page, reference},
+    store::{Author, Created, Store},
+};
+
+/// Largest body, in bytes: every valid task fits, also when each character is written as two escapes.
+pub const BODY_MAX: usize = 64 * 1024;
+
+const JSON: &str = "application/json";
+/// The response headers that a browser's script may read. `cdk/task_service/cors.py` has the same list for the gateway's own
+/// answers; `cdk/tests/test_cors.py` holds them together.
+const EXPOSED_HEADERS: &str = "Accept-Patch, Accept-Post, Allow, ETag, Idempotent-Replayed, Link, Location, \
+    RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id";
+
+const MERGE_PATCH: &str = "application/merge-patch+json, application/json";
+
+/// The task API over one table.
+#[derive(Debug)]
+pub struct Api {
+    store: Store,
+    origins: Origins,
+    rate_limit_policy: String,
+}
+
+/// What a path stands for. `&str` is the id as sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route<'a> {
+    Health,
+    Tasks,
+    Task(&'a str),
+    /// The page of a kind of problem.
+    Problem(&'a str),
+    Unknown,
+}
+
+impl<'a> Route<'a> {
+    /// `path` is the proxy parameter: `/tasks/` reaches the function as `tasks`, without its slash ("Lambda proxy
+    /// integrations in API Gateway").
+    fn of(path: &'a str) -> Self {
+        match path.split('/').collect::<Vec<_>>().as_slice() {
+            ["health"] => Self::Health,
+            ["tasks"] => Self::Tasks,
+            ["tasks", id] if !id.is_empty() => Self::Task(id),
+            ["problems", name] => Self::Problem(name),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// For the log: ids stay out of the name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Health => "/health",
+            Self::Tasks => "/tasks",
+            Self::Task(_) => "/tasks/{id}",
+            Self::Problem(_) => "/problems/{name}",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// `HEAD` goes with `GET`; the gateway answers `OPTIONS`.
+    fn allow(self) -> &'static str {
+        match self {
+            Self::Health | Self::Problem(_) | Self::Unknown => "GET, HEAD, OPTIONS",
+            Self::Tasks => "GET, HEAD, OPTIONS, POST",
+            Self::Task(_) => "DELETE, GET, HEAD, OPTIONS, PATCH, PUT",
+        }
+    }
+}
+
+/// One request with what every handler needs of it.
+struct Call<'a> {
+    request: &'a Request,
+    request_id: &'a str,
+    principal: Principal,
+}
+
+impl Api {
+    #[must_use]
+    pub fn new(store: Store, origins: Origins, rate_limit_policy: String) -> Self {
+        Self { store, origins, rate_limit_policy }
+    }
+
+    /// Answers one request. `request_id` is the Lambda invocation's.
+    pub async fn handle(&self, request: &Request, request_id: &str) -> Response {
+        let started = Instant::now();
+        let path = request.resource_path();
+        let route = Route::of(&path);
+        let outcome = self.route(route, request, request_id).await;
+        let instance = &request.request_context.path;
+        let (response, cause) = match outcome {
+            Ok(response) => (response, None),
+            Err(mut problem) => {
+                let cause = problem.cause.take();
+                (problem.into_response(&request.base_path(), instance, request_id), cause)
+            }
+        };
+        log(request, route, response.status_code, request_id, started.elapsed(), cause.as_ref());
+        // Also to HEAD, with the body: the gateway strips it and tells its length.
+        let response = response
+            .with_header("X-Request-Id", request_id)
+            .with_header("X-Content-Type-Options", "nosniff")
+            .with_header("RateLimit-Policy", &self.rate_limit_policy)
+            .with_default_header("Cache-Control", "no-store");
+        self.origins.allow(request.header("Origin").as_deref(), response)
+    }
+
+    async fn route(
+        &self,
+        route: Route<'_>,
+        request: &Request,
+        request_id: &str,
+    ) -> Result<Response, Problem> {
+        let method = match request.http_method.as_str() {
+            "HEAD" => "GET",
+            method => method,
+        };
+        let call = |scope| Call::authorized(request, request_id, scope);
+        match (method, route) {
+            (_, Route::Unknown) => Err(Problem::unknown_path()),
+            ("OPTIONS", _) => Ok(Response::empty(204).with_header("Allow", route.allow())),
+            ("GET", Route::Health) => health(request),
+            ("GET", Route::Problem(name)) => problem_page(request, name),
+            ("GET", Route::Tasks) => self.list(&call(Scope::Read)?).await,
+            ("POST", Route::Tasks) => self.create(&call(Scope::Write)?).await,
+            ("GET", Route::Task(id)) => self.get(&call(Scope::Read)?, id).await,
+            ("PUT", Route::Task(id)) => self.put(&call(Scope::Write)?, id).await,
+            ("PATCH", Route::Task(id)) => self.patch(&call(Scope::Write)?, id).await,
+            ("DELETE", Route::Task(id)) => self.delete(&call(Scope::Write)?, id).await,
+            _ => Err(Problem::method_not_allowed(route.allow())),
+        }
+    }
+
+    async fn create(&self, call: &Call<'_>) -> Result<Response, Problem> {
+        let body = call.body(Some("Accept-Post"), JSON)?;
+        let mut errors = unexpected_parameters(call.parameters());
+        let key = gather(
+            call.request.header("Idempotency-Key").as_deref().map(IdempotencyKey::parse).transpose(),
+            &mut errors,
+        );
+        let draft = gather(parse_draft(&body), &mut errors);
+        let (Some(key), Some(draft), true) = (key, draft, errors.is_empty()) else {
+            return Err(Error::Invalid(errors).into());
+        };
+        let Created { task, replayed } = self.store.create(&call.author(), draft, key.as_ref()).await?;
+        let location = format!("{}/{}", call.request.request_context.path.trim_end_matches('/'), task.id);
+        let response = task_response(201, &task).with_header("Location", location);
+        Ok(if replayed { response.with_header("Idempotent-Replayed", "true") } else { response })
+    }
+
+    async fn list(&self, call: &Call<'_>) -> Result<Response, Problem> {
+        let owner = &call.principal.owner;
+        let query = ListQuery::parse(call.parameters(), owner)?;
+        let page = self.store.list(owner, &query).await?;
+        let cursor = page.next.map(|last| query.cursor_after(last, owner));
+        let next = cursor.as_ref().map(|cursor| {
+            let status =
+                query.status.map(|status| format!("status={}&", status.as_str())).unwrap_or_default();
+            let path = &call.request.request_context.path;
+            let (order, limit) = (query.order.as_str(), query.limit);
+            format!("<{path}?{status}order={order}&limit={limit}&cursor={cursor}>; rel=\"next\"")
+        });
+        let response = Response::json(200, &ListBody { items: &page.items, next_cursor: cursor });
+        Ok(match next {
+            Some(link) => response.with_header("Link", link),
+            None => response,
+        })
+    }
+
+    async fn get(&self, call: &Call<'_>, id: &str) -> Result<Response, Problem> {
+        let id = task_id(id)?;
+        valid(unexpected_parameters(call.parameters()))?;
+        let task = self.store.get(&call.principal.owner, id).await?;
+        match call.request.header("If-None-Match") {
+            Some(tags) if none_match_names(&tags, task.version) => {
+                Ok(Response::empty(304).with_header("ETag", etag(task.version)))
+            }
+            _ => Ok(task_response(200, &task)),
+        }
+    }
+
+    async fn put(&self, call: &Call<'_>, id: &str) -> Result<Response, Problem> {
+        let body = call.body(None, JSON)?;
+        self.update(call, id, &body, Nulls::Wrong).await
+    }
+
+    async fn patch(&self, call: &Call<'_>, id: &str) -> Result<Response, Problem> {
+        let body = call.body(Some("Accept-Patch"), MERGE_PATCH)?;
+        self.update(call, id, &body, Nulls::Reset).await
+    }
+
+    async fn update(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        body: &[u8],
+        nulls: Nulls,
+    ) -> Result<Response, Problem> {
+        let id = task_id(id)?;
+        let mut errors = unexpected_parameters(call.parameters());
+        let only_if = gather(call.preconditions(), &mut errors);
+        let change = gather(parse_change(body, id, nulls), &mut errors);
+        let (Some(only_if), Some(change), true) = (only_if, change, errors.is_empty()) else {
+            return Err(Error::Invalid(errors).into());
+        };
+        let task = self.store.update(&call.author(), id, &change, &only_if).await?;
+        Ok(task_response(200, &task))
+    }
+
+    async fn delete(&self, call: &Call<'_>, id: &str) -> Result<Response, Problem> {
+        let id = task_id(id)?;
+        let mut errors = unexpected_parameters(call.parameters());
+        let only_if = gather(call.preconditions(), &mut errors).unwrap_or_default();
+        valid(errors)?;
+        self.store.delete(&call.author(), id, &only_if).await?;
+        Ok(Response::empty(204))
+    }
+}
+
+impl<'a> Call<'a> {
+    /// The gateway has checked the token and the method; the scope is checked again here, so that a policy
+    /// cached or written wrongly cannot let a write through.
+    fn authorized(request: &'a Request, request_id: &'a str, scope: Scope) -> Result<Self, Error> {
+        let principal = Principal::from_context(&request.request_context.authorizer)
+            .ok_or_else(|| Error::internal("the event names no principal: is the authorizer attached?"))?;
+        if principal.may(scope) { Ok(Self { request, request_id, principal }) } else { Err(Error::Forbidden) }
+    }
+
+    fn author(&self) -> Author {
+        let identity = &self.request.request_context.identity;
+        Author {
+            principal: self.principal.clone(),
+            request_id: self.request_id.to_owned(),
+            source_ip: identity.source_ip.clone(),
+            user_agent: identity.user_agent.clone(),
+            at: Timestamp::now(),
+        }
+    }
+
+    /// The body, when its size and media type are acceptable. `accepted` is a comma list.
+    fn body(&self, accept_header: Option<&'static str>, accepted: &'static str) -> Result<Vec<u8>, Problem> {
+        if let Some(content_type) = self.request.header("Content-Type") {
+            let media_type = content_type.split(';').next().unwrap_or_default().trim();
+            if !accepted.split(", ").any(|accepted| accepted.eq_ignore_ascii_case(media_type)) {
+                return Err(Problem::unsupported_media_type(accept_header, accepted));
+            }
+        }
+        if self.request.may_have_lost_bytes() {
+            let detail = "the body is not UTF-8; if it holds U+FFFD on purpose, say its Content-Type";
+            return Err(Error::Invalid(vec![FieldError::new("", "syntax", detail)]).into());
+        }
+        let not_base64 = || Error::internal("the event's body is not the base64 it says");
+        let body = self.request.body_bytes().ok_or_else(not_base64)?;
+        if body.len() > BODY_MAX { Err(Problem::payload_too_large(BODY_MAX)) } else { Ok(body) }
+    }
+
+    fn preconditions(&self) -> Result<Preconditions, Vec<FieldError>> {
+        let header = |name| self.request.header(name);
+        Preconditions::parse(header("If-Match").as_deref(), header("If-None-Match").as_deref())
+    }
+
+    fn parameters(&self) -> &QueryParameters {
+        &self.request.multi_value_query_string_parameters
+    }
+}
+
+/// What is not an id of ours names no task.
+fn task_id(id: &str) -> Result<TaskId, Error> {
+    TaskId::parse(id).ok_or(Error::NotFound)
+}
+
+/// Takes the value, or adds what is wrong with it to `errors`.
+fn gather<T>(outcome: Result<T, Vec<FieldError>>, errors: &mut Vec<FieldError>) -> Option<T> {
+    outcome.map_err(|found| errors.extend(found)).ok()
+}
+
+fn valid(errors: Vec<FieldError>) -> Result<(), Error> {
+    if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors)) }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListBody<'a> {
+    items: &'a [Task],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+fn task_response(status: u16, task: &Task) -> Response {
+    Response::json(status, task).with_header("ETag", etag(task.version))
+}
+
+fn problem_page(request: &Request, name: &str) -> Result<Response, Problem> {
+    valid(unexpected_parameters(&request.multi_value_query_string_parameters))?;
+    let kind = Kind::named(name).ok_or_else(Problem::unknown_path)?;
+    let accept = request.header("Accept").unwrap_or_default();
+    Ok(page(kind, &reference(&request.base_path(), kind), &accept))
+}
+
+fn etag(version: u64) -> String {
+    format!("\"{version}\"")
+}
+
+fn health(request: &Request) -> Result<Response, Problem> {
+    valid(unexpected_parameters(&request.multi_value_query_string_parameters))?;
+    Ok(Response::json(200, &serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
+}
+
+/// The one line a request leaves in the function's log. Paths, headers and bodies stay out of it.
+fn log(
+    request: &Request,
+    route: Route<'_>,
+    status: u16,
+    request_id: &str,
+    took: Duration,
+    cause: Option<&Error>,
+) {
+    let context = &request.request_context;
+    let cause = cause.filter(|_| status >= 500).map(|cause| error_chain(cause));
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                request_id,
+                gateway_request_id = context.request_id,
+                method = request.http_method,
+                route = route.name(),
+                status,
+                principal = context.authorizer.principal_id,
+                took_ms = took.as_secs_f64() * 1e3,
+                cause,
+                "request"
+            )
+        };
+    }
+    if status >= 500 { line!(error) } else { line!(info) }
+}
+
+/// The origins whose pages may call the API; credentials are never allowed, so a token must be sent explicitly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origins(Vec<String>);
+
+impl Origins {
+    /// A comma list; `*` alone allows every origin. `None` when the list is empty.
+    #[must_use]
+    pub fn parse(list: &str) -> Option<Self> {
+        let origins: Vec<_> =
+            list.split(',').map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned).collect();
+        (!origins.is_empty()).then_some(Self(origins))
+    }
+
+    /// With several origins the answer names the caller's, or the first when the caller's is not allowed:
+    /// the browser then refuses it, and caches are told that answers differ.
+    fn allow(&self, origin: Option<&str>, response: Response) -> Response {
+        let allowed = self.0.iter().find(|allowed| origin == Some(allowed.as_str())).unwrap_or(&self.0[0]);
+        let response = response
+            .with_header("Access-Control-Allow-Origin", allowed)
+            .with_header("Access-Control-Expose-Headers", EXPOSED_HEADERS);
+        if self.0.len() > 1 { response.varying_by("Origin") } else { response }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_have_one_spelling() {
+        assert_eq!(Route::of("tasks"), Route::Tasks);
+        assert_eq!(Route::of("tasks/x"), Route::Task("x"));
+        assert_eq!(Route::of("problems/x"), Route::Problem("x"));
+        for unknown in
+            ["", "Tasks", "tasks/x/y", "task", "tasks//x", "tasks/", "health/", "problems", "problems/x/y"]
+        {
+            assert_eq!(Route::of(unknown), Route::Unknown, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_echoed_only_when_it_is_allowed() {
+        let allow = |list: &str, origin| {
+            let response = Origins::parse(list).unwrap().allow(origin, Response::empty(204));
+            (response.headers["Access-Control-Allow-Origin"].clone(), response.headers.contains_key("Vary"))
+        };
+        assert_eq!(allow("*", Some("https://a.example")), ("*".into(), false));
+        let two = "https://a.example, https://b.example";
+        assert_eq!(allow(two, Some("https://b.example")), ("https://b.example".into(), true));
+        assert_eq!(allow(two, Some("https://evil.example")), ("https://a.example".into(), true));
+        assert_eq!(Origins::parse(" , "), None);
+    }
+}

@@ -1,0 +1,27 @@
+//! The task function: the HTTPS API over the table.
+
+use std::{sync::Arc, time::Duration};
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use runtime::{AwsSettings, client, init_log, required, timeouts};
+use task_api::{
+    api::{Api, Origins},
+    http::Request,
+    store::Store,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    init_log();
+    // Well inside the function's own timeout of 10 s, so that a slow table is answered 503 and not 502.
+    let timeouts = timeouts(Duration::from_millis(1_500), Duration::from_secs(5));
+    let table = client!(aws_sdk_dynamodb, &AwsSettings::from_env()?, timeouts);
+    let origins = Origins::parse(&required("ALLOWED_ORIGINS")?).ok_or("ALLOWED_ORIGINS is empty")?;
+    let store = Store::new(table, required("TABLE_NAME")?);
+    let api = Arc::new(Api::new(store, origins, required("RATE_LIMIT_POLICY")?));
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| {
+        let api = Arc::clone(&api);
+        async move { Ok::<_, Error>(api.handle(&event.payload, &event.context.request_id).await) }
+    }))
+    .await
+}

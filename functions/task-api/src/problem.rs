@@ -1,0 +1,202 @@
+//! Error → `application/problem+json` (RFC 9457): the only place where errors meet HTTP.
+
+pub mod kind;
+pub mod page;
+
+use serde::Serialize;
+
+use self::kind::Kind;
+use tasks::error::{Error, FieldError};
+
+use crate::http::Response;
+
+/// Seconds after which a client may try again when the table is unavailable.
+const RETRY_AFTER: &str = "1";
+
+/// Most entries in `errors`: a body can be wrong in thousands of places.
+const ERRORS_MAX: usize = 50;
+
+/// Everything of a problem but the request it happened in.
+#[derive(Debug)]
+pub struct Problem {
+    pub kind: &'static Kind,
+    pub detail: String,
+    pub errors: Vec<FieldError>,
+    pub headers: Vec<(&'static str, String)>,
+    /// For the log alone.
+    pub cause: Option<Error>,
+}
+
+impl Problem {
+    fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), headers: Vec::new(), cause: None }
+    }
+
+    fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn unknown_path() -> Self {
+        Self::new(&kind::NOT_FOUND, "There is nothing at this path.")
+    }
+
+    #[must_use]
+    pub fn method_not_allowed(allow: &str) -> Self {
+        Self::new(&kind::METHOD_NOT_ALLOWED, format!("This path answers {allow}."))
+            .with_header("Allow", allow)
+    }
+
+    /// `accept_header` is `Accept-Post` or `Accept-Patch`; `None` for PUT, which has no such header.
+    #[must_use]
+    pub fn unsupported_media_type(accept_header: Option<&'static str>, accepted: &str) -> Self {
+        let problem = Self::new(&kind::UNSUPPORTED_MEDIA_TYPE, format!("The body must be {accepted}."));
+        match accept_header {
+            Some(name) => problem.with_header(name, accepted),
+            None => problem,
+        }
+    }
+
+    #[must_use]
+    pub fn payload_too_large(limit: usize) -> Self {
+        Self::new(&kind::PAYLOAD_TOO_LARGE, format!("The body may have at most {limit} bytes."))
+    }
+
+    fn invalid(errors: &[FieldError]) -> Self {
+        let (found, errors) = (errors.len(), errors.iter().take(ERRORS_MAX).cloned().collect());
+        let detail = if found > ERRORS_MAX {
+            format!("The request is not valid in {found} places; `errors` lists the first {ERRORS_MAX}.")
+        } else {
+            "The request is not valid; `errors` lists every place.".to_owned()
+        };
+        Self { errors, ..Self::new(&kind::INVALID_REQUEST, detail) }
+    }
+
+    /// `base` is the path of the API's root, where the pages of the kinds are.
+    #[must_use]
+    pub fn into_response(self, base: &str, instance: &str, request_id: &str) -> Response {
+        let body = Body {
+            kind: reference(base, self.kind),
+            title: self.kind.title,
+            status: self.kind.status,
+            detail: &self.detail,
+            instance,
+            request_id,
+            errors: &self.errors,
+        };
+        let response = Response::json(self.kind.status, &body);
+        self.headers
+            .into_iter()
+            .fold(response, |response, (name, value)| response.with_header(name, value))
+            .with_header("Content-Type", "application/problem+json")
+    }
+}
+
+/// The `type` of a kind, and the path of its page.
+#[must_use]
+pub fn reference(base: &str, kind: &Kind) -> String {
+    format!("{base}/problems/{}", kind.name)
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let problem = match &error {
+            Error::Invalid(errors) => Self::invalid(errors),
+            Error::InvalidCursor => Self::new(
+                &kind::INVALID_CURSOR,
+                "The cursor is malformed or belongs to another query; start again without it.",
+            ),
+            Error::Forbidden => {
+                Self::new(&kind::FORBIDDEN, "The token does not have the scope for this call.")
+            }
+            Error::NotFound => Self::new(&kind::NOT_FOUND, "There is no such task."),
+            Error::InvalidTransition { from, to } => Self::new(
+                &kind::INVALID_TRANSITION,
+                format!("A task cannot move from {} to {}.", from.as_str(), to.as_str()),
+            ),
+            Error::Stale { current } => Self::new(
+                &kind::PRECONDITION_FAILED,
+                format!("The task is at version {current}, which If-Match or If-None-Match rules out."),
+            )
+            .with_header("ETag", format!("\"{current}\"")),
+            Error::IdempotencyMismatch => Self::new(
+                &kind::IDEMPOTENCY_MISMATCH,
+                "This Idempotency-Key was used with another body in the last 24 hours.",
+            ),
+            Error::OutcomeUnknown(_) => Self::new(
+                &kind::OUTCOME_UNKNOWN,
+                "The request may or may not have taken effect. Read the task before you send the request again; with \
+                 If-Match (a change) or Idempotency-Key (a create) it can be sent again as it is.",
+            ),
+            Error::Unavailable(_) => Self::new(
+                &kind::UNAVAILABLE,
+                "The service is busy and the request had no effect; try again shortly.",
+            )
+            .with_header("Retry-After", RETRY_AFTER),
+            Error::Internal(_) => Self::new(&kind::INTERNAL, "Something went wrong; quote the request id."),
+        };
+        Self { cause: Some(error), ..problem }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn internal_text_never_reaches_a_client() {
+        for error in [Error::internal("secret table name"), Error::Unavailable("secret host".into())] {
+            let response = Problem::from(error).into_response("/dev", "/dev/tasks", "r-1");
+            assert!(!format!("{response:?}").contains("secret"), "{response:?}");
+        }
+    }
+
+    #[test]
+    fn a_problem_has_every_member() {
+        let error = Error::Invalid(vec![FieldError::new("/title", "required", "title is required")]);
+        let response = Problem::from(error).into_response("/dev", "/dev/tasks", "r-1");
+        assert_eq!(response.headers["Content-Type"], "application/problem+json");
+        let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+        let expected = serde_json::json!({
+            "type": "/dev/problems/invalid-request",
+            "title": "Invalid request",
+            "status": 400,
+            "detail": "The request is not valid; `errors` lists every place.",
+            "instance": "/dev/tasks",
+            "requestId": "r-1",
+            "errors": [{"pointer": "/title", "code": "required", "detail": "title is required"}],
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn at_most_fifty_errors_are_listed_and_it_is_said_how_many_there_are() {
+        let listed = |count: usize| {
+            let errors = vec![FieldError::new("/x", "unknown", "x"); count];
+            let response = Problem::from(Error::Invalid(errors)).into_response("", "/tasks", "r-1");
+            let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+            (
+                body["errors"].as_array().unwrap().len(),
+                body["detail"].as_str().unwrap().contains(&count.to_string()),
+            )
+        };
+        assert_eq!(listed(50), (50, false));
+        assert_eq!(listed(51), (50, true));
+        assert_eq!(listed(9_000), (50, true));
+    }
+}

@@ -1,0 +1,430 @@
+//! Every DynamoDB call of the task function, and item ↔ [`Task`].
+//!
+//! Base table: `PK` = owner, `SK` = `TASK#<id>`; sparse index `byStatus`: `PK`, `statusKey` =
+//! `<STATUS>#<id>`. What each call costs stands in docs/api.md, and `tests/service/cost.rs` holds it.
+
+mod idempotency;
+mod item;
+mod outcome;
+
+use std::{borrow::Cow, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure},
+};
+use tokio::time::{Instant, timeout_at};
+
+use self::{
+    idempotency::Claim,
+    item::{Attributes, Expression, Item, TASK_PREFIX, text},
+    outcome::{Failure, OnlyUndone},
+};
+use runtime::error_chain;
+use tasks::{
+    error::Error,
+    input::{IdempotencyKey, ListQuery, Order, Preconditions, Tags},
+    principal::Principal,
+    task::{Change, Draft, Task, TaskId, Timestamp},
+};
+
+pub use self::item::STATUS_INDEX;
+
+/// How long a request may take here in all, tries and looks included: well inside the function's own timeout of 10 s, so that
+/// the client is answered by the service, which knows what became of a write, and not by the gateway, which does not.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// How often at most a write is sent that may be sent again.
+const TRIES: usize = 3;
+/// How long a tombstone stays that is not removed at once, in seconds. Longer than any idempotency record of
+/// its task, so that a replayed create always finds the one or the other.
+const TOMBSTONE_SECONDS: i64 = 2 * idempotency::SECONDS;
+
+/// Who writes, for which request, when: written with every change, so that the stream can tell the audit log.
+#[derive(Debug, Clone)]
+pub struct Author {
+    pub principal: Principal,
+    /// The Lambda invocation's id: unique, unlike API Gateway's request id, which a client can set.
+    pub request_id: String,
+    pub source_ip: Option<String>,
+    pub user_agent: Option<String>,
+    pub at: Timestamp,
+}
+
+/// A task as it was created.
+#[derive(Debug)]
+pub struct Created {
+    pub task: Task,
+    /// An earlier request used the idempotency key: this one made no second task.
+    pub replayed: bool,
+}
+
+/// Part of a list, and the id to continue after when there may be more.
+#[derive(Debug)]
+pub struct Page {
+    pub items: Vec<Task>,
+    pub next: Option<TaskId>,
+}
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Store {
+    reads: Client,
+    /// Sends a write again only when the try before surely had no effect.
+    writes: Client,
+    table: String,
+}
+
+impl Store {
+    #[must_use]
+    pub fn new(reads: Client, table: String) -> Self {
+        // The same connections: the HTTP client is part of the settings.
+        let settings = reads.config().to_builder().retry_classifier(OnlyUndone).build();
+        Self { reads, writes: Client::from_conf(settings), table }
+    }
+
+    /// Creates a task. With a key, the same key and draft within 24 hours give the same task again.
+    ///
+    /// The first request with a key needs no transaction: the record of the key is put first and names the task's id,
+    /// then the task is put if absent. A crash between the two converges when the client tries again.
+    pub async fn create(
+        &self,
+        by: &Author,
+        draft: Draft,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Created, Error> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let id = TaskId::new();
+        let claim = match key {
+            Some(key) => Some(self.claim(by, id, &draft, key, deadline).await?),
+            None => None,
+        };
+        let (id, created_by) =
+            claim.as_ref().map_or((id, &by.principal.id), |claim| (claim.id, &claim.created_by));
+        let task = Task::created(id, draft, created_by, id.created_at().unwrap_or(by.at));
+        let replayed = claim.as_ref().is_some_and(|claim| claim.replayed);
+        if claim.as_ref().is_some_and(|claim| claim.deleted) {
+            return Ok(Created { task, replayed });
+        }
+        let mut again = replayed;
+        let record = claim.as_ref().map(|claim| claim.record.as_str());
+        insist(deadline, async || {
+            let item = item::from_task(by, &task, key, record).map_err(Failure::Undone)?;
+            if std::mem::replace(&mut again, true) {
+                self.put_again(&by.principal.owner, id, claim.as_ref(), item).await
+            } else {
+                self.put(item).await
+            }
+        })
+        .await?;
+        Ok(Created { task, replayed })
+    }
+
+    /// Puts a task that an earlier put may have made, may have made and a client deleted since, or may still make.
+    async fn put_again(
+        &self,
+        owner: &str,
+        id: TaskId,
+        claim: Option<&Claim>,
+        mut item: Attributes,
+    ) -> Result<(), Failure> {
+        item.insert(item::PUT_AGAIN.to_owned(), item::flag(true));
+        match claim {
+            Some(claim) => self.put_unless_deleted(owner, claim, item).await,
+            None if self.read(owner, id).await?.is_absent() => self.put(item).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Puts a task if it is absent. One that is there was put by an earlier try of this request: its id is new.
+    async fn put(&self, item: Attributes) -> Result<(), Failure> {
+        let put = self
+            .writes
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(PK)")
+            .send()
+            .await;
+        match put {
+            Err(SdkError::ServiceError(err))
+                if matches!(err.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            other => Ok(other.map(drop)?),
+        }
+    }
+
+    /// Strongly consistent.
+    pub async fn get(&self, owner: &str, id: TaskId) -> Result<Task, Error> {
+        let item = self.read(owner, id).await.map_err(Failure::into_error)?;
+        if item.is_absent() || item.is_tombstone() {
+            return Err(Error::NotFound);
+        }
+        item.task().map_err(Error::internal)
+    }
+
+    async fn read(&self, owner: &str, id: TaskId) -> Result<Item, Failure> {
+        let found = self
+            .reads
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(item::task_key(owner, id)))
+            .consistent_read(true)
+            .send()
+            .await?;
+        Ok(Item(found.item.unwrap_or_default()))
+    }
+
+    /// One Query of at most `query.limit` items, eventually consistent. A page may be shorter than the limit
+    /// though more follows: it leaves out tombstones, and DynamoDB stops at 1 MB.
+    pub async fn list(&self, owner: &str, query: &ListQuery) -> Result<Page, Error> {
+        let (sort_key, prefix) = match query.status {
+            None => ("SK", TASK_PREFIX.to_owned()),
+            Some(status) => ("statusKey", item::status_prefix(status)),
+        };
+        let start = query.after.map(|last| {
+            let mut key = item::task_key(owner, last);
+            if let Some(status) = query.status {
+                key.insert("statusKey".to_owned(), text(item::status_key(status, last)));
+            }
+            key
+        });
+        let found = self
+            .reads
+            .query()
+            .table_name(&self.table)
+            .set_index_name(query.status.map(|_| STATUS_INDEX.to_owned()))
+            .key_condition_expression("PK = :owner AND begins_with(#sort, :prefix)")
+            .expression_attribute_names("#sort", sort_key)
+            .expression_attribute_values(":owner", text(owner))
+            .expression_attribute_values(":prefix", text(prefix))
+            .scan_index_forward(query.order == Order::Asc)
+            .limit(i32::from(query.limit))
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| Failure::from(error).into_error())?;
+        let next =
+            found.last_evaluated_key.map(|key| Item(key).task_id()).transpose().map_err(Error::internal)?;
+        let items = found.items.unwrap_or_default().into_iter().map(Item);
+        Ok(Page { items: items.filter(|item| !item.is_tombstone()).filter_map(readable).collect(), next })
+    }
+
+    /// Changes a task with one conditional write; a change of nothing writes nothing.
+    pub async fn update(
+        &self,
+        by: &Author,
+        id: TaskId,
+        change: &Change,
+        only_if: &Preconditions,
+    ) -> Result<Task, Error> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let update = |by: &Author| item::update(by, id, change, only_if);
+        match self.write(by, id, only_if, ReturnValue::AllNew, deadline, update).await? {
+            Written::Done(new) => new.task().map_err(Error::internal),
+            Written::Refused(old) => refused(&old, only_if, change),
+        }
+    }
+
+    /// Deletes a task in two steps: a conditional stamp that makes it a tombstone, which says who deleted it;
+    /// then its removal. From the stamp on the task does not exist, so what fails later is logged, not
+    /// answered: TTL removes a tombstone left behind.
+    pub async fn delete(&self, by: &Author, id: TaskId, only_if: &Preconditions) -> Result<(), Error> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let expires_at = by.at.unix_seconds() + TOMBSTONE_SECONDS;
+        let stamp = |by: &Author| item::stamp(by, only_if, expires_at);
+        let old = match self.write(by, id, only_if, ReturnValue::AllOld, deadline, stamp).await? {
+            Written::Done(old) => old,
+            Written::Refused(old) if old.is_absent() || old.is_tombstone() => return Err(Error::NotFound),
+            Written::Refused(old) => {
+                return Err(Error::Stale { current: old.version().map_err(Error::internal)? });
+            }
+        };
+        if let Err(error) = self.purge(by, id, &old, deadline).await {
+            tracing::warn!(error = %error_chain(&error), task = %id, "tombstone left for TTL to remove");
+        }
+        Ok(())
+    }
+
+    /// Removes a tombstone, once the record of the key that made the task knows that it is gone: a replay of
+    /// the create would otherwise make it again. So would the first put of a task that was put again, if it is still under
+    /// way: that tombstone stays in its way.
+    async fn purge(&self, by: &Author, id: TaskId, old: &Item, deadline: Instant) -> Result<(), Error> {
+        let owner = &by.principal.owner;
+        if let Ok(record) = old.text("idempotencyRecord") {
+            insist(deadline, async || self.mark_deleted(owner, record, id).await).await?;
+        }
+        if old.was_put_again() {
+            return Ok(());
+        }
+        insist(deadline, async || self.remove_tombstone(owner, id).await).await
+    }
+
+    async fn remove_tombstone(&self, owner: &str, id: TaskId) -> Result<(), Failure> {
+        let removed = self
+            .writes
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(item::task_key(owner, id)))
+            .condition_expression("attribute_exists(deletedBy)")
+            .send()
+            .await;
+        match removed {
+            // Removed by an earlier try.
+            Err(SdkError::ServiceError(err)) if err.err().is_conditional_check_failed_exception() => Ok(()),
+            other => Ok(other.map(drop)?),
+        }
+    }
+
+    /// Writes with a time that is not before the item's last change: the clocks of two function instances differ, and
+    /// `updatedAt` must not go back while `version` goes up.
+    async fn write(
+        &self,
+        by: &Author,
+        id: TaskId,
+        only_if: &Preconditions,
+        returned: ReturnValue,
+        deadline: Instant,
+        expression: impl Fn(&Author) -> Expression,
+    ) -> Result<Written, Error> {
+        let mut by = Cow::Borrowed(by);
+        for _ in 0..TRIES {
+            let build = || expression(&by);
+            match self.write_once(&by, id, only_if, &returned, deadline, build).await? {
+                Written::Refused(old) if old.changed_at().is_some_and(|at| at > by.at) => {
+                    by.to_mut().at = old.changed_at().unwrap_or(by.at);
+                }
+                written => return Ok(written),
+            }
+        }
+        Err(Error::Unavailable("other clients kept changing the task, by a clock that is ahead".into()))
+    }
+
+    /// Writes at most once, and finds out what became of a write that was not answered.
+    ///
+    /// It is sent again only when it hangs on one version: then no two tries can both succeed.
+    async fn write_once(
+        &self,
+        by: &Author,
+        id: TaskId,
+        only_if: &Preconditions,
+        returned: &ReturnValue,
+        deadline: Instant,
+        expression: impl Fn() -> Expression,
+    ) -> Result<Written, Error> {
+        let tries = if only_if.if_match.as_ref().is_some_and(Tags::name_one) { TRIES } else { 1 };
+        let owner = &by.principal.owner;
+        let mut doubt = None;
+        for _ in 0..tries {
+            let sent = self.send(owner, id, expression(), returned.clone());
+            match bounded(deadline, Box::pin(sent)).await {
+                Ok(Written::Refused(item)) if item.was_written_by(by) => return Ok(Written::Done(item)),
+                Ok(written) if doubt.is_none() => return Ok(written),
+                Ok(Written::Done(item)) => return Ok(Written::Done(item)),
+                Err(Failure::Undone(error)) if doubt.is_none() => return Err(error),
+                // Refused or not carried out, after a try that may have been: another client may have written on top of it.
+                Ok(Written::Refused(_)) | Err(Failure::Undone(_)) => break,
+                Err(Failure::Unknown(error)) => {
+                    doubt.get_or_insert(error);
+                    match bounded(deadline, Box::pin(self.read(owner, id))).await {
+                        Ok(item) if item.was_written_by(by) => return Ok(Written::Done(item)),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Err(Error::OutcomeUnknown(doubt.map_or_else(|| "no try was made".into(), Into::into)))
+    }
+
+    async fn send(
+        &self,
+        owner: &str,
+        id: TaskId,
+        expression: Expression,
+        returned: ReturnValue,
+    ) -> Result<Written, Failure> {
+        let written = self
+            .writes
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(item::task_key(owner, id)))
+            .update_expression(expression.update())
+            .condition_expression(expression.condition())
+            .set_expression_attribute_names(Some(expression.names))
+            .set_expression_attribute_values(Some(expression.values))
+            .return_values(returned)
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
+            .send()
+            .await;
+        match written {
+            Ok(output) => Ok(Written::Done(Item(output.attributes.unwrap_or_default()))),
+            Err(SdkError::ServiceError(err)) => match err.err() {
+                UpdateItemError::ConditionalCheckFailedException(failed) => {
+                    Ok(Written::Refused(Item(failed.item().cloned().unwrap_or_default())))
+                }
+                _ => Err(SdkError::ServiceError(err).into()),
+            },
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+/// The end of a conditional write.
+enum Written {
+    /// With the attributes asked for, or the item as it was read later.
+    Done(Item),
+    /// With the item as it is; empty when there is none.
+    Refused(Item),
+}
+
+/// Sends a write that may come twice without harm, until its outcome is known.
+async fn insist<T>(
+    deadline: Instant,
+    mut attempt: impl AsyncFnMut() -> Result<T, Failure>,
+) -> Result<T, Error> {
+    let mut doubt: Option<Error> = None;
+    for _ in 0..TRIES {
+        match bounded(deadline, Box::pin(attempt())).await {
+            Ok(done) => return Ok(done),
+            Err(Failure::Unknown(error)) => doubt = Some(error),
+            Err(Failure::Undone(error)) if doubt.is_none() => return Err(error),
+            Err(Failure::Undone(_)) => break,
+        }
+    }
+    Err(Error::OutcomeUnknown(doubt.map_or_else(|| "no try was made".into(), Into::into)))
+}
+
+/// Waits for a call, but not beyond the time by which the request must be answered. Callers box the call: every layer that
+/// holds a future by value holds it twice.
+async fn bounded<T>(deadline: Instant, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    timeout_at(deadline, call).await?
+}
+
+/// Why an update's condition failed, told from the item as it was at that moment.
+fn refused(old: &Item, only_if: &Preconditions, change: &Change) -> Result<Task, Error> {
+    if old.is_absent() || old.is_tombstone() {
+        return Err(Error::NotFound);
+    }
+    let task = old.task().map_err(Error::internal)?;
+    if !only_if.hold_for(task.version) {
+        return Err(Error::Stale { current: task.version });
+    }
+    let stated = change.stated.errors(&task);
+    match change.status {
+        Some(to) if !task.status.can_become(to) => Err(Error::InvalidTransition { from: task.status, to }),
+        _ if !stated.is_empty() => Err(Error::Invalid(stated)),
+        _ if change.differs_from(&task) => Err(Error::internal("a condition failed without a reason")),
+        _ => Ok(task),
+    }
+}
+
+/// One item that cannot be read must not take the whole list away.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a filter_map over owned items")]
+fn readable(item: Item) -> Option<Task> {
+    item.task()
+        .inspect_err(|error| tracing::error!(%error, key = item.text("SK").unwrap_or("?"), "unreadable item"))
+        .ok()
+}

@@ -1,0 +1,192 @@
+//! The record of an idempotency key: which task the key stands for, and whether that task was deleted since.
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    types::{
+        CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure as OnFailure,
+        TransactWriteItem,
+    },
+};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::{
+    Author, Store, insist,
+    item::{Attributes, IDEMPOTENCY_PREFIX, Item, Malformed, flag, number, text},
+    outcome::Failure,
+};
+use tasks::{
+    error::Error,
+    input::IdempotencyKey,
+    task::{Draft, TaskId},
+};
+
+/// How long an idempotency key is remembered.
+pub const SECONDS: i64 = 24 * 60 * 60;
+
+/// The task that an idempotency key stands for.
+pub struct Claim {
+    pub id: TaskId,
+    pub created_by: String,
+    /// The sort key of the key's record.
+    pub record: String,
+    /// An earlier request took the key.
+    pub replayed: bool,
+    /// The task was created and deleted since.
+    pub deleted: bool,
+}
+
+impl Store {
+    /// Takes an idempotency key for `id`, or finds the id it was taken for.
+    pub(super) async fn claim(
+        &self,
+        by: &Author,
+        id: TaskId,
+        draft: &Draft,
+        key: &IdempotencyKey,
+        deadline: Instant,
+    ) -> Result<Claim, Error> {
+        let record = format!("{IDEMPOTENCY_PREFIX}{}", key.hash());
+        let fingerprint = hex::encode(Sha256::digest(serde_json::to_vec(draft).map_err(Error::internal)?));
+        let put = insist(deadline, async || self.put_record(by, id, &record, &fingerprint).await).await;
+        let found = put.map_err(|error| match error {
+            // Only the record may have been written: there is no task yet, and the same request finds the key its own.
+            Error::OutcomeUnknown(cause) => Error::Unavailable(cause),
+            error => error,
+        })?;
+        let taken =
+            Claim { id, created_by: by.principal.id.clone(), record, replayed: false, deleted: false };
+        match found {
+            None => Ok(taken),
+            Some(old) if old.text("fingerprint").map_err(Error::internal)? != fingerprint => {
+                Err(Error::IdempotencyMismatch)
+            }
+            Some(old) => taken.or_recorded(&old).map_err(Error::internal),
+        }
+    }
+
+    /// The record that was there already, if any.
+    async fn put_record(
+        &self,
+        by: &Author,
+        id: TaskId,
+        record: &str,
+        fingerprint: &str,
+    ) -> Result<Option<Item>, Failure> {
+        let now = by.at.unix_seconds();
+        let put = self
+            .writes
+            .put_item()
+            .table_name(&self.table)
+            .item("PK", text(&by.principal.owner))
+            .item("SK", text(record))
+            .item("taskId", text(id.to_string()))
+            .item("fingerprint", text(fingerprint))
+            .item("createdBy", text(&by.principal.id))
+            .item("expiresAt", number(now + SECONDS))
+            // TTL removes late, so an expired record may still be there.
+            .condition_expression("attribute_not_exists(PK) OR expiresAt <= :now")
+            .expression_attribute_values(":now", number(now))
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(None),
+            Err(SdkError::ServiceError(err)) => match err.err() {
+                PutItemError::ConditionalCheckFailedException(failed) => {
+                    Ok(Some(Item(failed.item().cloned().unwrap_or_default())))
+                }
+                _ => Err(SdkError::ServiceError(err).into()),
+            },
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Puts the task of a key that was used before, if it is absent and was not deleted since. Only a transaction can ask both:
+    /// whoever deletes the task writes to the record before the task's key becomes free.
+    pub(super) async fn put_unless_deleted(
+        &self,
+        owner: &str,
+        claim: &Claim,
+        item: Attributes,
+    ) -> Result<(), Failure> {
+        let record = ConditionCheck::builder()
+            .table_name(&self.table)
+            .key("PK", text(owner))
+            .key("SK", text(&claim.record))
+            .condition_expression("taskId = :id AND attribute_not_exists(taskDeleted)")
+            .expression_attribute_values(":id", text(claim.id.to_string()))
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
+        let task = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(PK)");
+        let built = record.build().and_then(|record| Ok((record, task.build()?)));
+        let (record, task) = built.map_err(|error| Failure::Undone(Error::internal(error)))?;
+        let put = self
+            .writes
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().condition_check(record).build())
+            .transact_items(TransactWriteItem::builder().put(task).build())
+            .send()
+            .await;
+        match put {
+            Err(SdkError::ServiceError(err)) => match err.err() {
+                TransactWriteItemsError::TransactionCanceledException(canceled)
+                    if is_settled(canceled.cancellation_reasons()) =>
+                {
+                    Ok(())
+                }
+                TransactWriteItemsError::TransactionCanceledException(_) => {
+                    Err(Failure::Undone(Error::Unavailable(SdkError::ServiceError(err).into())))
+                }
+                _ => Err(SdkError::ServiceError(err).into()),
+            },
+            other => Ok(other.map(drop)?),
+        }
+    }
+
+    /// Lets the record know that its task is deleted. A record that TTL removed, or that another task took over, needs no mark.
+    pub(super) async fn mark_deleted(&self, owner: &str, record: &str, id: TaskId) -> Result<(), Failure> {
+        let marked = self
+            .writes
+            .update_item()
+            .table_name(&self.table)
+            .key("PK", text(owner))
+            .key("SK", text(record))
+            .update_expression("SET taskDeleted = :true")
+            .condition_expression("taskId = :id")
+            .expression_attribute_values(":true", flag(true))
+            .expression_attribute_values(":id", text(id.to_string()))
+            .send()
+            .await;
+        match marked {
+            Err(SdkError::ServiceError(err)) if err.err().is_conditional_check_failed_exception() => Ok(()),
+            other => Ok(other.map(drop)?),
+        }
+    }
+}
+
+impl Claim {
+    /// The claim that `old` records: this request's own, by an earlier try, or another's.
+    fn or_recorded(self, old: &Item) -> Result<Self, Malformed> {
+        let id = TaskId::parse(old.text("taskId")?).ok_or(Malformed("taskId"))?;
+        Ok(Self {
+            id,
+            created_by: old.text("createdBy")?.to_owned(),
+            replayed: id != self.id,
+            deleted: old.0.contains_key("taskDeleted"),
+            ..self
+        })
+    }
+}
+
+/// Says that the task, its tombstone, or the mark of its deletion was there already: nothing is left to put.
+fn is_settled(reasons: &[CancellationReason]) -> bool {
+    let failed = |reason: &&CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+    let (record, task) = (reasons.first().filter(failed), reasons.get(1).filter(failed));
+    let deleted =
+        record.and_then(CancellationReason::item).is_some_and(|old| old.contains_key("taskDeleted"));
+    deleted || task.is_some()
+}

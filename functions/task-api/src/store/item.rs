@@ -1,0 +1,329 @@
+//! An item's attributes: read, written, and the expressions of conditional writes.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+
+use super::Author;
+use tasks::{
+    error::Error,
+    input::{IdempotencyKey, Preconditions, Tags},
+    task::{Change, Description, Priority, Stated, Status, Task, TaskId, Timestamp, Title},
+};
+
+/// The sparse index by status: only live tasks have its sort key, `statusKey`.
+pub const STATUS_INDEX: &str = "byStatus";
+pub const TASK_PREFIX: &str = "TASK#";
+pub const IDEMPOTENCY_PREFIX: &str = "IDEMPOTENCY#";
+
+/// Marks the item of a task that an earlier put may make as well.
+pub const PUT_AGAIN: &str = "putAgain";
+
+/// Longest user agent kept: it is the client's to choose, and an item's size costs money.
+const USER_AGENT_MAX: usize = 256;
+
+pub type Attributes = HashMap<String, AttributeValue>;
+
+/// An attribute that is missing, or not as the service writes it.
+#[derive(Debug, thiserror::Error)]
+#[error("the item's {0} is missing or malformed")]
+pub struct Malformed(pub &'static str);
+
+/// An item of the table. Without attributes: there is none.
+#[derive(Debug)]
+pub struct Item(pub Attributes);
+
+impl Item {
+    pub fn is_absent(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Stamped as deleted: the task does not exist any more.
+    pub fn is_tombstone(&self) -> bool {
+        self.0.contains_key("deletedBy")
+    }
+
+    pub fn was_put_again(&self) -> bool {
+        self.0.contains_key(PUT_AGAIN)
+    }
+
+    pub fn was_written_by(&self, by: &Author) -> bool {
+        let request = self.0.get("request").and_then(|request| request.as_m().ok());
+        let id = request.and_then(|request| request.get("id")).and_then(|id| id.as_s().ok());
+        id.is_some_and(|id| *id == by.request_id)
+    }
+
+    pub fn text(&self, name: &'static str) -> Result<&str, Malformed> {
+        self.0.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).ok_or(Malformed(name))
+    }
+
+    pub fn version(&self) -> Result<u64, Malformed> {
+        let digits = self.0.get("version").and_then(|value| value.as_n().ok());
+        digits.and_then(|digits| digits.parse().ok()).ok_or(Malformed("version"))
+    }
+
+    /// The time of a live task's last change.
+    pub fn changed_at(&self) -> Option<Timestamp> {
+        if self.is_tombstone() { None } else { Timestamp::parse(self.text("updatedAt").ok()?) }
+    }
+
+    pub fn task_id(&self) -> Result<TaskId, Malformed> {
+        self.text("SK")?.strip_prefix(TASK_PREFIX).and_then(TaskId::parse).ok_or(Malformed("SK"))
+    }
+
+    pub fn task(&self) -> Result<Task, Malformed> {
+        Ok(Task {
+            id: self.task_id()?,
+            title: Title::stored(self.text("title")?),
+            description: self.parsed("description", |text| Description::parse(text).ok())?,
+            status: self.parsed("status", Status::parse)?,
+            priority: self.parsed("priority", Priority::parse)?,
+            due_at: match self.0.get("dueAt") {
+                Some(_) => Some(self.parsed("dueAt", Timestamp::parse)?),
+                None => None,
+            },
+            version: self.version()?,
+            created_at: self.parsed("createdAt", Timestamp::parse)?,
+            updated_at: self.parsed("updatedAt", Timestamp::parse)?,
+            created_by: self.text("createdBy")?.to_owned(),
+            updated_by: self.text("updatedBy")?.to_owned(),
+        })
+    }
+
+    fn parsed<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Malformed> {
+        parse(self.text(name)?).ok_or(Malformed(name))
+    }
+}
+
+pub fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub fn flag(value: bool) -> AttributeValue {
+    AttributeValue::Bool(value)
+}
+
+pub fn task_key(owner: &str, id: TaskId) -> Attributes {
+    HashMap::from([("PK".to_owned(), text(owner)), ("SK".to_owned(), text(format!("{TASK_PREFIX}{id}")))])
+}
+
+pub fn status_prefix(status: Status) -> String {
+    format!("{}#", status.as_str())
+}
+
+pub fn status_key(status: Status, id: TaskId) -> String {
+    format!("{}{id}", status_prefix(status))
+}
+
+/// A new task's item. `record` is the sort key of its idempotency record.
+pub fn from_task(
+    by: &Author,
+    task: &Task,
+    key: Option<&IdempotencyKey>,
+    record: Option<&str>,
+) -> Result<Attributes, Error> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(Error::internal)?;
+    let mut item = task_key(&by.principal.owner, task.id);
+    item.extend(
+        [
+            ("title", text(task.title.as_str())),
+            ("description", text(task.description.as_str())),
+            ("status", text(task.status.as_str())),
+            ("statusKey", text(status_key(task.status, task.id))),
+            ("priority", text(task.priority.as_str())),
+            ("version", AttributeValue::N(task.version.to_string())),
+            ("createdAt", text(task.created_at.to_string())),
+            ("updatedAt", text(task.updated_at.to_string())),
+            ("createdBy", text(&task.created_by)),
+            ("updatedBy", text(&task.updated_by)),
+            ("salt", AttributeValue::B(Blob::new(salt))),
+            ("actor", actor(by)),
+            ("request", request(by, key)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    item.extend(task.due_at.map(|due_at| ("dueAt".to_owned(), text(due_at.to_string()))));
+    item.extend(record.map(|record| ("idempotencyRecord".to_owned(), text(record))));
+    Ok(item)
+}
+
+fn actor(by: &Author) -> AttributeValue {
+    let scopes = by.principal.scopes.iter().map(|scope| text(scope.as_str())).collect();
+    AttributeValue::M(HashMap::from([
+        ("id".to_owned(), text(&by.principal.id)),
+        ("auth".to_owned(), text(by.principal.auth.as_str())),
+        ("scopes".to_owned(), AttributeValue::L(scopes)),
+    ]))
+}
+
+fn request(by: &Author, key: Option<&IdempotencyKey>) -> AttributeValue {
+    let user_agent = by.user_agent.as_ref().map(|agent| agent.chars().take(USER_AGENT_MAX).collect());
+    let fields = [
+        ("id", Some(by.request_id.clone())),
+        ("sourceIp", by.source_ip.clone()),
+        ("userAgent", user_agent),
+        ("idempotencyKey", key.map(IdempotencyKey::hash)),
+    ];
+    let present = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value?))));
+    AttributeValue::M(present.collect())
+}
+
+/// An update and condition expression in the making. Every attribute goes through a placeholder, so that no
+/// name can be a reserved word.
+#[derive(Default)]
+pub struct Expression {
+    set: Vec<String>,
+    remove: Vec<String>,
+    conditions: Vec<String>,
+    pub names: HashMap<String, String>,
+    pub values: Attributes,
+}
+
+impl Expression {
+    fn name(&mut self, name: &str) -> String {
+        let placeholder = format!("#{name}");
+        self.names.insert(placeholder.clone(), name.to_owned());
+        placeholder
+    }
+
+    fn value(&mut self, value: AttributeValue) -> String {
+        let placeholder = format!(":v{}", self.values.len());
+        self.values.insert(placeholder.clone(), value);
+        placeholder
+    }
+
+    fn set(&mut self, name: &str, value: AttributeValue) -> (String, String) {
+        let (name, value) = (self.name(name), self.value(value));
+        self.set.push(format!("{name} = {value}"));
+        (name, value)
+    }
+
+    fn remove(&mut self, name: &str) -> String {
+        let name = self.name(name);
+        self.remove.push(name.clone());
+        name
+    }
+
+    pub fn update(&self) -> String {
+        let set = format!("SET {}", self.set.join(", "));
+        if self.remove.is_empty() { set } else { format!("{set} REMOVE {}", self.remove.join(", ")) }
+    }
+
+    pub fn condition(&self) -> String {
+        self.conditions.join(" AND ")
+    }
+
+    /// What every change of a live task sets and asks for.
+    fn of_live_task(by: &Author, only_if: &Preconditions) -> Self {
+        let mut expression = Self::default();
+        let (version, deleted_by) = (expression.name("version"), expression.name("deletedBy"));
+        let one = expression.value(number(1));
+        expression.set.push(format!("{version} = {version} + {one}"));
+        let (updated_at, now) = expression.set("updatedAt", text(by.at.to_string()));
+        expression.set("updatedBy", text(&by.principal.id));
+        expression.set("actor", actor(by));
+        expression.set("request", request(by, None));
+        expression.conditions.push(format!("attribute_exists({version})"));
+        expression.conditions.push(format!("attribute_not_exists({deleted_by})"));
+        // Times are stored in one form, of one length: text order is their order.
+        expression.conditions.push(format!("NOT {updated_at} > {now}"));
+        expression.only_if(&version, only_if);
+        expression
+    }
+
+    /// `version` is the attribute's placeholder.
+    fn only_if(&mut self, version: &str, only_if: &Preconditions) {
+        let mut one_of = |versions: &[u64]| {
+            // A list of none must still tell 404 from 412: no task has version 0.
+            let versions = if versions.is_empty() { &[0] } else { versions };
+            let values = versions.iter().map(|v| self.value(AttributeValue::N(v.to_string())));
+            format!("{version} IN ({})", values.collect::<Vec<_>>().join(", "))
+        };
+        let if_match = match &only_if.if_match {
+            Some(Tags::Versions(versions)) => Some(one_of(versions)),
+            Some(Tags::Any) | None => None,
+        };
+        let if_none_match = match &only_if.if_none_match {
+            // Never true of a task that exists.
+            Some(Tags::Any) => Some(format!("attribute_not_exists({version})")),
+            Some(Tags::Versions(versions)) => Some(format!("NOT {}", one_of(versions))),
+            None => None,
+        };
+        self.conditions.extend(if_match.into_iter().chain(if_none_match));
+    }
+
+    /// Asks that what the client repeats of the service's own members is what the item has.
+    fn only_as_stated(&mut self, stated: &Stated) {
+        let texts = [
+            ("createdAt", stated.created_at.map(|at| at.to_string())),
+            ("updatedAt", stated.updated_at.map(|at| at.to_string())),
+            ("createdBy", stated.created_by.clone()),
+            ("updatedBy", stated.updated_by.clone()),
+        ];
+        let version = stated.version.map(|version| ("version", AttributeValue::N(version.to_string())));
+        let texts = texts.into_iter().filter_map(|(name, value)| Some((name, text(value?))));
+        for (name, value) in texts.chain(version) {
+            let (name, value) = (self.name(name), self.value(value));
+            self.conditions.push(format!("{name} = {value}"));
+        }
+    }
+}
+
+/// The write of [`super::Store::update`].
+pub fn update(by: &Author, id: TaskId, change: &Change, only_if: &Preconditions) -> Expression {
+    let mut expression = Expression::of_live_task(by, only_if);
+    expression.only_as_stated(&change.stated);
+    let mut differences = Vec::new();
+    let texts = [
+        ("title", change.title.as_ref().map(Title::as_str)),
+        ("description", change.description.as_ref().map(Description::as_str)),
+        ("status", change.status.map(Status::as_str)),
+        ("priority", change.priority.map(Priority::as_str)),
+    ];
+    for (field, value) in texts.into_iter().filter_map(|(field, value)| Some((field, value?))) {
+        let (name, value) = expression.set(field, text(value));
+        differences.push(format!("{name} <> {value}"));
+    }
+    match change.due_at {
+        Some(Some(due_at)) => {
+            let (name, value) = expression.set("dueAt", text(due_at.to_string()));
+            differences.push(format!("attribute_not_exists({name}) OR {name} <> {value}"));
+        }
+        Some(None) => {
+            let name = expression.remove("dueAt");
+            differences.push(format!("attribute_exists({name})"));
+        }
+        None => {}
+    }
+    if let Some(status) = change.status {
+        expression.set("statusKey", text(status_key(status, id)));
+        let name = expression.name("status");
+        let from = Status::ALL.iter().filter(|from| from.can_become(status));
+        let from: Vec<_> = from.map(|from| expression.value(text(from.as_str()))).collect();
+        expression.conditions.push(format!("{name} IN ({})", from.join(", ")));
+    }
+    if differences.is_empty() {
+        // A change of no field: never true of an item that exists, so the failed condition tells the rest.
+        differences.push(format!("attribute_not_exists({})", expression.name("version")));
+    }
+    expression.conditions.push(format!("({})", differences.join(" OR ")));
+    expression
+}
+
+/// The write that makes a task a tombstone: content, salt and index key go; who deleted it, when, and the time
+/// of its removal at the latest (`expires_at`, Unix seconds) come.
+pub fn stamp(by: &Author, only_if: &Preconditions, expires_at: i64) -> Expression {
+    let mut expression = Expression::of_live_task(by, only_if);
+    expression.set("deletedBy", text(&by.principal.id));
+    expression.set("deletedAt", text(by.at.to_string()));
+    expression.set("expiresAt", number(expires_at));
+    for content in ["title", "description", "status", "statusKey", "priority", "dueAt", "salt"] {
+        expression.remove(content);
+    }
+    expression
+}

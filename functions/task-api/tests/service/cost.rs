@@ -1,0 +1,111 @@
+//! What each call costs stands in docs/api.md; DynamoDB's own count holds it.
+
+use dynoxide::{AttributeValue, Item};
+use serde_json::{Value, json};
+use tasks::task::TaskId;
+
+use crate::table::{Spent, Table};
+
+fn cost(call: &'static str, table: f64, index: f64) -> Spent {
+    Spent { call, table, index }
+}
+
+#[tokio::test]
+async fn a_create_is_one_write_and_its_index_entry_and_one_more_when_keyed() {
+    let table = Table::new().await;
+    table.create(r#"{"title":"a"}"#).await;
+    assert_eq!(table.spent(), [cost("PutItem", 1.0, 1.0)]);
+    let key = json!({"Idempotency-Key": "k"});
+    table.send("POST", "/tasks", key, r#"{"title":"a"}"#).await;
+    assert_eq!(table.spent(), [cost("PutItem", 1.0, 0.0), cost("PutItem", 1.0, 1.0)]);
+}
+
+#[tokio::test]
+async fn a_get_is_one_strongly_consistent_read() {
+    let table = Table::new().await;
+    let id = table.create(r#"{"title":"a"}"#).await;
+    table.spent();
+    table.send("GET", &format!("/tasks/{id}"), json!({}), "").await;
+    assert_eq!(table.spent(), [cost("GetItem", 1.0, 0.0)]);
+}
+
+#[tokio::test]
+async fn an_update_is_one_write_and_a_change_of_nothing_none_that_succeeds() {
+    let table = Table::new().await;
+    let id = table.create(r#"{"title":"a"}"#).await;
+    table.spent();
+    table.send("PUT", &format!("/tasks/{id}"), json!({}), r#"{"title":"b"}"#).await;
+    assert_eq!(table.spent(), [cost("UpdateItem", 1.0, 1.0)]);
+    // The index entry moves: one removed, one written.
+    table.send("PUT", &format!("/tasks/{id}"), json!({}), r#"{"status":"COMPLETED"}"#).await;
+    assert_eq!(table.spent(), [cost("UpdateItem", 1.0, 2.0)]);
+    table.send("PUT", &format!("/tasks/{id}"), json!({}), r#"{"status":"COMPLETED"}"#).await;
+    assert_eq!(table.spent(), []);
+}
+
+#[tokio::test]
+async fn a_delete_is_two_writes_and_one_more_for_a_keyed_create() {
+    let table = Table::new().await;
+    let id = table.create(r#"{"title":"a"}"#).await;
+    table.spent();
+    table.send("DELETE", &format!("/tasks/{id}"), json!({}), "").await;
+    assert_eq!(table.spent(), [cost("UpdateItem", 1.0, 1.0), cost("DeleteItem", 1.0, 0.0)]);
+
+    let keyed = table.send("POST", "/tasks", json!({"Idempotency-Key": "k"}), r#"{"title":"a"}"#).await;
+    let id = keyed.json()["id"].as_str().unwrap().to_owned();
+    table.spent();
+    table.send("DELETE", &format!("/tasks/{id}"), json!({}), "").await;
+    let expected = [cost("UpdateItem", 1.0, 1.0), cost("UpdateItem", 1.0, 0.0), cost("DeleteItem", 1.0, 0.0)];
+    assert_eq!(table.spent(), expected);
+}
+
+/// Fills the owner's list up to `total` tasks like `model`.
+fn fill(table: &Table, model: &Item, from: usize, total: usize) {
+    let items = (from..total).map(|_| {
+        let id = TaskId::new();
+        let mut item = model.clone();
+        item.insert("SK".into(), AttributeValue::S(format!("TASK#{id}")));
+        item.insert("statusKey".into(), AttributeValue::S(format!("PENDING#{id}")));
+        item
+    });
+    table.import(items.collect());
+}
+
+#[tokio::test]
+async fn a_page_costs_the_same_out_of_100_000_tasks_as_out_of_1_000() {
+    let table = Table::new().await;
+    let id = table.create(r#"{"title":"a task like any other","description":"with some words"}"#).await;
+    let model = table.item(&id).unwrap();
+    let mut pages = Vec::new();
+    for (from, total) in [(1, 1_000), (1_000, 100_000)] {
+        fill(&table, &model, from, total);
+        table.spent();
+        for query in ["", "&status=PENDING", "&order=asc", "&status=PENDING&order=asc"] {
+            let page = table.send("GET", &format!("/tasks?limit=100{query}"), json!({}), "").await.json();
+            assert_eq!(page["items"].as_array().unwrap().len(), 100);
+            let cursor = page["nextCursor"].as_str().unwrap();
+            let next = format!("/tasks?limit=100{query}&cursor={cursor}");
+            let second = table.send("GET", &next, json!({}), "").await.json();
+            assert_ne!(second["items"][0]["id"], page["items"][0]["id"]);
+        }
+        pages.push(table.spent());
+    }
+    assert!(pages[0].iter().all(|spent| spent.call == "Query" && spent.table + spent.index > 0.0));
+    assert_eq!(pages[0].len(), 8, "one Query a page");
+    assert_eq!(pages[0], pages[1]);
+}
+
+#[tokio::test]
+async fn a_filter_reads_only_what_it_answers() {
+    let table = Table::new().await;
+    for _ in 0..30 {
+        table.create(r#"{"title":"a"}"#).await;
+    }
+    let body = r#"{"title":"b","status":"COMPLETED"}"#;
+    let id = table.create(body).await;
+    table.spent();
+    let found = table.send("GET", "/tasks?status=COMPLETED", json!({}), "").await.json();
+    assert_eq!(found["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(found["items"][0]["id"], Value::String(id));
+    assert_eq!(table.spent(), [cost("Query", 0.0, 0.5)]);
+}

@@ -1,0 +1,301 @@
+//! A table of its own for each test, and what every call on it cost.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{
+        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+        interceptors::{AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextMut},
+    },
+    error::BoxError,
+    operation::{
+        delete_item::{DeleteItemInput, DeleteItemOutput},
+        get_item::{GetItemInput, GetItemOutput},
+        put_item::{PutItemInput, PutItemOutput},
+        query::{QueryInput, QueryOutput},
+        update_item::{UpdateItemInput, UpdateItemOutput},
+    },
+    types::{
+        AttributeDefinition, BillingMode, Capacity, ConsumedCapacity, GlobalSecondaryIndex, KeySchemaElement,
+        KeyType, Projection, ProjectionType, ReturnConsumedCapacity, ScalarAttributeType,
+    },
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use dynoxide::{Database, ImportOptions};
+use runtime::{http_client, retries};
+use serde_json::{Value, json};
+use task_api::{
+    api::{Api, Origins},
+    http::{Request, Response},
+    store::{STATUS_INDEX, Store},
+};
+
+const NAME: &str = "tasks";
+pub const RATE_LIMIT_POLICY: &str = r#""default";q=500;w=1"#;
+
+/// What one call consumed: capacity units of the table and of the index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spent {
+    pub call: &'static str,
+    pub table: f64,
+    pub index: f64,
+}
+
+/// The API over a table of its own.
+pub struct Table {
+    pub database: Database,
+    api: Api,
+    meter: Meter,
+    next_request: Mutex<u32>,
+}
+
+impl Table {
+    pub async fn new() -> Self {
+        let database = Database::memory().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+        let meter = Meter::default();
+        let client = client(&endpoint, meter.clone());
+        create(&client).await;
+        let api =
+            Api::new(Store::new(client, NAME.into()), Origins::parse("*").unwrap(), RATE_LIMIT_POLICY.into());
+        Self { database, api, meter, next_request: Mutex::new(0) }
+    }
+
+    /// The API over a table that nobody serves.
+    pub async fn unreachable() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let meter = Meter::default();
+        let client = client(&endpoint, meter.clone());
+        let api =
+            Api::new(Store::new(client, NAME.into()), Origins::parse("*").unwrap(), RATE_LIMIT_POLICY.into());
+        Self { database: Database::memory().unwrap(), api, meter, next_request: Mutex::new(0) }
+    }
+
+    /// Sends a request as `owner`'s principal `alice`.
+    pub async fn send_as(
+        &self,
+        owner: &str,
+        method: &str,
+        target: &str,
+        headers: Value,
+        body: &str,
+    ) -> Answer {
+        let mut event = event(owner, method, target, &headers);
+        event["body"] = json!(body);
+        self.handle(event).await
+    }
+
+    /// Sends a body as it arrives from a gateway that takes its media type for binary.
+    pub async fn send_bytes(&self, method: &str, target: &str, headers: Value, body: &[u8]) -> Answer {
+        let mut event = event("team", method, target, &headers);
+        event["body"] = json!(BASE64_STANDARD.encode(body));
+        event["isBase64Encoded"] = json!(true);
+        self.handle(event).await
+    }
+
+    async fn handle(&self, event: Value) -> Answer {
+        let request: Request = serde_json::from_value(event).unwrap();
+        let request_id = {
+            let mut next = self.next_request.lock().unwrap();
+            *next += 1;
+            format!("request-{next}")
+        };
+        Answer(self.api.handle(&request, &request_id).await)
+    }
+
+    pub async fn send(&self, method: &str, target: &str, headers: Value, body: &str) -> Answer {
+        self.send_as("team", method, target, headers, body).await
+    }
+
+    /// Creates a task and gives its id.
+    pub async fn create(&self, body: &str) -> String {
+        let created = self.send("POST", "/tasks", json!({}), body).await;
+        assert_eq!(created.status(), 201, "{created:?}");
+        created.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What the calls since the last look have cost.
+    pub fn spent(&self) -> Vec<Spent> {
+        std::mem::take(&mut *self.meter.0.lock().unwrap())
+    }
+
+    /// The raw item of a task.
+    pub fn item(&self, id: &str) -> Option<dynoxide::Item> {
+        let key = json!({"PK": {"S": "team"}, "SK": {"S": format!("TASK#{id}")}});
+        let request = serde_json::from_value(json!({"TableName": NAME, "Key": key})).unwrap();
+        self.database.get_item(request).unwrap().item
+    }
+
+    pub fn remove(&self, id: &str) {
+        let key = json!({"PK": {"S": "team"}, "SK": {"S": format!("TASK#{id}")}});
+        let request = serde_json::from_value(json!({"TableName": NAME, "Key": key})).unwrap();
+        self.database.delete_item(request).unwrap();
+    }
+
+    pub fn import(&self, items: Vec<dynoxide::Item>) {
+        self.database.import_items(NAME, items, ImportOptions::default()).unwrap();
+    }
+}
+
+/// A proxy event without a body. A header that stands on several lines has an array of them.
+fn event(owner: &str, method: &str, target: &str, headers: &Value) -> Value {
+    let mut every_line = headers.clone();
+    for value in every_line.as_object_mut().unwrap().values_mut().filter(|value| value.is_string()) {
+        *value = json!([value.take()]);
+    }
+    let mut last_line = every_line.clone();
+    for lines in last_line.as_object_mut().unwrap().values_mut() {
+        *lines = lines.as_array_mut().unwrap().pop().unwrap();
+    }
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut parameters = json!({});
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        parameters[name] = match parameters[name].take() {
+            Value::Array(mut values) => {
+                values.push(json!(value));
+                json!(values)
+            }
+            _ => json!([value]),
+        };
+    }
+    json!({
+        "httpMethod": method, "path": path, "pathParameters": {"proxy": &path[1..]},
+        "headers": last_line, "multiValueHeaders": every_line, "multiValueQueryStringParameters": parameters,
+        "requestContext": {
+            "path": format!("/dev{path}"), "stage": "dev", "requestId": "gateway",
+            "identity": {"sourceIp": "192.0.2.1", "userAgent": "test"},
+            "authorizer": {
+                "principalId": "alice", "owner": owner, "scopes": "tasks:read tasks:write", "auth": "token",
+            },
+        },
+    })
+}
+
+#[derive(Debug)]
+pub struct Answer(Response);
+
+impl Answer {
+    pub fn status(&self) -> u16 {
+        self.0.status_code
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.headers.get(name).map(String::as_str)
+    }
+
+    pub fn body(&self) -> &str {
+        &self.0.body
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.0.body).unwrap()
+    }
+
+    /// Status and the last part of the problem's type.
+    pub fn problem(&self) -> (u16, String) {
+        assert_eq!(self.header("Content-Type"), Some("application/problem+json"), "{self:?}");
+        let body = self.json();
+        let kind = body["type"].as_str().unwrap().strip_prefix("/dev/problems/").unwrap();
+        (self.status(), kind.to_owned())
+    }
+}
+
+fn client(endpoint: &str, meter: Meter) -> Client {
+    let config = aws_sdk_dynamodb::config::Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(endpoint)
+        .retry_config(retries())
+        .http_client(http_client())
+        .interceptor(meter);
+    Client::from_conf(config.build())
+}
+
+/// As cdk/ makes it; the end-to-end tests run on the real one.
+async fn create(client: &Client) {
+    let key = |name: &str, key_type| {
+        KeySchemaElement::builder().attribute_name(name).key_type(key_type).build().unwrap()
+    };
+    let text = |name: &str| {
+        let definition = AttributeDefinition::builder().attribute_name(name);
+        definition.attribute_type(ScalarAttributeType::S).build().unwrap()
+    };
+    let index = GlobalSecondaryIndex::builder()
+        .index_name(STATUS_INDEX)
+        .key_schema(key("PK", KeyType::Hash))
+        .key_schema(key("statusKey", KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::All).build());
+    client
+        .create_table()
+        .table_name(NAME)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("PK", KeyType::Hash))
+        .key_schema(key("SK", KeyType::Range))
+        .set_attribute_definitions(Some(["PK", "SK", "statusKey"].map(text).into()))
+        .global_secondary_indexes(index.build().unwrap())
+        .send()
+        .await
+        .unwrap();
+}
+
+/// Asks DynamoDB what every call consumed, so that the product need not.
+#[derive(Debug, Clone, Default)]
+struct Meter(Arc<Mutex<Vec<Spent>>>);
+
+impl Intercept for Meter {
+    fn name(&self) -> &'static str {
+        "Meter"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let input = context.input_mut();
+        macro_rules! ask {
+            ($($input:ty),+) => {
+                $(if let Some(input) = input.downcast_mut::<$input>() {
+                    input.return_consumed_capacity = Some(ReturnConsumedCapacity::Indexes);
+                })+
+            };
+        }
+        ask!(GetItemInput, PutItemInput, QueryInput, UpdateItemInput, DeleteItemInput);
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Ok(output) = context.output_or_error() else { return Ok(()) };
+        macro_rules! note {
+            ($($call:literal: $output:ty),+) => {
+                $(if let Some(output) = output.downcast_ref::<$output>() {
+                    self.0.lock().unwrap().push(spent($call, output.consumed_capacity().unwrap()));
+                })+
+            };
+        }
+        note!("GetItem": GetItemOutput, "PutItem": PutItemOutput, "Query": QueryOutput,
+            "UpdateItem": UpdateItemOutput, "DeleteItem": DeleteItemOutput);
+        Ok(())
+    }
+}
+
+fn spent(call: &'static str, consumed: &ConsumedCapacity) -> Spent {
+    let index = consumed.global_secondary_indexes().and_then(|indexes| indexes.get(STATUS_INDEX));
+    Spent {
+        call,
+        table: consumed.table().and_then(Capacity::capacity_units).unwrap_or_default(),
+        index: index.and_then(Capacity::capacity_units).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,424 @@
+//! A change in the table's stream → an audit record (docs/audit.md). Pure: the same record in, the same out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::task::{DESCRIPTION_MAX, Timestamp};
+
+pub const SCHEMA: &str = "task.audit/1";
+
+/// The fields whose changes are recorded, in the order they are listed. All others stay out of the log.
+const AUDITED_FIELDS: [&str; 5] = ["title", "description", "status", "priority", "dueAt"];
+
+/// Longest name, address or id in a record, in characters, and most of them in a list.
+const NAME_MAX: usize = 300;
+const NAMES_MAX: usize = 10;
+
+/// An attribute value as DynamoDB JSON. Numbers stay text: DynamoDB has 38 digits, a float 15.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Attribute {
+    S(String),
+    N(String),
+    B(String),
+    #[serde(rename = "BOOL")]
+    Bool(bool),
+    #[serde(rename = "NULL")]
+    Null(bool),
+    #[serde(rename = "SS")]
+    Strings(BTreeSet<String>),
+    #[serde(rename = "NS")]
+    Numbers(BTreeSet<String>),
+    #[serde(rename = "BS")]
+    Blobs(BTreeSet<String>),
+    L(Vec<Attribute>),
+    M(Image),
+}
+
+/// An item as the stream shows it. Serialised it is canonical: names and sets sorted, no white space.
+pub type Image = BTreeMap<String, Attribute>;
+
+/// A record of the table's stream, as Lambda delivers it ("Using Lambda with Amazon DynamoDB").
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct StreamRecord {
+    #[serde(rename = "eventID")]
+    pub event_id: String,
+    #[serde(rename = "eventSourceARN")]
+    pub stream_arn: String,
+    #[serde(rename = "userIdentity")]
+    pub user_identity: Option<UserIdentity>,
+    #[serde(rename = "dynamodb")]
+    pub change: ItemChange,
+}
+
+/// Who removed the item, when a service did.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct UserIdentity {
+    #[serde(rename = "principalId")]
+    pub principal_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ItemChange {
+    /// Unix time in seconds. It may be missing, which is not 1970.
+    pub approximate_creation_date_time: Option<f64>,
+    pub keys: Image,
+    pub new_image: Option<Image>,
+    pub old_image: Option<Image>,
+    /// 21 to 40 digits: more than any integer type, so it stays text.
+    pub sequence_number: String,
+}
+
+/// Why a record cannot be audited: it goes to quarantine.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record's {0} is missing or malformed")]
+pub struct Undecodable(pub &'static str);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Action {
+    #[serde(rename = "task.created")]
+    Created,
+    #[serde(rename = "task.updated")]
+    Updated,
+    /// Stamped as deleted: from here on the task does not exist.
+    #[serde(rename = "task.deleted")]
+    Deleted,
+    /// A tombstone was removed, by the API or by TTL.
+    #[serde(rename = "task.purged")]
+    Purged,
+    /// A live task was removed by something other than the API.
+    #[serde(rename = "task.removed_out_of_band")]
+    RemovedOutOfBand,
+    /// A write that did not move version and request on, as the API always does.
+    #[serde(rename = "task.modified_out_of_band")]
+    ModifiedOutOfBand,
+    /// A mark written to prove that the stream is consumed up to it.
+    #[serde(rename = "audit.sentinel")]
+    Sentinel,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRecord {
+    pub schema: &'static str,
+    /// The stream's id of the change: readers drop what they have seen.
+    pub event_id: String,
+    pub action: Action,
+    pub actor: Actor,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskRef>,
+    /// What follows `SENTINEL#` in a sentinel's sort key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentinel: Option<String>,
+    pub changes: Vec<FieldChange>,
+    pub time: Times,
+    pub source: Source,
+    pub integrity: Integrity,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Actor {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskRef {
+    pub owner: String,
+    pub id: String,
+    pub version_before: Option<u64>,
+    pub version_after: Option<u64>,
+}
+
+/// A value is text, `null`, `{"length", "sha256"}` for free text, or DynamoDB JSON for a type the API does not write.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FieldChange {
+    pub field: &'static str,
+    pub old: Value,
+    pub new: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Times {
+    /// By the API's clock; for what the API did not do, `streamed`.
+    pub changed: Option<Timestamp>,
+    /// By the stream, whole seconds on AWS.
+    pub streamed: Option<Timestamp>,
+    /// When this record was made: the one member that differs when a batch is delivered again.
+    pub audited: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    pub stream_arn: String,
+    pub sequence_number: String,
+}
+
+/// SHA-256, in hex, of the canonical old and new image. A task's record starts with what the one before ended
+/// with, so that a record edited, dropped or moved breaks the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Integrity {
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// What the deployment wants in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FreeText {
+    /// Length and salted SHA-256. The salt goes with the task, and with it any way back to the text.
+    Hashed,
+    Plain,
+}
+
+/// What kind of item a sort key is of.
+enum Kind<'a> {
+    Task(&'a str),
+    Sentinel(&'a str),
+    /// Nothing of the audit log's: idempotency records and whatever comes later.
+    Other,
+}
+
+impl<'a> Kind<'a> {
+    fn of(sort_key: &'a str) -> Self {
+        match sort_key.split_once('#') {
+            Some(("TASK", id)) => Self::Task(id),
+            Some(("SENTINEL", name)) => Self::Sentinel(name),
+            _ => Self::Other,
+        }
+    }
+}
+
+impl StreamRecord {
+    /// The audit record of this change, or `None` when it is of no concern to the audit log.
+    pub fn audit(&self, free_text: FreeText, audited: Timestamp) -> Result<Option<AuditRecord>, Undecodable> {
+        let owner = text(&self.change.keys, "PK").ok_or(Undecodable("Keys.PK"))?;
+        let sort_key = text(&self.change.keys, "SK").ok_or(Undecodable("Keys.SK"))?;
+        match Kind::of(sort_key) {
+            Kind::Task(id) => self.audit_task(owner, id, free_text, audited),
+            Kind::Sentinel(name) if self.change.new_image.is_some() => {
+                let actor = actor_of(self.change.new_image.as_ref());
+                let sentinel = Some(name.to_owned());
+                Ok(Some(AuditRecord { sentinel, ..self.record(Action::Sentinel, actor, audited) }))
+            }
+            Kind::Sentinel(_) | Kind::Other => Ok(None),
+        }
+    }
+
+    fn audit_task(
+        &self,
+        owner: &str,
+        id: &str,
+        free_text: FreeText,
+        audited: Timestamp,
+    ) -> Result<Option<AuditRecord>, Undecodable> {
+        let (old, new) = (self.change.old_image.as_ref(), self.change.new_image.as_ref());
+        if old == new {
+            // Nothing changed: DynamoDB writes no record then ("Change data capture for DynamoDB Streams"). Without
+            // any image the stream is not ours.
+            return if old.is_some() { Ok(None) } else { Err(Undecodable("images")) };
+        }
+        let action = classify(old, new);
+        let written = match action {
+            Action::Created | Action::Updated | Action::Deleted => new,
+            Action::Purged if !self.by_ttl() => old,
+            _ => None,
+        };
+        let actor = if self.by_ttl() { Actor::ttl() } else { actor_of(written) };
+        let task = TaskRef {
+            owner: owner.to_owned(),
+            id: id.to_owned(),
+            version_before: old.and_then(version),
+            version_after: new.and_then(version),
+        };
+        let mut record = self.record(action, actor, audited);
+        record.request = written.and_then(request_of);
+        record.task = Some(task);
+        record.changes = changes(old, new, free_text);
+        let written_at = |image: &Image| text(image, "updatedAt").and_then(Timestamp::parse);
+        match action {
+            Action::Created | Action::Updated | Action::Deleted => {
+                record.time.changed = new.and_then(written_at);
+            }
+            // The stream's time has no milliseconds: a purge is not before the deletion it follows.
+            Action::Purged => record.time.changed = record.time.streamed.max(old.and_then(written_at)),
+            _ => {}
+        }
+        Ok(Some(record))
+    }
+
+    /// What every record has.
+    fn record(&self, action: Action, actor: Actor, audited: Timestamp) -> AuditRecord {
+        let streamed = self.streamed();
+        AuditRecord {
+            schema: SCHEMA,
+            event_id: self.event_id.clone(),
+            action,
+            actor,
+            request: None,
+            task: None,
+            sentinel: None,
+            changes: Vec::new(),
+            time: Times { changed: streamed, streamed, audited },
+            source: Source {
+                stream_arn: self.stream_arn.clone(),
+                sequence_number: self.change.sequence_number.clone(),
+            },
+            integrity: Integrity {
+                before: self.change.old_image.as_ref().map(fingerprint),
+                after: self.change.new_image.as_ref().map(fingerprint),
+            },
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a float out of range saturates and is then refused")]
+    fn streamed(&self) -> Option<Timestamp> {
+        Timestamp::from_unix_millis((self.change.approximate_creation_date_time? * 1e3).round() as i64)
+    }
+
+    /// "Working with streams and Time To Live": TTL's removals carry this identity.
+    fn by_ttl(&self) -> bool {
+        self.user_identity.as_ref().is_some_and(|identity| identity.principal_id == "dynamodb.amazonaws.com")
+    }
+}
+
+/// SHA-256, in hex, of an image in canonical form.
+#[must_use]
+pub fn fingerprint(image: &Image) -> String {
+    // Maps with text keys always serialise.
+    hex::encode(Sha256::digest(serde_json::to_vec(image).unwrap_or_default()))
+}
+
+/// What happened to a task, told from its two images.
+fn classify(old: Option<&Image>, new: Option<&Image>) -> Action {
+    let deleted = |image: &Image| image.contains_key("deletedBy");
+    match (old, new) {
+        (None, Some(new)) if version(new) == Some(1) && by_api(None, new) && !deleted(new) => Action::Created,
+        (Some(old), Some(new)) if by_api(Some(old), new) && !deleted(old) => {
+            if deleted(new) {
+                Action::Deleted
+            } else {
+                Action::Updated
+            }
+        }
+        (Some(old), None) if deleted(old) => Action::Purged,
+        (Some(_), None) => Action::RemovedOutOfBand,
+        (_, Some(_)) | (None, None) => Action::ModifiedOutOfBand,
+    }
+}
+
+/// Whether a write has the marks of one by the API: the version moved on by one, under a request of its own,
+/// by a named actor.
+fn by_api(old: Option<&Image>, new: &Image) -> bool {
+    let version_before = old.map_or(Some(0), version);
+    let moved_on = version(new).is_some() && version(new) == version_before.and_then(|v| v.checked_add(1));
+    let request = member(new, "request", "id");
+    moved_on
+        && request.is_some()
+        && request != old.and_then(|old| member(old, "request", "id"))
+        && member(new, "actor", "id").is_some()
+}
+
+fn text<'a>(image: &'a Image, name: &str) -> Option<&'a str> {
+    match image.get(name)? {
+        Attribute::S(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn member<'a>(image: &'a Image, map: &str, name: &str) -> Option<&'a str> {
+    match image.get(map)? {
+        Attribute::M(members) => text(members, name),
+        _ => None,
+    }
+}
+
+fn version(image: &Image) -> Option<u64> {
+    match image.get("version")? {
+        Attribute::N(digits) => digits.parse().ok(),
+        _ => None,
+    }
+}
+
+impl Actor {
+    fn ttl() -> Self {
+        Self { id: "dynamodb-ttl".to_owned(), auth: Some("service".to_owned()), scopes: None }
+    }
+}
+
+/// The actor a write names; `unknown` for what bypassed the API.
+fn actor_of(image: Option<&Image>) -> Actor {
+    let Some(Attribute::M(actor)) = image.and_then(|image| image.get("actor")) else {
+        return Actor { id: "unknown".to_owned(), auth: None, scopes: None };
+    };
+    let scopes = match actor.get("scopes") {
+        Some(Attribute::L(scopes)) => Some(scopes),
+        _ => None,
+    };
+    let scope = |scope: &Attribute| match scope {
+        Attribute::S(scope) => Some(short(scope)),
+        _ => None,
+    };
+    Actor {
+        id: short(text(actor, "id").unwrap_or("unknown")),
+        auth: text(actor, "auth").map(short),
+        scopes: scopes.map(|scopes| scopes.iter().take(NAMES_MAX).filter_map(scope).collect()),
+    }
+}
+
+fn request_of(image: &Image) -> Option<Value> {
+    let Attribute::M(request) = image.get("request")? else { return None };
+    let known = ["id", "sourceIp", "userAgent", "idempotencyKey"];
+    let member = |name: &str| Some((name.to_owned(), json!(short(text(request, name)?))));
+    Some(known.into_iter().filter_map(member).collect())
+}
+
+/// What the API writes is shorter; what was put there by hand must not make a record too large for the log.
+fn short(text: &str) -> String {
+    text.chars().take(NAME_MAX).collect()
+}
+
+fn changes(old: Option<&Image>, new: Option<&Image>, free_text: FreeText) -> Vec<FieldChange> {
+    let shown =
+        |image: Option<&Image>, field: &str| image.map_or(Value::Null, |i| shown(i, field, free_text));
+    AUDITED_FIELDS
+        .into_iter()
+        .filter(|field| old.and_then(|old| old.get(*field)) != new.and_then(|new| new.get(*field)))
+        .map(|field| FieldChange { field, old: shown(old, field), new: shown(new, field) })
+        .collect()
+}
+
+fn shown(image: &Image, field: &str, free_text: FreeText) -> Value {
+    let is_free = free_text == FreeText::Hashed && (field == "title" || field == "description");
+    match image.get(field) {
+        None => Value::Null,
+        // A text that the API would not have taken may be as large as an item: a log event may not.
+        Some(Attribute::S(text)) if is_free || text.chars().count() > DESCRIPTION_MAX => {
+            json!({"length": text.chars().count(), "sha256": salted_hash(image, text)})
+        }
+        Some(Attribute::S(text)) => json!(text),
+        Some(Attribute::N(_) | Attribute::Bool(_) | Attribute::Null(_)) => json!(image.get(field)),
+        // Whatever else was put there by hand may hold anything.
+        Some(_) => json!({"sha256": salted_hash(image, &fingerprint(image))}),
+    }
+}
+
+/// SHA-256 over the task's own salt and the text; `None` without a salt, since short text could be guessed back.
+fn salted_hash(image: &Image, text: &str) -> Option<String> {
+    let Some(Attribute::B(salt)) = image.get("salt") else { return None };
+    let salt = BASE64_STANDARD.decode(salt).ok()?;
+    Some(hex::encode(Sha256::new().chain_update(salt).chain_update(text).finalize()))
+}
+
+#[cfg(test)]
+mod tests;

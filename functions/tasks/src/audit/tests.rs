@@ -1,0 +1,240 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const ID: &str = "019a0000-0000-7000-8000-000000000001";
+
+/// A live task's image at `version`, written by request `r<version>`.
+fn live(version: u64, title: &str) -> Value {
+    json!({
+        "PK": {"S": "team"}, "SK": {"S": format!("TASK#{ID}")}, "statusKey": {"S": format!("PENDING#{ID}")},
+        "title": {"S": title}, "description": {"S": ""}, "status": {"S": "PENDING"}, "priority": {"S": "NORMAL"},
+        "version": {"N": version.to_string()},
+        "createdAt": {"S": "2026-01-01T00:00:00.000Z"}, "updatedAt": {"S": "2026-01-01T00:00:00.123Z"},
+        "createdBy": {"S": "alice"}, "updatedBy": {"S": "alice"}, "salt": {"B": "AAECAwQFBgcICQoLDA0ODw=="},
+        "actor": {"M": {"id": {"S": "alice"}, "auth": {"S": "token"}, "scopes": {"L": [{"S": "tasks:write"}]}}},
+        "request": {"M": {"id": {"S": format!("r{version}")}, "sourceIp": {"S": "192.0.2.1"}, "x": {"S": "no"}}},
+    })
+}
+
+fn tombstone(version: u64) -> Value {
+    let mut image = live(version, "");
+    for gone in ["title", "description", "status", "priority", "salt", "statusKey"] {
+        image.as_object_mut().unwrap().remove(gone);
+    }
+    image["deletedBy"] = json!({"S": "alice"});
+    image["expiresAt"] = json!({"N": "1800000000"});
+    image
+}
+
+fn with(mut image: Value, name: &str, value: Value) -> Value {
+    image[name] = value;
+    image
+}
+
+fn stream_record(old: &Value, new: &Value) -> StreamRecord {
+    let mut record = json!({
+        "eventID": "e-1", "eventName": "MODIFY", "eventVersion": "1.1", "awsRegion": "eu-west-1",
+        "eventSource": "aws:dynamodb", "eventSourceARN": "arn:aws:dynamodb:eu-west-1:1:table/t/stream/s",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_767_225_600, "SizeBytes": 1, "StreamViewType": "NEW_AND_OLD_IMAGES",
+            "SequenceNumber": "4421584500000000017450439091",
+            "Keys": {"PK": {"S": "team"}, "SK": {"S": format!("TASK#{ID}")}},
+        },
+    });
+    for (name, image) in [("OldImage", old), ("NewImage", new)] {
+        if !image.is_null() {
+            record["dynamodb"][name] = image.clone();
+        }
+    }
+    serde_json::from_value(record).unwrap()
+}
+
+fn audited_at() -> Timestamp {
+    Timestamp::parse("2026-01-01T00:00:01Z").unwrap()
+}
+
+fn audit(old: &Value, new: &Value) -> Option<AuditRecord> {
+    stream_record(old, new).audit(FreeText::Hashed, audited_at()).unwrap()
+}
+
+fn action(old: &Value, new: &Value) -> Action {
+    audit(old, new).unwrap().action
+}
+
+#[test]
+fn the_apis_own_writes_are_told_by_what_they_did() {
+    let none = Value::Null;
+    assert_eq!(action(&none, &live(1, "a")), Action::Created);
+    assert_eq!(action(&live(1, "a"), &live(2, "b")), Action::Updated);
+    assert_eq!(action(&live(2, "b"), &tombstone(3)), Action::Deleted);
+    assert_eq!(action(&tombstone(3), &none), Action::Purged);
+}
+
+#[test]
+fn what_bypassed_the_api_is_told_and_has_no_actor() {
+    let none = Value::Null;
+    for (old, new, expected) in [
+        (none.clone(), live(2, "a"), Action::ModifiedOutOfBand),
+        (none.clone(), with(live(1, "a"), "request", json!({"M": {}})), Action::ModifiedOutOfBand),
+        (live(1, "a"), live(1, "b"), Action::ModifiedOutOfBand),
+        (live(1, "a"), live(3, "b"), Action::ModifiedOutOfBand),
+        (
+            live(1, "a"),
+            with(live(2, "b"), "request", live(1, "")["request"].clone()),
+            Action::ModifiedOutOfBand,
+        ),
+        (live(1, "a"), with(live(2, "b"), "actor", json!({"S": "root"})), Action::ModifiedOutOfBand),
+        (tombstone(3), live(4, "a"), Action::ModifiedOutOfBand),
+        (live(2, "a"), none.clone(), Action::RemovedOutOfBand),
+    ] {
+        let record = audit(&old, &new).unwrap();
+        assert_eq!((record.action, record.actor.id.as_str()), (expected, "unknown"), "{old} -> {new}");
+        assert_eq!(record.request, None);
+    }
+}
+
+#[test]
+fn ttl_is_named_as_the_one_who_purged() {
+    let mut record = stream_record(&tombstone(3), &Value::Null);
+    record.user_identity = Some(UserIdentity { principal_id: "dynamodb.amazonaws.com".into() });
+    let record = record.audit(FreeText::Hashed, audited_at()).unwrap().unwrap();
+    assert_eq!(json!(record.actor), json!({"id": "dynamodb-ttl", "auth": "service"}));
+    assert_eq!((record.action, record.request), (Action::Purged, None));
+}
+
+#[test]
+fn an_update_says_who_what_and_when() {
+    let new = with(live(2, "b"), "status", json!({"S": "COMPLETED"}));
+    let record = json!(audit(&live(1, "a"), &new).unwrap());
+    assert_eq!(record["actor"], json!({"id": "alice", "auth": "token", "scopes": ["tasks:write"]}));
+    assert_eq!(record["request"], json!({"id": "r2", "sourceIp": "192.0.2.1"}));
+    let task = json!({"owner": "team", "id": ID, "versionBefore": 1, "versionAfter": 2});
+    assert_eq!(record["task"], task);
+    assert_eq!(record["changes"][1], json!({"field": "status", "old": "PENDING", "new": "COMPLETED"}));
+    let times = json!({
+        "changed": "2026-01-01T00:00:00.123Z", "streamed": "2026-01-01T00:00:00.000Z",
+        "audited": "2026-01-01T00:00:01.000Z",
+    });
+    assert_eq!(record["time"], times);
+    assert_eq!(record["source"]["sequenceNumber"], "4421584500000000017450439091");
+}
+
+#[test]
+fn free_text_is_a_salted_hash_unless_asked_for() {
+    let record = audit(&Value::Null, &live(1, "secret plan")).unwrap();
+    let title = &record.changes[0];
+    // printf '\x00\x01…\x0fsecret plan' | sha256sum
+    let salted: Vec<u8> = (0..16).chain(*b"secret plan").collect();
+    assert_eq!(title.new, json!({"length": 11, "sha256": hex::encode(Sha256::digest(salted))}));
+    assert_eq!(title.old, Value::Null);
+    assert!(!json!(record).to_string().contains("secret plan"));
+    let plain = stream_record(&Value::Null, &live(1, "secret plan"));
+    let plain = plain.audit(FreeText::Plain, audited_at()).unwrap().unwrap();
+    assert_eq!(plain.changes[0].new, "secret plan");
+}
+
+#[test]
+fn numbers_keep_all_their_digits() {
+    let digits = "12345678901234567890123456789012345678";
+    let odd = with(live(2, "a"), "priority", json!({"N": digits}));
+    let record = audit(&live(1, "a"), &odd).unwrap();
+    assert_eq!(record.changes[0].new, json!({"N": digits}));
+}
+
+/// What a log event takes is 1 MiB; an attribute written by hand may have 400 KB, six times that when escaped.
+#[test]
+fn nothing_written_by_hand_makes_a_record_too_large() {
+    let huge = "\u{1}".repeat(390_000);
+    for name in ["title", "priority", "dueAt", "actor", "request"] {
+        let value = match name {
+            "actor" => json!({"M": {"id": {"S": huge}, "scopes": {"L": [{"S": huge}]}}}),
+            "request" => json!({"M": {"id": {"S": huge}, "userAgent": {"S": huge}}}),
+            _ => json!({"S": huge}),
+        };
+        let record = stream_record(&live(1, "a"), &with(live(2, "a"), name, value));
+        for free_text in [FreeText::Hashed, FreeText::Plain] {
+            let record = record.audit(free_text, audited_at()).unwrap().unwrap();
+            assert!(json!(record).to_string().len() < 100_000, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_stream_time_is_not_1970() {
+    let mut record = stream_record(&Value::Null, &live(1, "a"));
+    record.change.approximate_creation_date_time = None;
+    let record = record.audit(FreeText::Hashed, audited_at()).unwrap().unwrap();
+    assert_eq!(record.time.streamed, None);
+}
+
+#[test]
+fn items_of_other_kinds_and_writes_of_nothing_leave_no_record() {
+    let mut other = stream_record(&Value::Null, &live(1, "a"));
+    other.change.keys.insert("SK".into(), Attribute::S("IDEMPOTENCY#x".into()));
+    assert_eq!(other.audit(FreeText::Hashed, audited_at()), Ok(None));
+    assert_eq!(audit(&live(1, "a"), &live(1, "a")), None);
+}
+
+#[test]
+fn a_sentinel_leaves_a_record_when_it_is_written() {
+    let mut sentinel = stream_record(&Value::Null, &live(1, "a"));
+    sentinel.change.keys.insert("SK".into(), Attribute::S("SENTINEL#7".into()));
+    let record = sentinel.audit(FreeText::Hashed, audited_at()).unwrap().unwrap();
+    assert_eq!((record.action, record.sentinel.as_deref()), (Action::Sentinel, Some("7")));
+    sentinel.change.new_image = None;
+    assert_eq!(sentinel.audit(FreeText::Hashed, audited_at()), Ok(None));
+}
+
+#[test]
+fn a_stream_without_images_or_keys_cannot_be_audited() {
+    let record = stream_record(&Value::Null, &Value::Null);
+    assert_eq!(record.audit(FreeText::Hashed, audited_at()), Err(Undecodable("images")));
+    let mut record = stream_record(&Value::Null, &live(1, "a"));
+    record.change.keys.remove("SK");
+    assert_eq!(record.audit(FreeText::Hashed, audited_at()), Err(Undecodable("Keys.SK")));
+}
+
+#[test]
+fn a_set_in_another_order_is_the_same_image() {
+    let image = |json: &str| serde_json::from_str::<Image>(json).unwrap();
+    let (one, two) =
+        (image(r#"{"a":{"SS":["x","y"]},"b":{"N":"1"}}"#), image(r#"{"b":{"N":"1"},"a":{"SS":["y","x"]}}"#));
+    assert_eq!(fingerprint(&one), fingerprint(&two));
+}
+
+fn linked(records: &[AuditRecord]) -> bool {
+    let closed = records.first().is_none_or(|first| first.integrity.before.is_none());
+    closed && records.windows(2).all(|pair| pair[0].integrity.after == pair[1].integrity.before)
+}
+
+proptest! {
+    /// A task's records form a chain, which breaks when one is dropped, moved or edited.
+    #[test]
+    fn the_chain_holds_and_shows_any_tampering(titles in prop::collection::vec("[a-z]{1,5}", 3..8), at in 0_usize..100) {
+        let mut images = vec![Value::Null];
+        images.extend((1..).zip(&titles).map(|(version, title)| live(version, title)));
+        images.push(tombstone(titles.len() as u64 + 1));
+        images.push(Value::Null);
+        let chain: Vec<_> = images.windows(2).map(|pair| audit(&pair[0], &pair[1]).unwrap()).collect();
+        prop_assert!(linked(&chain));
+
+        let at = at % (chain.len() - 1);
+        let mut dropped = chain.clone();
+        dropped.remove(at);
+        prop_assert!(!linked(&dropped));
+        let mut moved = chain.clone();
+        moved.swap(at, at + 1);
+        prop_assert!(!linked(&moved));
+        let mut edited = chain.clone();
+        edited[at].integrity.after = Some("0".repeat(64));
+        prop_assert!(!linked(&edited));
+    }
+
+    /// The same batch delivered twice yields identical records.
+    #[test]
+    fn the_same_change_gives_the_same_record(title in ".{0,20}") {
+        let (old, new) = (live(1, "a"), live(2, &title));
+        prop_assert_eq!(json!(audit(&old, &new)).to_string(), json!(audit(&old, &new)).to_string());
+    }
+}

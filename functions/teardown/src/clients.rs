@@ -1,0 +1,85 @@
+//! The AWS clients, and what their errors mean.
+
+use aws_sdk_cloudformation::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+};
+
+use runtime::{error_chain, passing::passes};
+
+use crate::StepError;
+
+/// Every call in this module tree is written `aws.<service>.<operation>()`: a test compares them with the
+/// function's policy.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    pub apigateway: aws_sdk_apigateway::Client,
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub lambda: aws_sdk_lambda::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub s3: aws_sdk_s3::Client,
+    pub sfn: aws_sdk_sfn::Client,
+    pub streams: aws_sdk_dynamodbstreams::Client,
+}
+
+/// An AWS error without its service's type: code, message, and whether it may pass.
+#[derive(Debug)]
+pub struct AwsError {
+    pub code: String,
+    pub message: String,
+    pub status: u16,
+    transient: bool,
+    /// No answer came: the call may have been carried out.
+    pub unanswered: bool,
+}
+
+impl<E: ProvideErrorMetadata + std::error::Error + 'static> From<SdkError<E, HttpResponse>> for AwsError {
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        let unanswered = matches!(
+            error,
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_)
+        );
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        let code = error.code().unwrap_or(if unanswered { "NoAnswer" } else { "Unknown" }).to_owned();
+        let message = error.message().map_or_else(|| error_chain(&error), str::to_owned);
+        let transient = unanswered || passes(status, &code);
+        Self { code, message, status, transient, unanswered }
+    }
+}
+
+impl AwsError {
+    pub fn is(&self, codes: &[&str]) -> bool {
+        codes.contains(&self.code.as_str())
+    }
+
+    /// Stops the step: to be tried again, or for good. `doing` names what was tried.
+    pub fn stop(self, doing: &str) -> StepError {
+        let Self { code, message, .. } = self;
+        let text = format!("{doing}: {code}: {message}");
+        if self.transient { StepError::Transient(text) } else { StepError::Failed(text) }
+    }
+}
+
+/// The value; `None` when the service says, by one of these codes, that there is none; else the step stops.
+pub fn found<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
+    answer: Result<T, SdkError<E, HttpResponse>>,
+    absent: &[&str],
+    doing: &str,
+) -> Result<Option<T>, StepError> {
+    match answer.map_err(AwsError::from) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is(absent) => Ok(None),
+        Err(error) => Err(error.stop(doing)),
+    }
+}
+
+/// The value, or the step stops.
+pub fn done<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
+    answer: Result<T, SdkError<E, HttpResponse>>,
+    doing: &str,
+) -> Result<T, StepError> {
+    answer.map_err(|error| AwsError::from(error).stop(doing))
+}
