@@ -2,18 +2,22 @@
 
 The authorizer gets the file as one environment variable. It holds the SHA-256 of each token, never a token; an error
 here therefore never repeats a value, only where it stands.
+
+This is the file's one judge: `cargo xtask deploy` runs `python -m task_service.principals FILE` before it compiles anything.
 """
 
 import hashlib
 import json
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from task_service.names import PRINCIPAL
 
 SCOPES = ("tasks:read", "tasks:write")
 
 _FIELDS = ("id", "owner", "scopes", "tokenSha256")
-_NAME = re.compile(r"[A-Za-z0-9._@:-]{1,128}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EMPTY_TOKEN = hashlib.sha256(b"").hexdigest()
 
@@ -93,8 +97,8 @@ def _principal(entry: object, where: str) -> Principal:
 
 
 def _name(value: object, where: str) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise PrincipalsError(f"{where} must be 1 to 128 characters out of A-Z a-z 0-9 . _ @ : -")
+    if not isinstance(value, str) or not PRINCIPAL.allows(value):
+        raise PrincipalsError(f"{where} must be {PRINCIPAL}")
     return value
 
 
@@ -137,3 +141,16 @@ def _check_together(principals: list[Principal], path: Path) -> None:
                 f"{path}: entries {first} and {index} have the same `id` but another `owner` or other `scopes`; "
                 "two entries may share an id only to rotate one principal's token"
             )
+
+
+def main(path: str) -> int:
+    try:
+        load(Path(path))
+    except PrincipalsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

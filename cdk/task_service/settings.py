@@ -7,8 +7,8 @@ from pathlib import Path
 from constructs import Node
 
 from task_service import principals
+from task_service.names import STAGE
 from task_service.principals import Principal
-from task_service.stage import RULE, is_stage
 
 BINARIES = ("task-api", "authorizer", "audit")
 ARCHITECTURES = ("arm64", "x86_64")
@@ -57,9 +57,9 @@ class Settings:
         """Reads `cdk -c name=value`. Relative paths count from `app_dir`, where `cdk` runs the app."""
         context = Context(node)
         stage = context.text("stage", default="dev")
-        if not is_stage(stage):
+        if not STAGE.allows(stage):
             raise SettingsError(
-                f"stage={stage!r} cannot be used: {RULE}. It becomes part of the names of the stack and the functions, "
+                f"stage={stage!r} cannot be used: {STAGE}. It becomes part of the names of the stack and the functions, "
                 "and of the API's path"
             )
         disposable = stage == "dev"

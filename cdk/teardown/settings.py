@@ -7,10 +7,11 @@ from pathlib import Path
 
 from constructs import Node
 
+from task_service.names import STAGE, TEARDOWN
 from task_service.settings import ARCHITECTURES, Context, SettingsError, assets
-from task_service.stage import is_stage
 
 BINARY = "teardown"
+_PREFIX = "tasks-"
 DEFINITION = "../statemachine/teardown.asl.json"
 
 # "IAM and AWS STS quotas": a role's inline policies together, white space not counted. The step function's role grows
@@ -19,14 +20,12 @@ MOST_SERVICES = 4
 # CloudFormation names a role <stack>-<logical id>-<random> and cuts the *stack's* part when that exceeds IAM's 64
 # characters; the executor's patterns would then miss the role. The service app takes no longer stage, and a test holds
 # this to its template's logical ids.
-LONGEST_SERVICE = 24
+LONGEST_SERVICE = len(_PREFIX) + STAGE.longest
 # In seconds. The workflow's own time-out ends a run without Restore, so all that a run may wait for fits into it: a test
 # adds it up.
 LONGEST_DRAIN = 2 * 3_600
 LONGEST_WATCH = 4 * 3_600
 
-_PREFIX = "tasks-"
-_TEARDOWN = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _DURATION = re.compile(r"([1-9][0-9]{0,5})(m|h|d)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 # Long enough for the deployment itself to end before the schedule begins; longer than a year is a typing error.
@@ -66,10 +65,9 @@ class TeardownSettings:
 
 def _teardown(context: Context) -> str:
     name = context.text("teardown", default="tasks-teardown")
-    if not _TEARDOWN.fullmatch(name):
+    if not TEARDOWN.allows(name):
         raise SettingsError(
-            f"teardown={name!r} cannot be used: 1 to 40 characters a-z 0-9 -, beginning with a letter and not ending "
-            "with -, because the stack, its roles and its log groups are named by it"
+            f"teardown={name!r} cannot be used: {TEARDOWN}, because the stack, its roles and its log groups are named by it"
         )
     return name
 
@@ -84,7 +82,7 @@ def _services(context: Context, *, teardown: str) -> tuple[str, ...]:
         )
     for name in names:
         stage = name.removeprefix(_PREFIX)
-        if stage == name or not is_stage(stage):
+        if stage == name or not STAGE.allows(stage):
             raise SettingsError(
                 f"services has {name!r}: a service stack is named tasks-<stage> (the names of cdk/app.py); this "
                 "workflow's permissions are made for the resources of such a stack"

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import APP_DIR
 
 from task_service import principals
 from task_service.principals import PrincipalsError
@@ -92,3 +95,20 @@ def test_one_principal_may_have_two_tokens_so_that_they_can_be_rotated(tmp_path:
 def test_the_environment_variable_is_the_files_content(tmp_path: Path) -> None:
     content = [entry(), entry(id="bob@team.example:x_1-2", tokenSha256=OTHER_DIGEST)]
     assert json.loads(principals.to_environment(load(tmp_path, content))) == content
+
+
+def test_the_file_can_be_judged_without_the_cdk(tmp_path: Path) -> None:
+    path = tmp_path / "principals.json"
+
+    def judged(content: object) -> tuple[int, str]:
+        path.write_text(json.dumps(content))
+        # Isolated from installed packages, as `cargo xtask deploy` may find it.
+        command = [sys.executable, "-S", "-m", "task_service.principals", str(path)]
+        run = subprocess.run(command, cwd=APP_DIR, capture_output=True, text=True, timeout=60, check=False)
+        return run.returncode, run.stderr
+
+    assert judged([entry()]) == (0, "")
+    code, message = judged([entry(owner="team/a")])
+    assert code == 2
+    assert "entry 0, field `owner`" in message
+    assert "Traceback" not in message

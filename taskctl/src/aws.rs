@@ -9,11 +9,12 @@ use aws_config::{
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_sfn::config::SharedHttpClient;
 use aws_smithy_http_client::{Builder, tls};
+use deployment::Outputs;
 
 use crate::{
     cli::TargetArgs,
     failure::Failure,
-    outputs::{self, Outputs, Shell},
+    outputs::{self, Shell},
 };
 
 /// The account that commands work in.

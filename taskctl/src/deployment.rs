@@ -2,14 +2,12 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
+use ::deployment::names::{TEARDOWN_STACK, report_log_group};
 use aws_sdk_cloudformation::types::Stack;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use serde_json::Value;
 
 use crate::{aws::Aws, aws_error::AwsError, cli::TargetArgs, failure::Failure, hint, request};
-
-/// The teardown stack's name when nobody says another.
-const TEARDOWN_STACK: &str = "tasks-teardown";
 
 /// The parts of the teardown stack that commands use.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,22 +23,19 @@ pub struct Deployment {
 
 /// The teardown stack's name.
 pub fn teardown_stack(aws: &Aws, args: &TargetArgs) -> String {
-    let named = args.teardown_stack.clone().or_else(|| aws.outputs.teardown_stack.clone());
+    let named = args.teardown_stack.clone().or_else(|| aws.outputs.teardown.teardown_stack.clone());
     named.unwrap_or_else(|| TEARDOWN_STACK.to_owned())
-}
-
-pub fn report_group(teardown_stack: &str) -> String {
-    format!("/{teardown_stack}/report")
 }
 
 /// What the outputs file says, else the stack's own outputs. `None` when there is no teardown stack.
 pub async fn find(aws: &Aws, args: &TargetArgs) -> Result<Option<Deployment>, Failure> {
     let name = teardown_stack(aws, args);
-    let outputs = &aws.outputs;
+    let outputs = &aws.outputs.teardown;
     let same = outputs.teardown_stack.as_ref() == Some(&name);
-    if let (true, Some(machine), Some(service)) = (same, &outputs.state_machine_arn, &outputs.service_stack) {
+    let usual = &aws.outputs.service_stack;
+    if let (true, Some(machine), Some(service)) = (same, &outputs.state_machine_arn, usual) {
         return Ok(Some(Deployment {
-            report_group: outputs.report_log_group.clone().unwrap_or_else(|| report_group(&name)),
+            report_group: outputs.report_log_group.clone().unwrap_or_else(|| report_log_group(&name)),
             state_machine: machine.clone(),
             services: usual_first(outputs.services.as_deref().map_or_else(Vec::new, names), service),
             has_default: true,
@@ -56,12 +51,12 @@ pub async fn find(aws: &Aws, args: &TargetArgs) -> Result<Option<Deployment>, Fa
         .next("name the right one: --teardown-stack NAME"));
     };
     let mut services = services(aws, &stack, &outputs).await?;
-    let usual = aws.outputs.service_stack.as_ref();
+    let usual = usual.as_ref();
     services.sort_by_key(|service| Some(service) != usual);
     let named = services.first() == usual && usual.is_some();
     Ok(Some(Deployment {
         state_machine: machine.clone(),
-        report_group: outputs.get("ReportLogGroup").cloned().unwrap_or_else(|| report_group(&name)),
+        report_group: outputs.get("ReportLogGroup").cloned().unwrap_or_else(|| report_log_group(&name)),
         has_default: services.len() == 1 || named,
         services,
         teardown_stack: name,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ::deployment::names::report_log_group;
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_sdk_sfn::types::ExecutionStatus;
 use tokio::time::sleep;
@@ -34,7 +35,7 @@ pub async fn finish(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result
         return Ok(Exit::Success);
     };
     let outputs = deployment::outputs_of(&stack);
-    let group = outputs.get("ReportLogGroup").cloned().unwrap_or_else(|| deployment::report_group(&name));
+    let group = outputs.get("ReportLogGroup").cloned().unwrap_or_else(|| report_log_group(&name));
     if let Some(state_machine) = outputs.get("StateMachineArn") {
         let services = deployment::services(aws, &stack, &outputs).await;
         let services = if args.although_still_needed { services.unwrap_or_default() } else { services? };

@@ -1,30 +1,13 @@
 //! The file a deployment writes for scripts, and whether it says where to go.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use deployment::Outputs;
 
 use crate::{cli::TargetArgs, failure::Failure};
 
 /// What `cargo xtask up` writes, from the root of the repository.
 pub const DEFAULT: &str = ".local/outputs.json";
-
-/// The keys of the file that matter here.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Outputs {
-    pub endpoint_url: Option<String>,
-    pub region: Option<String>,
-    pub service_stack: Option<String>,
-    /// All the teardown stack serves, with commas.
-    pub services: Option<String>,
-    pub teardown_stack: Option<String>,
-    pub state_machine_arn: Option<String>,
-    pub report_log_group: Option<String>,
-}
 
 /// What the shell's environment says about AWS.
 #[derive(Debug, Default)]
@@ -79,13 +62,9 @@ fn ambiguity(outputs: &Outputs, shell: &Shell) -> Option<&'static str> {
 }
 
 fn read(path: &Path) -> Result<Outputs, Failure> {
-    let shown = path.display();
-    let text = fs::read(path).map_err(|error| {
-        Failure::usage(format!("{shown} cannot be read: {error}"))
+    Outputs::read(path).map_err(|error| {
+        Failure::usage(format!("{} cannot be read: {error}", path.display()))
             .next("cargo xtask up, or name another --outputs FILE")
-    })?;
-    serde_json::from_slice(&text).map_err(|error| {
-        Failure::usage(format!("{shown} is not what a deployment writes: {error}")).next("cargo xtask up")
     })
 }
 
@@ -104,13 +83,5 @@ mod tests {
         assert_eq!(ambiguity(&local, &shell(Some("prod"), None)), Some("AWS_PROFILE"));
         assert_eq!(ambiguity(&local, &shell(None, Some("http://127.0.0.1:9"))), Some("AWS_ENDPOINT_URL"));
         assert_eq!(ambiguity(&local, &shell(Some("prod"), Some("http://127.0.0.1:4566/"))), None);
-    }
-
-    #[test]
-    fn an_older_file_without_the_teardown_stack_is_read_too() {
-        let text = r#"{"apiUrl":"u","endpointUrl":"http://127.0.0.1:1","region":"us-east-1","serviceStack":"tasks-dev"}"#;
-        let outputs: Outputs = serde_json::from_str(text).expect("valid");
-        assert_eq!(outputs.service_stack.as_deref(), Some("tasks-dev"));
-        assert_eq!(outputs.state_machine_arn, None);
     }
 }

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use ::deployment::names::report_log_group;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -95,7 +96,7 @@ pub async fn report(aws: &Aws, target: &TargetArgs, args: &ReportArgs) -> Result
 
 async fn logged(aws: &Aws, target: &TargetArgs, execution: Option<&str>) -> Result<Report, Failure> {
     let name = deployment::teardown_stack(aws, target);
-    let group = deployment::report_group(&name);
+    let group = report_log_group(&name);
     let found = match execution {
         Some(arn) if arn.starts_with("arn:") => report::logged(aws, &group, Some(arn), 0).await?,
         Some(name) => {

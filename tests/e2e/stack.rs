@@ -1,9 +1,9 @@
 //! The deployed stack as a test sees it: its API, its audit log, its faults on demand.
 
-use std::{collections::HashSet, env, fs, time::Duration};
+use std::{collections::HashSet, env, path::Path, time::Duration};
 
+use deployment::{Outputs, Service};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
     sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -25,25 +25,10 @@ pub async fn alone() -> Stack<RwLockWriteGuard<'static, ()>> {
     Stack::new(STACK.write().await)
 }
 
-/// What `cargo xtask` writes about a deployed stack.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outputs {
-    pub api_url: String,
-    pub endpoint_url: String,
-    pub region: String,
-    pub token: String,
-    pub read_only_token: String,
-    pub other_owner_token: String,
-    pub table_name: String,
-    pub audit_log_group: String,
-    pub quarantine_log_group: String,
-    pub task_api_function: String,
-    pub audit_function: String,
-}
-
 pub struct Stack<Guard> {
-    pub outputs: Outputs,
+    pub outputs: Service,
+    pub endpoint: String,
+    pub region: String,
     http: Client,
     _guard: Guard,
 }
@@ -51,8 +36,14 @@ pub struct Stack<Guard> {
 impl<Guard> Stack<Guard> {
     fn new(guard: Guard) -> Self {
         let path = env::var("E2E_OUTPUTS").expect("E2E_OUTPUTS is not set: run `cargo xtask test e2e`");
-        let outputs = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-        Self { outputs, http: Client::new(), _guard: guard }
+        let outputs = Outputs::read(Path::new(&path)).unwrap();
+        Self {
+            endpoint: outputs.endpoint().unwrap().to_owned(),
+            region: outputs.region.clone().unwrap(),
+            outputs: outputs.service().unwrap().clone(),
+            http: Client::new(),
+            _guard: guard,
+        }
     }
 
     /// Calls the API with the token of the read/write principal.
@@ -101,8 +92,8 @@ impl<Guard> Stack<Guard> {
     /// One call of an AWS service that speaks JSON with a target header.
     pub async fn aws(&self, target: &str, body: Value) -> Value {
         let service = if target.starts_with("Logs") { "logs" } else { "dynamodb" };
-        let request = self.http.post(&self.outputs.endpoint_url).header("X-Amz-Target", target);
-        let request = request.header("Authorization", root("test", &self.outputs.region, service));
+        let request = self.http.post(&self.endpoint).header("X-Amz-Target", target);
+        let request = request.header("Authorization", root("test", &self.region, service));
         let answer =
             request.header("Content-Type", "application/x-amz-json-1.1").body(body.to_string()).send().await;
         let answer = answer.unwrap();
@@ -161,7 +152,7 @@ impl<Guard> Stack<Guard> {
 
     /// Posts to the launcher's admin endpoint.
     pub async fn admin(&self, path: &str, body: Value) -> Value {
-        let url = format!("{}/_local/{path}", self.outputs.endpoint_url);
+        let url = format!("{}/_local/{path}", self.endpoint);
         let answer = self.http.post(url).json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
         answer.json().await.unwrap()
@@ -185,7 +176,7 @@ impl<Guard> Stack<Guard> {
 
     /// The statuses of every call of `action` so far; null where it is not answered.
     pub async fn calls(&self, action: &str) -> Vec<Value> {
-        let url = format!("{}/_local/calls", self.outputs.endpoint_url);
+        let url = format!("{}/_local/calls", self.endpoint);
         let calls: Vec<Value> = self.http.get(url).send().await.unwrap().json().await.unwrap();
         calls
             .into_iter()
@@ -196,14 +187,14 @@ impl<Guard> Stack<Guard> {
 
     /// How often the faults in force have struck; those of accounts of their own do not count.
     pub async fn faults_hit(&self) -> u64 {
-        let url = format!("{}/_local/faults", self.outputs.endpoint_url);
+        let url = format!("{}/_local/faults", self.endpoint);
         let rules: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
         let ours = rules.as_array().unwrap().iter().filter(|rule| rule["account"].is_null());
         ours.map(|rule| rule["hits"].as_u64().unwrap()).sum()
     }
 
     pub async fn mend(&self) {
-        self.http.delete(format!("{}/_local/faults", self.outputs.endpoint_url)).send().await.unwrap();
+        self.http.delete(format!("{}/_local/faults", self.endpoint)).send().await.unwrap();
     }
 
     /// Reserves no concurrency at all for the task function.
@@ -223,8 +214,8 @@ impl<Guard> Stack<Guard> {
 
     /// A call of the Lambda API about a function, signed.
     fn function(&self, method: Method, version: &str, name: &str, part: &str) -> RequestBuilder {
-        let url = format!("{}/{version}/functions/{name}/{part}", self.outputs.endpoint_url);
-        self.http.request(method, url).header("Authorization", root("test", &self.outputs.region, "lambda"))
+        let url = format!("{}/{version}/functions/{name}/{part}", self.endpoint);
+        self.http.request(method, url).header("Authorization", root("test", &self.region, "lambda"))
     }
 
     /// Invokes a function directly.

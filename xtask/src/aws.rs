@@ -5,10 +5,9 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use regex_lite::Regex;
-use serde::Deserialize;
+use deployment::names::{self, ACCOUNT_STACK, service_stack};
 
-use crate::cdk::{ACCOUNT_STACK, App, Cdk, Settings, Target};
+use crate::cdk::{App, Cdk, Settings, Target};
 use crate::checks::succeed;
 use crate::functions;
 use crate::install;
@@ -116,6 +115,7 @@ pub fn deploy(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
             principals.display()
         );
     }
+    principals::judge(workspace, &principals)?;
     if args.stage != "dev" && args.allowed_origins.is_none() {
         bail!("--allowed-origins is required for stage {}: `*` is for dev only", args.stage);
     }
@@ -161,13 +161,14 @@ pub fn destroy(workspace: &Workspace, args: &DestroyArgs) -> Result<()> {
     if !folder.join("cdk.out/manifest.json").is_file() {
         bail!(
             "stage {stage} was not deployed from this clone.\n  Run this where it was deployed, or: aws cloudformation delete-stack \
-             --stack-name tasks-{stage}"
+             --stack-name {}",
+            service_stack(stage)
         );
     }
     tools::node()?;
     install::cdk(workspace)?;
     let _lock = Lock::wait(&folder.join("lock"), "a deployment of this stage")?;
-    cdk(workspace, &args.account, folder).destroy(&format!("tasks-{stage}"))?;
+    cdk(workspace, &args.account, folder).destroy(&service_stack(stage))?;
     println!(
         "\nThe service is deleted. Kept on purpose:\n  /tasks/{stage}/audit   the audit log, which the next deployment takes over \
          (or: aws logs delete-log-group --log-group-name /tasks/{stage}/audit)\n  $DeletedTableBackup of the table   DynamoDB's \
@@ -183,25 +184,9 @@ pub fn default_principals(workspace: &Workspace, stage: &str) -> PathBuf {
     deploy_folder(workspace, stage).join("principals.json")
 }
 
-/// The rule for a stage's name, which the CDK app reads too: what it refuses is refused before anything is built.
-const STAGE_NAME: &str = include_str!("../../cdk/stage-name.json");
-
-#[derive(Deserialize)]
-struct StageName {
-    pattern: String,
-    reserved: Vec<String>,
-    rule: String,
-}
-
-/// The name of a stage, which becomes part of names and URLs.
+/// Takes the name of a stage from the command line.
 pub fn stage(text: &str) -> Result<String, String> {
-    let name: StageName = serde_json::from_str(STAGE_NAME).map_err(|error| error.to_string())?;
-    let whole = Regex::new(&format!("^(?:{})$", name.pattern)).map_err(|error| error.to_string())?;
-    if whole.is_match(text) && !name.reserved.iter().any(|reserved| reserved == text) {
-        Ok(text.to_owned())
-    } else {
-        Err(name.rule)
-    }
+    names::check_stage(text).map(|()| text.to_owned())
 }
 
 /// Builds every function for Lambda with what that needs; the folder of the results.
@@ -233,32 +218,4 @@ pub fn deploy_folder(workspace: &Workspace, name: &str) -> PathBuf {
 
 fn cdk<'a>(workspace: &'a Workspace, account: &AccountArgs, folder: PathBuf) -> Cdk<'a> {
     Cdk { workspace, target: account.target(), folder }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::stage;
-
-    #[test]
-    fn a_stage_is_refused_here_as_by_the_cdk_app() {
-        for good in ["d", "dev", "prod-eu2", "an-18-letters-name"] {
-            assert_eq!(stage(good).as_deref(), Ok(good));
-        }
-        let bad = [
-            "",
-            "-",
-            "Dev",
-            "2dev",
-            "dev-",
-            "a_b",
-            "a/b",
-            "dev\n",
-            "a-19-letters-name-x",
-            "account",
-            "teardown",
-        ];
-        for name in bad {
-            assert!(stage(name).expect_err(name).starts_with("1 to 18 characters"), "{name}");
-        }
-    }
 }

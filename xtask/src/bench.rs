@@ -11,11 +11,11 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use deployment::Outputs;
 
 use crate::disposable::Disposable;
 use crate::functions::{self, Binary};
 use crate::http::LocalAws;
-use crate::outputs::Outputs;
 use crate::progress::step;
 use crate::workspace::Workspace;
 
@@ -33,11 +33,11 @@ pub fn bench(workspace: &Workspace) -> Result<()> {
     let mut rows = sizes(&binaries)?;
     let local = Disposable::new(workspace, "bench")?;
     let outputs = local.bring_up(&binaries)?;
-    let aws = LocalAws::new(&outputs.endpoint_url);
-    let api = traffic::Api::new(&outputs);
+    let aws = LocalAws::new(outputs.endpoint()?);
+    let api = traffic::Api::new(outputs.service()?);
     step(&format!("{} requests", traffic::REQUESTS), || api.mix())?;
     rows.push(memory(&local, &outputs)?);
-    rows.extend(latencies(&step("Latencies", || api.latencies(&aws, &outputs))?));
+    rows.extend(latencies(&step("Latencies", || api.latencies(&aws, outputs.service()?))?));
     let run = step("One teardown, its waits at a tenth", || overhead::measure(workspace, &aws, &outputs))?;
     rows.extend(teardown(&run));
     drop(local);
@@ -83,8 +83,7 @@ fn sizes(binaries: &[Binary]) -> Result<Vec<Row>> {
 }
 
 fn memory(local: &Disposable<'_>, outputs: &Outputs) -> Result<Row> {
-    let function =
-        outputs.rest.get("taskApiFunction").context("the stack does not name its task function")?;
+    let function = &outputs.service()?.task_api_function;
     let found = memory::of_function(local.folder(), function);
     let largest = found.iter().max().with_context(|| {
         format!("no process of {function} is found: its memory can be read on Linux only")

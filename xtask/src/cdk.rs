@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use deployment::names::{TEARDOWN_STACK, service_stack};
 
 use crate::environment::{self, ACCOUNT, REGION};
 use crate::process;
@@ -35,7 +36,7 @@ impl Settings {
     /// The name of an app's stack.
     pub fn stack(&self, app: App) -> String {
         match app {
-            App::Service => format!("tasks-{}", self.stage),
+            App::Service => service_stack(&self.stage),
             App::Teardown => TEARDOWN_STACK.to_owned(),
         }
     }
@@ -83,12 +84,6 @@ impl App {
         }
     }
 }
-
-/// The name of the stack that holds the teardown workflow.
-pub const TEARDOWN_STACK: &str = "tasks-teardown";
-
-/// The name of the stack, in the service's app, that an account and region has once (see [`crate::log_role`]).
-pub const ACCOUNT_STACK: &str = "tasks-account";
 
 /// Runs the CDK command line with one folder for what it makes.
 #[derive(Debug)]

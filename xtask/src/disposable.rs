@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use deployment::Outputs;
 
 use crate::functions::Binary;
 use crate::install;
 use crate::lock::Lock;
-use crate::outputs::Outputs;
 use crate::stack::Stack;
 use crate::tools;
 use crate::workspace::Workspace;

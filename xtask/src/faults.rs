@@ -43,7 +43,7 @@ pub fn faults(workspace: &Workspace, args: &FaultsArgs) -> Result<()> {
     let mut command =
         workspace.cargo(&["test", "--quiet", "--workspace", "--test", "e2e", "--", "--exact", TEST]);
     command.arg("--nocapture");
-    environment::local_aws(&mut command, &outputs.endpoint_url);
+    environment::local_aws(&mut command, outputs.endpoint()?);
     command.env("E2E_OUTPUTS", local.outputs_file());
     command.env("E2E_SERVICE_ASSEMBLY", local.folder().join("cdk.out"));
     command.env("E2E_TEARDOWN_ASSEMBLY", local.folder().join("teardown.out"));

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use deployment::Outputs;
 use serde_json::{Value, json};
 
 use crate::http::LocalAws;
-use crate::outputs::Outputs;
 use crate::process::{Interrupted, pause};
 
 const EVERY: Duration = Duration::from_millis(500);
@@ -16,16 +16,17 @@ const LATE_MS: u64 = 10 * 60 * 1000;
 
 /// Shows records until Ctrl-C.
 pub fn audit(outputs: &Outputs) -> Result<()> {
-    let aws = LocalAws::new(&outputs.endpoint_url);
-    println!("\nAudit records of {} from now on (Ctrl-C ends):", outputs.audit_log_group);
+    let aws = LocalAws::new(outputs.endpoint()?);
+    let group = &outputs.service()?.audit_log_group;
+    println!("\nAudit records of {group} from now on (Ctrl-C ends):");
     let mut seen = HashSet::new();
     // What is there already was not made while following.
-    new_events(&aws, &outputs.audit_log_group, &mut seen)?;
+    new_events(&aws, group, &mut seen)?;
     loop {
         if let Err(stop) = pause(EVERY) {
             return if stop.is::<Interrupted>() { Ok(()) } else { Err(stop) };
         }
-        for message in new_events(&aws, &outputs.audit_log_group, &mut seen)? {
+        for message in new_events(&aws, group, &mut seen)? {
             println!("{}", line(&message));
         }
     }

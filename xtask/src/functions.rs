@@ -20,8 +20,7 @@ pub struct Binary {
 }
 
 /// Cargo's selection of every function.
-pub const ALL: [&str; 9] =
-    ["-p", "task-api", "-p", "authorizer", "-p", "audit", "-p", "teardown", "--bins"];
+pub const ALL: [&str; 9] = ["-p", "task-api", "-p", "authorizer", "-p", "audit", "-p", "teardown", "--bins"];
 
 /// Builds with cargo, which shows its own progress, and asks it where the functions' binaries are: the target folder, the
 /// profile and the platform are the developer's business.

@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use deployment::names::ACCOUNT_STACK;
 
-use crate::cdk::{ACCOUNT_STACK, App, Cdk};
+use crate::cdk::{App, Cdk};
 use crate::lock::Lock;
 use crate::process::pause;
 use crate::progress::step;

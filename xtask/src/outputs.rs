@@ -2,88 +2,74 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use deployment::{Outputs, Service};
+use serde::Deserialize as _;
+use serde_json::Value;
 
 use crate::principals::Tokens;
 
-/// The file for scripts. `rest` holds the stack's other outputs (functions' names, the failure bucket, …) in camel case.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outputs {
-    pub api_url: String,
-    pub endpoint_url: String,
-    pub region: String,
-    pub token: String,
-    pub read_only_token: String,
-    pub other_owner_token: String,
-    pub table_name: String,
-    pub audit_log_group: String,
-    pub service_stack: String,
-    #[serde(flatten)]
-    pub rest: BTreeMap<String, String>,
+/// The file's content once the service is deployed on the local AWS.
+pub fn of_service(
+    stack: &str,
+    outputs: BTreeMap<String, String>,
+    endpoint: &str,
+    region: &str,
+    tokens: &Tokens,
+) -> Result<Outputs> {
+    let mut keys = keys(outputs);
+    for (key, value) in [
+        ("endpointUrl", endpoint),
+        ("region", region),
+        ("serviceStack", stack),
+        ("token", &tokens.token),
+        ("readOnlyToken", &tokens.read_only_token),
+        ("otherOwnerToken", &tokens.other_owner_token),
+    ] {
+        keys.insert(key.to_owned(), value.into());
+    }
+    if let Some(Value::String(url)) = keys.get_mut("apiUrl") {
+        *url = local_url(url, endpoint);
+    }
+    // Names the key that is missing; the whole file would only have no service.
+    Service::deserialize(&Value::Object(keys.clone()))
+        .with_context(|| format!("the stack {stack} lacks an output"))?;
+    serde_json::from_value(Value::Object(keys)).context("the outputs do not fit into outputs.json")
 }
 
-impl Outputs {
-    /// From the outputs of a stack on the local AWS.
-    pub fn of_local_stack(
-        stack: &str,
-        mut outputs: BTreeMap<String, String>,
-        endpoint: &str,
-        region: &str,
-        tokens: &Tokens,
-    ) -> Result<Self> {
-        let mut take = |name: &str| {
-            outputs.remove(name).with_context(|| format!("the stack {stack} has no output named {name}"))
-        };
-        let api_url = local_url(&take("ApiUrl")?, endpoint);
-        Ok(Self {
-            api_url,
-            endpoint_url: endpoint.to_owned(),
-            region: region.to_owned(),
-            token: tokens.token.clone(),
-            read_only_token: tokens.read_only_token.clone(),
-            other_owner_token: tokens.other_owner_token.clone(),
-            table_name: take("TableName")?,
-            audit_log_group: take("AuditLogGroup")?,
-            service_stack: stack.to_owned(),
-            rest: outputs.into_iter().map(|(name, value)| (camel_case(&name), value)).collect(),
-        })
+/// The same with the outputs of the teardown stack.
+pub fn with_teardown(service: &Outputs, stack: &str, outputs: BTreeMap<String, String>) -> Result<Outputs> {
+    let mut whole = serde_json::to_value(service).context("outputs.json cannot be written")?;
+    if let Value::Object(whole) = &mut whole {
+        whole.extend(keys(outputs));
+        whole.insert("teardownStack".to_owned(), stack.into());
     }
+    serde_json::from_value(whole).context("the outputs do not fit into outputs.json")
+}
 
-    /// Adds another stack's outputs.
-    pub fn add(&mut self, outputs: BTreeMap<String, String>) {
-        self.rest.extend(outputs.into_iter().map(|(name, value)| (camel_case(&name), value)));
-    }
+fn keys(outputs: BTreeMap<String, String>) -> serde_json::Map<String, Value> {
+    outputs.into_iter().map(|(name, value)| (camel_case(&name), value.into())).collect()
+}
 
-    /// The ones written earlier, if they are whole.
-    pub fn read(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(path).ok()?).ok()
-    }
-
-    /// Three calls, ready to paste, for both shells.
-    pub fn calls(&self) -> String {
-        let mut text = String::new();
-        let (url, bearer) = (format!("{}/tasks", self.api_url), format!("Bearer {}", self.token));
-        let curl = format!("curl -sS -H 'Authorization: {bearer}'");
-        let body = r#"{"title":"Try the task service"}"#;
-        let newest = format!("{curl} '{url}?limit=1' | sed -E 's/.*\"id\":\"([^\"]+)\".*/\\1/'");
-        writeln!(text, "curl: create a task, list the tasks, delete the newest\n").ok();
-        writeln!(text, "  {curl} -X POST '{url}' -H 'Content-Type: application/json' -d '{body}'").ok();
-        writeln!(text, "  {curl} '{url}'").ok();
-        writeln!(text, "  {curl} -i -X DELETE \"{url}/$({newest})\"").ok();
-        let rest = format!("Invoke-RestMethod -Headers @{{Authorization='{bearer}'}}");
-        writeln!(text, "\nPowerShell: the same\n").ok();
-        writeln!(text, "  {rest} -Method Post -Uri '{url}' -ContentType 'application/json' -Body '{body}'")
-            .ok();
-        writeln!(text, "  ({rest} -Uri '{url}').items").ok();
-        writeln!(text, "  {rest} -Method Delete -Uri ('{url}/' + ({rest} -Uri '{url}?limit=1').items[0].id)")
-            .ok();
-        text
-    }
+/// Three calls, ready to paste, for both shells.
+pub fn calls(service: &Service) -> String {
+    let mut text = String::new();
+    let (url, bearer) = (format!("{}/tasks", service.api_url), format!("Bearer {}", service.token));
+    let curl = format!("curl -sS -H 'Authorization: {bearer}'");
+    let body = r#"{"title":"Try the task service"}"#;
+    let newest = format!("{curl} '{url}?limit=1' | sed -E 's/.*\"id\":\"([^\"]+)\".*/\\1/'");
+    writeln!(text, "curl: create a task, list the tasks, delete the newest\n").ok();
+    writeln!(text, "  {curl} -X POST '{url}' -H 'Content-Type: application/json' -d '{body}'").ok();
+    writeln!(text, "  {curl} '{url}'").ok();
+    writeln!(text, "  {curl} -i -X DELETE \"{url}/$({newest})\"").ok();
+    let rest = format!("Invoke-RestMethod -Headers @{{Authorization='{bearer}'}}");
+    writeln!(text, "\nPowerShell: the same\n").ok();
+    writeln!(text, "  {rest} -Method Post -Uri '{url}' -ContentType 'application/json' -Body '{body}'").ok();
+    writeln!(text, "  ({rest} -Uri '{url}').items").ok();
+    writeln!(text, "  {rest} -Method Delete -Uri ('{url}/' + ({rest} -Uri '{url}?limit=1').items[0].id)")
+        .ok();
+    text
 }
 
 /// A stack's `https://<id>.execute-api.<region>.amazonaws.com/<stage>/` as the local AWS serves it, without a name server:
@@ -106,24 +92,31 @@ fn camel_case(name: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Outputs, camel_case, local_url};
+    use deployment::Outputs;
+
+    use super::{calls, camel_case, local_url, of_service, with_teardown};
     use crate::principals::Tokens;
+
+    fn owned(outputs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        outputs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
 
     fn outputs() -> Outputs {
         let stack = [
             ("ApiUrl", "https://abc123.execute-api.us-east-1.amazonaws.com/dev/"),
             ("TableName", "t"),
             ("AuditLogGroup", "/tasks/dev/audit"),
+            ("QuarantineLogGroup", "/tasks/dev/quarantine"),
+            ("TaskApiFunction", "tasks-dev-task-api"),
+            ("AuditFunction", "tasks-dev-audit"),
             ("FailureBucket", "b"),
         ];
-        let stack: BTreeMap<_, _> =
-            stack.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let tokens = Tokens {
             token: "T".to_owned(),
             read_only_token: "R".to_owned(),
             other_owner_token: "O".to_owned(),
         };
-        Outputs::of_local_stack("tasks-dev", stack, "http://127.0.0.1:4566", "us-east-1", &tokens)
+        of_service("tasks-dev", owned(&stack), "http://127.0.0.1:4566", "us-east-1", &tokens)
             .expect("outputs")
     }
 
@@ -134,14 +127,35 @@ mod tests {
         let expected = serde_json::json!({
             "apiUrl": url, "endpointUrl": "http://127.0.0.1:4566", "region": "us-east-1", "token": "T", "readOnlyToken": "R",
             "otherOwnerToken": "O", "tableName": "t", "auditLogGroup": "/tasks/dev/audit", "serviceStack": "tasks-dev",
+            "quarantineLogGroup": "/tasks/dev/quarantine", "taskApiFunction": "tasks-dev-task-api", "auditFunction": "tasks-dev-audit",
             "failureBucket": "b",
         });
         assert_eq!(json, expected);
     }
 
     #[test]
+    fn the_teardowns_keys_follow_and_the_services_stay() {
+        let outputs = outputs();
+        let teardown = owned(&[("StateMachineArn", "m"), ("Services", "tasks-dev"), ("EvidenceTable", "e")]);
+        let whole = with_teardown(&outputs, "tasks-teardown", teardown).expect("outputs");
+        assert_eq!(whole.service, outputs.service);
+        assert_eq!(whole.state_machine(), Ok("m"));
+        assert_eq!(whole.teardown.teardown_stack.as_deref(), Some("tasks-teardown"));
+        assert_eq!(whole.more.get("evidenceTable").map(String::as_str), Some("e"));
+    }
+
+    #[test]
+    fn an_output_that_the_stack_lacks_is_named() {
+        let tokens =
+            Tokens { token: String::new(), read_only_token: String::new(), other_owner_token: String::new() };
+        let error =
+            of_service("tasks-dev", owned(&[("ApiUrl", "u")]), "e", "r", &tokens).expect_err("not whole");
+        assert!(format!("{error:#}").contains("`tableName`"), "{error:#}");
+    }
+
+    #[test]
     fn the_calls_hold_url_and_token_and_balanced_quotes() {
-        let calls = outputs().calls();
+        let calls = calls(outputs().service().expect("a service"));
         let lines: Vec<&str> = calls.lines().filter(|line| line.starts_with("  ")).collect();
         assert_eq!(lines.len(), 6);
         for line in lines {

@@ -4,12 +4,15 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::fingerprint::hex;
+use crate::tools;
+use crate::workspace::Workspace;
 
 /// What a principal may do.
 pub const SCOPES: [&str; 2] = ["tasks:read", "tasks:write"];
@@ -96,6 +99,18 @@ pub fn read(path: &Path) -> Result<Vec<Principal>> {
     }
 }
 
+/// Refuses a principals file that the CDK app would refuse: the app's own judge is asked, in a moment and without the CDK.
+pub fn judge(workspace: &Workspace, path: &Path) -> Result<()> {
+    let mut command = Command::new(tools::python()?.program);
+    command.args(["-m", "task_service.principals"]).arg(path).current_dir(workspace.cdk());
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = command.output().context("the judge of principals cannot be started")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    bail!("{}", String::from_utf8_lossy(&output.stderr).trim())
+}
+
 /// Writes a JSON file that only its owner may read, in one move.
 pub fn write_private(path: &Path, value: &impl Serialize) -> Result<()> {
     let write = || -> std::io::Result<()> {
@@ -118,8 +133,9 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::{Principal, SCOPES, Tokens, random_token};
+    use super::{Principal, SCOPES, Tokens, judge, random_token, write_private};
     use crate::testing::folder;
+    use crate::workspace::Workspace;
 
     #[test]
     fn a_principal_holds_the_hash_and_never_the_token() {
@@ -129,6 +145,17 @@ mod tests {
             json,
             r#"{"id":"ci","owner":"team","scopes":["tasks:read","tasks:write"],"tokenSha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}"#
         );
+    }
+
+    #[test]
+    fn a_wrong_file_is_refused_with_the_entry_and_the_rule() {
+        let workspace = Workspace::find().expect("the repository");
+        let path = folder("principals").join("principals.json");
+        write_private(&path, &[Principal::new("ci@team", "team", &SCOPES, "abc")]).expect("a file");
+        judge(&workspace, &path).expect("a good file");
+        write_private(&path, &[Principal::new("ci", "team/a", &SCOPES, "abc")]).expect("a file");
+        let error = judge(&workspace, &path).expect_err("a wrong file").to_string();
+        assert!(error.contains("entry 0, field `owner` must be 1 to 128 characters"), "{error}");
     }
 
     #[test]

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::thread;
 
 use anyhow::{Context, Result, anyhow};
+use deployment::Outputs;
+use deployment::names::TEARDOWN_STACK;
 use serde::{Deserialize, Serialize};
 
-use crate::cdk::{App, Cdk, Settings, TEARDOWN_STACK, Target, host_architecture};
+use crate::cdk::{App, Cdk, Settings, Target, host_architecture};
 use crate::environment::REGION;
 use crate::fingerprint::Fingerprint;
 use crate::functions::{self, Binary};
@@ -15,7 +17,7 @@ use crate::http::LocalAws;
 use crate::install;
 use crate::launcher::{Launcher, Running};
 use crate::log_role;
-use crate::outputs::Outputs;
+use crate::outputs::{of_service, with_teardown};
 use crate::principals::{Tokens, write_private};
 use crate::progress::step;
 use crate::workspace::Workspace;
@@ -139,13 +141,14 @@ impl<'a> Stack<'a> {
         };
         let status = LocalAws::new(&running.endpoint_url).stack_status(&settings.stack(App::Service));
         let deployed = matches!(status.as_deref(), Some("CREATE_COMPLETE" | "UPDATE_COMPLETE"));
-        let outputs = Outputs::read(&self.outputs_file());
+        let outputs = Outputs::read(&self.outputs_file()).ok();
         Found {
             running: port.is_none() || running.port() == port,
             same_launcher: record.launcher == wanted.launcher && record.pid == running.pid,
             same_deployment: record.deployment == wanted.deployment
                 && deployed
-                && outputs.is_some_and(|outputs| outputs.endpoint_url == running.endpoint_url),
+                && outputs
+                    .is_some_and(|outputs| outputs.endpoint_url.as_ref() == Some(&running.endpoint_url)),
         }
     }
 
@@ -187,15 +190,13 @@ impl<'a> Stack<'a> {
         let stack = settings.stack(App::Service);
         let cdk = self.cdk(&running.endpoint_url);
         log_role::ensure(&cdk)?;
-        let mut outputs = step(&format!("Deployment of {stack}"), || {
+        let service = step(&format!("Deployment of {stack}"), || {
             let outputs = cdk.deploy(App::Service, settings)?;
-            Outputs::of_local_stack(&stack, outputs, &running.endpoint_url, REGION, tokens)
+            of_service(&stack, outputs, &running.endpoint_url, REGION, tokens)
         })?;
         let teardown =
             step(&format!("Deployment of {TEARDOWN_STACK}"), || cdk.deploy(App::Teardown, settings))?;
-        outputs.add(teardown);
-        outputs.add([("TeardownStack".to_owned(), TEARDOWN_STACK.to_owned())].into());
-        write_private(&self.outputs_file(), &outputs)?;
+        write_private(&self.outputs_file(), &with_teardown(&service, TEARDOWN_STACK, teardown)?)?;
         write_private(&self.record(), &Record { deployment: wanted.deployment.clone(), ..part })
     }
 
@@ -231,7 +232,7 @@ impl<'a> Stack<'a> {
         }
         hash =
             hash.file("principals", &settings.principals)?.tree(root, "cdk")?.tree(root, "statemachine")?;
-        hash = hash.file("openapi", &root.join("docs/openapi.json"))?;
+        hash = hash.file("names", &root.join("deployment/names.json"))?;
         Ok(install::lock_inputs(self.workspace, hash)?.finish())
     }
 }

@@ -9,11 +9,11 @@ use crate::cdk::{Cdk, Target};
 use crate::disposable::Disposable;
 use crate::functions;
 use crate::http::LocalAws;
-use crate::outputs::Outputs;
 use crate::process::{self, indented, pause};
 use crate::progress::step;
 use crate::workspace::Workspace;
 use crate::xml::text;
+use deployment::Outputs;
 
 /// What `CloudFormation` says of a stored role that is gone.
 const WELL_KNOWN: &str = "is invalid or cannot be assumed";
@@ -24,8 +24,13 @@ pub fn stuck_demo(workspace: &Workspace) -> Result<()> {
     step("taskctl", || taskctl_is_built(workspace))?;
     let local = Disposable::new(workspace, "stuck")?;
     let outputs = local.bring_up(&binaries)?;
-    let story =
-        Story { aws: LocalAws::new(&outputs.endpoint_url), workspace, local: &local, outputs: &outputs };
+    let story = Story {
+        aws: LocalAws::new(outputs.endpoint()?),
+        workspace,
+        local: &local,
+        outputs: &outputs,
+        name: outputs.service_stack()?,
+    };
     let stack = story.deployed()?;
     story.tidied_up(&stack)?;
     story.role_deleted(&stack)?;
@@ -55,13 +60,10 @@ struct Story<'a> {
     workspace: &'a Workspace,
     local: &'a Disposable<'a>,
     outputs: &'a Outputs,
+    name: &'a str,
 }
 
 impl Story<'_> {
-    fn name(&self) -> &str {
-        &self.outputs.service_stack
-    }
-
     fn describe(&self, stack: &str) -> Result<String> {
         self.aws.query("cloudformation", "DescribeStacks", &[("StackName", stack)])?.done()
     }
@@ -71,14 +73,13 @@ impl Story<'_> {
             1,
             "A service, deployed as `cdk deploy` does it: CloudFormation stores the bootstrap's execution role",
         );
-        let described = self.describe(self.name())?;
+        let described = self.describe(self.name)?;
         let part = |name: &str| {
-            text(&described, name)
-                .with_context(|| format!("DescribeStacks shows no {name} of {}", self.name()))
+            text(&described, name).with_context(|| format!("DescribeStacks shows no {name} of {}", self.name))
         };
         let (id, status, role) = (part("StackId")?, part("StackStatus")?, part("RoleARN")?);
         let things = by_hand::things(&self.aws, &id)?;
-        say(&format!("{} is {status}, with {} resources", self.name(), things.len()));
+        say(&format!("{} is {status}, with {} resources", self.name, things.len()));
         say(&format!("its role: {role}"));
         ensure!(role.contains("-cfn-exec-role-"), "this is not the bootstrap's execution role");
         Ok(Found { id, status, role, things })
@@ -113,15 +114,15 @@ impl Story<'_> {
         chapter(4, "`cdk destroy` cannot delete the stack");
         let cdk = Cdk {
             workspace: self.workspace,
-            target: Target::Local { endpoint: self.outputs.endpoint_url.clone() },
+            target: Target::Local { endpoint: self.outputs.endpoint()?.to_owned() },
             folder: self.local.folder().to_owned(),
         };
         let log = self.local.folder().join("cdk-destroy.log");
-        let ended = process::run_logged(&mut cdk.destruction(self.name()), &log, "cdk destroy");
+        let ended = process::run_logged(&mut cdk.destruction(self.name), &log, "cdk destroy");
         let words = fs::read_to_string(&log).unwrap_or_default();
         println!("{}", quoted(&words));
         match ended {
-            Ok(()) => bail!("cdk destroy ended well: {} is not stuck", self.name()),
+            Ok(()) => bail!("cdk destroy ended well: {} is not stuck", self.name),
             Err(error) if error.is::<process::Interrupted>() => return Err(error),
             Err(_) => say("cdk destroy failed"),
         }
@@ -136,7 +137,7 @@ impl Story<'_> {
     fn nothing_moved(&self, stack: &Found) -> Result<()> {
         chapter(5, "The stack stands as if nothing had happened: it is stuck");
         let status = self.aws.stack_status(&stack.id).unwrap_or_default();
-        say(&format!("DescribeStacks: {} is {status}", self.name()));
+        say(&format!("DescribeStacks: {} is {status}", self.name));
         ensure!(status == stack.status, "it was {} and is {status}", stack.status);
         Ok(())
     }
@@ -146,9 +147,9 @@ impl Story<'_> {
         let arguments = ["run", "--quiet", "--package", "taskctl", "--", "--outputs"];
         let mut command = self.workspace.cargo(&arguments);
         command.arg(self.local.outputs_file());
-        command.args(["teardown", "start", self.name(), "--yes", "--watch"]);
-        crate::environment::local_aws(&mut command, &self.outputs.endpoint_url);
-        say(&format!("$ taskctl teardown start {} --yes --watch\n", self.name()));
+        command.args(["teardown", "start", self.name, "--yes", "--watch"]);
+        crate::environment::local_aws(&mut command, self.outputs.endpoint()?);
+        say(&format!("$ taskctl teardown start {} --yes --watch\n", self.name));
         ensure!(process::run(&mut command)?, "the workflow did not end well: see its report above");
         Ok(())
     }
@@ -159,9 +160,9 @@ impl Story<'_> {
         for _ in 0..50 {
             if self.aws.stack_status(&stack.id).as_deref() == Some("DELETE_COMPLETE") {
                 say(&format!("DescribeStacks: {} is DELETE_COMPLETE", stack.id));
-                let by_name = self.aws.stack_status(self.name());
-                ensure!(by_name.is_none(), "a stack named {} is there: {by_name:?}", self.name());
-                say(&format!("and no stack is named {} any more", self.name()));
+                let by_name = self.aws.stack_status(self.name);
+                ensure!(by_name.is_none(), "a stack named {} is there: {by_name:?}", self.name);
+                say(&format!("and no stack is named {} any more", self.name));
                 return Ok(());
             }
             pause(std::time::Duration::from_millis(200))?;

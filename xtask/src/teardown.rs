@@ -4,9 +4,10 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use deployment::names::{self, TEARDOWN_STACK};
 
 use crate::aws::{self, AccountArgs, Architecture, deploy_folder};
-use crate::cdk::{App, Cdk, TEARDOWN_STACK, context};
+use crate::cdk::{App, Cdk, context};
 use crate::lock::Lock;
 use crate::progress::step;
 use crate::tools;
@@ -24,7 +25,7 @@ pub struct DeployTeardownArgs {
     #[arg(long, value_name = "TIME")]
     expires_in: Option<String>,
     /// Name of the teardown stack, when there are several
-    #[arg(long, value_name = "NAME", default_value = TEARDOWN_STACK)]
+    #[arg(long, value_name = "NAME", default_value = TEARDOWN_STACK, value_parser = teardown)]
     teardown_stack: String,
     /// Processor of the function
     #[arg(long, value_enum, default_value = "arm64")]
@@ -87,12 +88,14 @@ fn next(args: &DeployTeardownArgs) -> String {
     )
 }
 
-/// The services of `cargo xtask deploy` are named so.
+/// Takes the name of a service stack from the command line.
 fn service(text: &str) -> Result<String, String> {
-    match text.strip_prefix("tasks-") {
-        Some(stage) => aws::stage(stage).map(|_| text.to_owned()),
-        None => Err("a service stack is named tasks-STAGE".to_owned()),
-    }
+    names::check_service_stack(text).map(|()| text.to_owned())
+}
+
+/// Takes the name of a teardown stack from the command line.
+fn teardown(text: &str) -> Result<String, String> {
+    names::check_teardown_stack(text).map(|()| text.to_owned())
 }
 
 #[cfg(test)]
@@ -123,6 +126,7 @@ mod tests {
         for bad in ["prod", "tasks-", "tasks-Prod", ""] {
             assert!(args(&["--services", bad]).is_err(), "{bad}");
         }
+        assert!(args(&["--teardown-stack", "Tasks"]).is_err());
     }
 
     #[test]

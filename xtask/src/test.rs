@@ -15,9 +15,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use deployment::names::TEARDOWN_STACK;
 use serde::Deserialize;
 
-use crate::cdk::TEARDOWN_STACK;
 use crate::checks::{self, Check, succeed};
 use crate::environment;
 use crate::functions;
@@ -135,7 +135,7 @@ fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
     command.arg("--").args(names);
     let binaries = functions::build(workspace, &["--workspace", "--bins", "--tests"])?;
     let (_, outputs) = stack.bring_up(&binaries, None)?;
-    environment::local_aws(&mut command, &outputs.endpoint_url);
+    environment::local_aws(&mut command, outputs.endpoint()?);
     command.env("E2E_OUTPUTS", stack.outputs_file());
     // The teardown's tests put the same templates into accounts of their own.
     command.env("E2E_SERVICE_ASSEMBLY", folder.join("cdk.out"));
@@ -147,7 +147,7 @@ fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
         )
     })?;
     // Some of the tests do not need every permission.
-    if names.is_empty() { needed_statements(workspace, &folder, &outputs.endpoint_url) } else { Ok(()) }
+    if names.is_empty() { needed_statements(workspace, &folder, outputs.endpoint()?) } else { Ok(()) }
 }
 
 /// Every statement of the deployed roles and policies was needed for a call: without it, the call would have been denied.

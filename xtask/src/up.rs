@@ -2,12 +2,13 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
+use deployment::Service;
 
 use crate::follow;
 use crate::functions;
 use crate::install;
 use crate::lock::Lock;
-use crate::outputs::Outputs;
+use crate::outputs::calls;
 use crate::progress::step;
 use crate::stack::{Stack, Work};
 use crate::tools;
@@ -34,10 +35,9 @@ pub fn up(workspace: &Workspace, args: &UpArgs) -> Result<()> {
         tools::node()?;
         install::local_venv(workspace)?;
         install::cdk(workspace)?;
-        let binaries =
-            step("Functions", || functions::build(workspace, &functions::ALL))?;
+        let binaries = step("Functions", || functions::build(workspace, &functions::ALL))?;
         let (work, outputs) = stack.bring_up(&binaries, args.port)?;
-        say(work, &outputs, &stack);
+        say(work, outputs.service()?, &stack);
         outputs
     };
     if args.follow {
@@ -61,17 +61,17 @@ pub fn down(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn say(work: Work, outputs: &Outputs, stack: &Stack<'_>) {
+fn say(work: Work, service: &Service, stack: &Stack<'_>) {
     let state = match work {
         Work::Nothing => "is up already, and nothing has changed",
         Work::Deploy => "is up with today's changes; what the table held is kept",
         Work::Start => "is up, with an empty table",
     };
     println!("\nThe service {state}.\n");
-    println!("  URL              {}", outputs.api_url);
-    println!("  token            {}", outputs.token);
-    println!("  read-only token  {}", outputs.read_only_token);
+    println!("  URL              {}", service.api_url);
+    println!("  token            {}", service.token);
+    println!("  read-only token  {}", service.read_only_token);
     println!("  for scripts      {}\n", stack.outputs_file().display());
-    print!("{}", outputs.calls());
+    print!("{}", calls(service));
     println!("\nAudit records as they arrive: cargo xtask up --follow.  Stop: cargo xtask down");
 }

@@ -72,7 +72,7 @@ impl Account {
         let slot = SLOTS.acquire().await.unwrap();
         let shared = shared().await;
         let (account, names) = fresh_account();
-        let aws = Aws::new(&shared.outputs, account);
+        let aws = Aws::new(&shared.endpoint, &shared.region, account);
         let (mut service, teardown) = (names.service(), names.teardown());
         change(&mut service.template);
         bootstrap(&aws, &[&service, &teardown]).await;

@@ -10,7 +10,7 @@ use aws_sigv4::{
 use reqwest::{Client, Method, Request, StatusCode, header::HeaderName};
 use serde_json::{Value, json};
 
-use crate::stack::{Outputs, root};
+use crate::stack::root;
 
 /// One account and region, which a 12-digit access key id selects, and who calls there: root, or a user.
 #[derive(Debug, Clone)]
@@ -55,8 +55,8 @@ impl Answer {
 }
 
 impl Aws {
-    pub fn new(outputs: &Outputs, account: String) -> Self {
-        let (region, endpoint) = (outputs.region.clone(), outputs.endpoint_url.clone());
+    pub fn new(endpoint: &str, region: &str, account: String) -> Self {
+        let (region, endpoint) = (region.to_owned(), endpoint.to_owned());
         Self { account, region, endpoint, user: None, http: Client::new() }
     }
 

@@ -50,7 +50,7 @@ impl Site {
 async fn two_stages_are_deployed_at_the_same_time_and_one_that_comes_and_goes_leaves_no_role() {
     let shared = shared().await;
     let ((number, blue), (_, green)) = (fresh_account(), fresh_account());
-    let site = Site { aws: Aws::new(&shared.outputs, number) };
+    let site = Site { aws: Aws::new(&shared.endpoint, &shared.region, number) };
     bootstrap(&site.aws, &[&blue.service(), &green.service()]).await;
     let account = account_stack();
     create_stack(&site.aws, &account, &account.stack, None).await;

@@ -5,10 +5,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use deployment::Outputs;
 use serde_json::{Value, json};
 
 use crate::http::LocalAws;
-use crate::outputs::Outputs;
 use crate::process::pause;
 use crate::workspace::Workspace;
 
@@ -70,8 +70,8 @@ pub fn measure(workspace: &Workspace, aws: &LocalAws, outputs: &Outputs) -> Resu
         "effect": {"delayMs": (DELETION / FASTER).as_millis()},
     });
     aws.admin("/_local/faults", &held)?;
-    let machine = outputs.rest.get("stateMachineArn").context("the teardown stack names no state machine")?;
-    let input = json!({"stack": outputs.service_stack, "confirm": outputs.service_stack}).to_string();
+    let (machine, stack) = (outputs.state_machine()?, outputs.service_stack()?);
+    let input = json!({"stack": stack, "confirm": stack}).to_string();
     let started = aws.json(
         "states",
         "AWSStepFunctions.StartExecution",

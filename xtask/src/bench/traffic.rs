@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use deployment::Service;
 use serde_json::{Value, json};
 use ureq::http::Request;
 
 use crate::http::{LocalAws, agent};
-use crate::outputs::Outputs;
 use crate::process::check_interrupted;
 
 /// How many requests the memory is read after.
@@ -33,9 +33,9 @@ pub struct Latencies {
 }
 
 impl Api {
-    pub fn new(outputs: &Outputs) -> Self {
-        let token = format!("Bearer {}", outputs.token);
-        Self { agent: agent(Duration::from_secs(30)), url: outputs.api_url.clone(), token }
+    pub fn new(service: &Service) -> Self {
+        let token = format!("Bearer {}", service.token);
+        Self { agent: agent(Duration::from_secs(30)), url: service.api_url.clone(), token }
     }
 
     /// Three creations, five reads and two pages out of ten requests.
@@ -53,10 +53,10 @@ impl Api {
     }
 
     /// The calls take turns, so that whatever else the machine does slows them all.
-    pub fn latencies(&self, aws: &LocalAws, outputs: &Outputs) -> Result<Latencies> {
+    pub fn latencies(&self, aws: &LocalAws, service: &Service) -> Result<Latencies> {
         let task = self.create()?;
         let key = json!({"PK": {"S": "local"}, "SK": {"S": format!("TASK#{task}")}});
-        let item = json!({"TableName": outputs.table_name, "Key": key});
+        let item = json!({"TableName": service.table_name, "Key": key});
         let mut times: [Vec<Duration>; 5] = Default::default();
         for _ in 0..ROUNDS {
             check_interrupted()?;

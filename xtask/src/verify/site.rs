@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow, bail};
+use deployment::names::service_stack;
 
 use super::awscli::AwsCli;
 use super::made::{Ledger, Made, described};
@@ -137,7 +138,7 @@ impl<'a> Site<'a> {
 
     /// The name of the service stack.
     pub fn stack(&self) -> String {
-        format!("tasks-{}", self.stage)
+        service_stack(&self.stage)
     }
 
     /// The name of the teardown stack: neither name may continue the other.
