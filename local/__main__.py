@@ -7,6 +7,12 @@ import pathlib
 import sys
 
 from local import environment, server
+from local.admin.endpoints import Admin
+from local.corrections import order
+from local.door import connections, processes
+from local.door.calls import Calls
+from local.door.door import Door
+from local.door.faults import PLAN
 
 
 def main() -> int:
@@ -26,12 +32,12 @@ def main() -> int:
     # Imported now only: MiniStack reads the environment while it is imported.
     from ministack import app
 
-    from local import connections, corrections, door, processes
-
-    corrections.apply(without=set(arguments.without))
+    order.apply(without=set(arguments.without))
     connections.remember_all()
     processes.refuse_new_ones_when_stopping()
-    server.serve(door.Door(app.app), listener, endpoint, state_dir)
+    calls = Calls()
+    entrance = Door(app.app, PLAN, calls, Admin(PLAN, calls))
+    server.serve(entrance, listener, endpoint, state_dir)
     return 0
 
 

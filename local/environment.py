@@ -31,8 +31,6 @@ _KEPT = (
     "SFN_WAIT_SCALE",
 )
 _KEPT_PREFIXES = ("PYTHON",)
-# How long a Wait state and the pause before a retry of Step Functions take here, as a part of what the definition says.
-WAIT_SCALE = "0.01"
 
 
 class StateInUse(Exception):
@@ -81,6 +79,5 @@ def prepare(port: int, state_dir: pathlib.Path) -> str:
         }
     )
     os.environ.setdefault("LOG_LEVEL", "WARNING")
-    os.environ.setdefault("SFN_WAIT_SCALE", WAIT_SCALE)
     tempfile.tempdir = str(temporary)
     return endpoint

@@ -12,7 +12,7 @@ import signal
 import socket
 import urllib.request
 
-from local import processes
+from local.door import processes
 
 HOST = "127.0.0.1"
 PARTING_SECONDS = 0.5  # for the answers under way when it is told to stop

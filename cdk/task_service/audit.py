@@ -158,7 +158,7 @@ def _failure_statements(bucket: s3.Bucket) -> list[iam.PolicyStatement]:
     """Both actions of "Retain discarded records for a DynamoDB event source in Lambda", used with the function's role.
 
     Lambda writes below `aws/lambda/` only, but refuses to create the mapping unless `s3:PutObject` is allowed on the
-    whole bucket (`local/mapping_destination.py` refuses it too). The condition keeps records out of a bucket of another
+    whole bucket (`local/corrections/functions/mapping_destination.py` refuses it too). The condition keeps records out of a bucket of another
     account that took the name after ours was deleted.
     """
     ours = {"StringEquals": {"s3:ResourceAccount": Aws.ACCOUNT_ID}}

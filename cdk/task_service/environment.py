@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from aws_cdk import Token
 
-# "Lambda quotas". What is measured is one JSON object without spaces; local/environment_size.py refuses the same.
+# "Lambda quotas". What is measured is one JSON object without spaces; local/corrections/functions/environment_size.py refuses the same.
 LIMIT_BYTES = 4096
 # A name that only the deployment knows: as long as that of a table may be.
 _UNKNOWN_NAME = "x" * 255

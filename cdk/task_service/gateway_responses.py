@@ -97,7 +97,7 @@ def _invalid(response_type: str, status: int | None = 400) -> GatewayProblem:
 
 
 # "Gateway response types for API Gateway" has the whole list with API Gateway's own statuses. REQUEST_TOO_LARGE is not here:
-# what is too large for API Gateway or Lambda is answered before any of these apply (docs/api.md, local/gateway_failures.py).
+# what is too large for API Gateway or Lambda is answered before any of these apply (docs/api.md, local/corrections/api_gateway/failures.py).
 PROBLEMS = (
     GatewayProblem(
         response_type="UNAUTHORIZED",

@@ -5,7 +5,7 @@ import json
 import pytest
 from conftest import Synthesised
 
-from local import log_patterns
+from local.corrections.logs import patterns
 
 WATCHED = {
     "audit-iterator-age": ("AWS/Lambda", "IteratorAge", "Maximum"),
@@ -106,8 +106,8 @@ REFUSED = '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"
 
 
 def test_a_crash_of_the_authorizer_is_told_from_a_refused_token(dev: Synthesised) -> None:
-    crashes = log_patterns.compiled(_filter(dev, "AuthorizerCrashes")["FilterPattern"])
-    refused = log_patterns.compiled(_filter(dev, "RefusedTokens")["FilterPattern"])
+    crashes = patterns.compiled(_filter(dev, "AuthorizerCrashes")["FilterPattern"])
+    refused = patterns.compiled(_filter(dev, "RefusedTokens")["FilterPattern"])
     assert [line for line in CRASHES if not crashes(line)] == []
     assert [line for line in (*NO_CRASHES, REFUSED) if crashes(line)] == []
     assert [line for line in (*NO_CRASHES, *CRASHES, REFUSED) if refused(line)] == [REFUSED]

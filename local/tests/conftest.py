@@ -1,4 +1,4 @@
-"""One corrected launcher for the whole session; one stock launcher for the tests that show what is wrong without."""
+"""A corrected and a stock launcher for the whole session, without and with IAM; the stock ones show what is wrong without us."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from local import corrections
+from local.corrections import order
 from local.tests.aws import Launcher
 from local.tests.stacks import let_gateway_log
 
@@ -22,12 +22,28 @@ def aws(tmp_path_factory, pytestconfig):
 
 @pytest.fixture(scope="session")
 def stock(tmp_path_factory):
-    yield from _running(tmp_path_factory.mktemp("stock"), *corrections.ALL)
+    yield from _running(tmp_path_factory.mktemp("stock"), *order.NAMES)
+
+
+@pytest.fixture(scope="session")
+def iam(tmp_path_factory, pytestconfig):
+    yield from _evaluating(tmp_path_factory.mktemp("iam"), *pytestconfig.getoption("--without"))
+
+
+@pytest.fixture(scope="session")
+def stock_iam(tmp_path_factory):
+    yield from _evaluating(tmp_path_factory.mktemp("stock-iam"), *order.NAMES)
 
 
 def _running(state_dir, *without):
     launcher = Launcher(state_dir, *without)
     let_gateway_log(launcher)
+    yield launcher
+    assert launcher.stop() == 0
+
+
+def _evaluating(state_dir, *without):
+    launcher = Launcher(state_dir, *without, AUTH="true")
     yield launcher
     assert launcher.stop() == 0
 

@@ -11,6 +11,14 @@ import pytest
 from local.tests.aws import Launcher, until
 
 TOPIC = {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {}}}
+TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "Properties": {
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    },
+}
 
 
 def fresh(prefix: str = "stack") -> str:

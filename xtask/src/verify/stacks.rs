@@ -312,7 +312,8 @@ pub fn stack_rolled_back(site: &Site<'_>) -> Result<Finding> {
 pub fn role_arn_condition(site: &Site<'_>) -> Result<Finding> {
     if site.local() {
         return Ok(Finding::Skipped(
-            "the local AWS has a test of its own for it (local/tests/test_iam.py)".to_owned(),
+            "the local AWS has a test of its own for it (local/tests/corrections/iam/test_requests.py)"
+                .to_owned(),
         ));
     }
     let executor = stack_role(site, "executor")?;

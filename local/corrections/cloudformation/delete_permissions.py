@@ -1,0 +1,158 @@
+"""What the delete handler of each resource type has to be allowed, and whether an execution role allows it.
+
+From the types' schemas (the CloudFormation registry: ``handlers.delete.permissions``). ``calls`` is what the handler cannot do
+without and is demanded here; ``more`` stands in the schema too, but is not known to be always called (by hand on AWS: deny it
+and delete). An executor's policy should grant both. A type that is not in the table is not checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from local.corrections.cloudformation.handlers import service_failure
+from local.corrections.iam import authority
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """The rights that deleting one resource takes."""
+
+    resource: Callable[[str, dict], str]  # physical id, properties → ARN, with {region} and {account} left open
+    calls: tuple[str, ...]
+    more: tuple[str, ...] = ()
+    when: tuple[tuple[str, str], ...] = ()  # property → call that it makes necessary
+
+
+def _named(pattern: str):
+    return lambda physical_id, properties: pattern.replace("{id}", physical_id)
+
+
+def _gateway(path: str, *names: str):
+    """``path`` under the REST API; {id} is the physical id, other names are properties."""
+
+    def arn(physical_id, properties):
+        filled = path.replace("{id}", physical_id)
+        for name in names:
+            filled = filled.replace(f"<{name}>", str(properties.get(name, "")))
+        return f"arn:aws:apigateway:{{region}}::/restapis/{properties.get('RestApiId', physical_id)}{filled}"
+
+    return arn
+
+
+def _function(physical_id, properties):
+    name = str(properties.get("FunctionName", physical_id)).split(":function:")[-1].split(":")[0]
+    return f"arn:aws:lambda:{{region}}:{{account}}:function:{name}"
+
+
+def _group_of_filter(physical_id, properties):
+    return authority.GROUP.replace("{id}", str(properties.get("LogGroupName", "")))
+
+
+DELETIONS: dict[str, Deletion] = {
+    "AWS::ApiGateway::Account": Deletion(_named(""), ()),
+    "AWS::ApiGateway::Authorizer": Deletion(_gateway("/authorizers/{id}"), ("apigateway:DELETE",)),
+    "AWS::ApiGateway::Deployment": Deletion(_gateway("/deployments/{id}"), ("apigateway:DELETE",), ("apigateway:GET",)),
+    "AWS::ApiGateway::GatewayResponse": Deletion(
+        _gateway("/gatewayresponses/<ResponseType>", "ResponseType"), ("apigateway:DELETE",), ("apigateway:GET",)
+    ),
+    "AWS::ApiGateway::Method": Deletion(
+        _gateway("/resources/<ResourceId>/methods/<HttpMethod>", "ResourceId", "HttpMethod"), ("apigateway:DELETE",)
+    ),
+    "AWS::ApiGateway::Resource": Deletion(_gateway("/resources/{id}"), ("apigateway:DELETE",)),
+    "AWS::ApiGateway::RestApi": Deletion(_gateway(""), ("apigateway:DELETE",)),
+    "AWS::ApiGateway::Stage": Deletion(_gateway("/stages/<StageName>", "StageName"), ("apigateway:DELETE",)),
+    "AWS::CloudWatch::Alarm": Deletion(
+        _named("arn:aws:cloudwatch:{region}:{account}:alarm:{id}"),
+        ("cloudwatch:DeleteAlarms",),
+        ("cloudwatch:DescribeAlarms",),
+    ),
+    "AWS::DynamoDB::Table": Deletion(
+        _named("arn:aws:dynamodb:{region}:{account}:table/{id}"), ("dynamodb:DeleteTable", "dynamodb:DescribeTable")
+    ),
+    "AWS::IAM::ManagedPolicy": Deletion(
+        _named("{id}"),
+        ("iam:DeletePolicy", "iam:ListPolicyVersions"),
+        ("iam:GetPolicy", "iam:DeletePolicyVersion", "iam:ListEntitiesForPolicy"),
+    ),
+    "AWS::IAM::Role": Deletion(
+        _named("arn:aws:iam::{account}:role/{id}"),
+        ("iam:DeleteRole",),
+        ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
+        (("Policies", "iam:DeleteRolePolicy"), ("ManagedPolicyArns", "iam:DetachRolePolicy")),
+    ),
+    "AWS::Lambda::EventSourceMapping": Deletion(
+        _named("arn:aws:lambda:{region}:{account}:event-source-mapping:{id}"),
+        ("lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping"),
+    ),
+    "AWS::Lambda::Function": Deletion(
+        _named("arn:aws:lambda:{region}:{account}:function:{id}"), ("lambda:DeleteFunction",), ("lambda:GetFunction",)
+    ),
+    "AWS::Lambda::Permission": Deletion(_function, ("lambda:RemovePermission",), ("lambda:GetPolicy",)),
+    "AWS::Logs::LogGroup": Deletion(_named(authority.GROUP), ("logs:DeleteLogGroup",), ("logs:DescribeLogGroups",)),
+    "AWS::Logs::MetricFilter": Deletion(
+        _group_of_filter, ("logs:DeleteMetricFilter",), ("logs:DescribeMetricFilters",)
+    ),
+    "AWS::S3::Bucket": Deletion(_named("arn:aws:s3:::{id}"), ("s3:DeleteBucket",), ("s3:ListBucket",)),
+    "AWS::S3::BucketPolicy": Deletion(
+        lambda physical_id, properties: f"arn:aws:s3:::{properties.get('Bucket', physical_id)}",
+        ("s3:DeleteBucketPolicy",),
+        ("s3:GetBucketPolicy",),
+    ),
+    "AWS::SNS::Topic": Deletion(_named("{id}"), ("sns:DeleteTopic",), ("sns:GetTopicAttributes",)),
+    "AWS::Scheduler::Schedule": Deletion(
+        lambda physical_id, properties: (
+            f"arn:aws:scheduler:{{region}}:{{account}}:schedule/{properties.get('GroupName', 'default')}/{physical_id}"
+        ),
+        ("scheduler:DeleteSchedule", "scheduler:GetSchedule"),
+    ),
+    "AWS::StepFunctions::StateMachine": Deletion(
+        _named("{id}"), ("states:DeleteStateMachine", "states:DescribeStateMachine")
+    ),
+}
+
+# How the SDK of the handlers calls each service, and the status of its denial.
+_SERVICES = {
+    "apigateway": ("ApiGateway", 403),
+    "cloudwatch": ("CloudWatch", 403),
+    "dynamodb": ("DynamoDb", 400),
+    "iam": ("Iam", 403),
+    "lambda": ("Lambda", 403),
+    "logs": ("CloudWatchLogs", 400),
+    "s3": ("S3", 403),
+    "scheduler": ("Scheduler", 403),
+    "sns": ("Sns", 403),
+    "states": ("Sfn", 400),
+}
+
+
+def demand(role_arn: str, kind: str, physical_id: str, properties: dict) -> None:
+    """Fails as the handler does when the role may not do what deleting the resource takes."""
+    from ministack.core.responses import get_account_id, get_region
+
+    deletion = DELETIONS.get(kind)
+    if deletion is None:
+        return
+    arn = deletion.resource(physical_id, properties)
+    arn = arn.replace("{region}", get_region()).replace("{account}", get_account_id())
+    for action in (*(call for name, call in deletion.when if properties.get(name)), *deletion.calls):
+        decision = authority.decision(
+            role_arn, action, arn, {"aws:CalledVia": ["cloudformation.amazonaws.com"]}
+        )
+        if decision != "Allow":
+            raise _denied(role_arn, action, arn, explicit=decision == "Deny")
+
+
+def _denied(role_arn: str, action: str, arn: str, explicit: bool):
+    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[1]
+    service, status = _SERVICES[action.split(":")[0]]
+    because = (
+        "with an explicit deny in an identity-based policy"
+        if explicit
+        else f"because no identity-based policy allows the {action} action"
+    )
+    message = (
+        f"User: arn:aws:sts::{account}:assumed-role/{name}/AWSCloudFormation is not authorized to perform: "
+        f"{action} on resource: {arn} {because}"
+    )
+    return service_failure(message, service, status, "AccessDenied")

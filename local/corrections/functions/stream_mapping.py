@@ -1,0 +1,268 @@
+"""Correction: a DynamoDB stream's event source mapping fails, splits, retries and discards as on AWS.
+
+What AWS does ("Configuring partial batch response with DynamoDB and Lambda", "Retain discarded records for a DynamoDB
+event source in Lambda"):
+
+- with ``ReportBatchItemFailures`` the lowest reported sequence number becomes the checkpoint and everything from there is
+  retried; an empty, null or unknown identifier, or an answer of another shape, fails the whole batch;
+- a batch whose invocation failed is split in two with ``BisectBatchOnFunctionError``, a partly failed one is split at the
+  reported record; splitting does not consume the retry quota;
+- a batch that failed ``MaximumRetryAttempts`` retries is discarded to the on-failure destination, a throttled one is not;
+- a shard is processed in order: nothing behind a failed batch is read before that batch is through.
+
+What stock MiniStack does: every answer without a function error is a success, a failing batch is retried for ever, and one
+thread serves all mappings. Retries wait milliseconds here where AWS waits seconds.
+
+Not known from the documentation: whether a report of the batch's *first* record splits the batch. Here it does not: it
+counts as a retry of the whole batch, the stricter reading.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from local.corrections.functions import failure_destination
+
+logger = logging.getLogger(__name__)
+
+BACKOFF_SECONDS = 0.05
+BACKOFF_LONGEST_SECONDS = 0.2
+
+
+@dataclass
+class Batch:
+    """Consecutive records of a shard, as (position in the stream, record)."""
+
+    entries: list[tuple[int, dict]]
+    end: int  # the checkpoint once this batch is through
+    failures: int = 0  # failed invocations, splits included
+    retries: int = 0  # what counts against MaximumRetryAttempts
+
+    @property
+    def records(self) -> list[dict]:
+        return [record for _, record in self.entries]
+
+    def split(self, at: int) -> tuple[Batch, Batch]:
+        middle = self.entries[at][0]
+        return (
+            Batch(self.entries[:at], middle, self.failures, self.retries),
+            Batch(self.entries[at:], self.end, self.failures, self.retries),
+        )
+
+
+def apply() -> None:
+    from ministack.services import lambda_svc
+
+    lambda_svc._poll_dynamodb_streams = _start_idle_shards
+
+
+# The shards being worked on and, per mapping, the batches read from the stream that are not through yet.
+_busy: set[str] = set()
+_busy_lock = threading.Lock()
+_waiting: dict[str, list[Batch]] = {}
+
+
+def _start_idle_shards() -> bool:
+    """One pass over all mappings: starts a thread for each with work. Returns whether any was started."""
+    from ministack.core.concurrency import spawn_background
+    from ministack.services import lambda_svc
+
+    started = False
+    mappings = list(lambda_svc._iter_all_esms())
+    for account, region, esm in mappings:
+        if ":dynamodb:" not in esm.get("EventSourceArn", ""):
+            continue
+        with _scope(account, region):
+            source = _source(esm)
+            if source is None or not (esm["UUID"] in _waiting or _unread(esm, source)):
+                continue
+            with _busy_lock:
+                if esm["UUID"] in _busy:
+                    continue
+                _busy.add(esm["UUID"])
+            spawn_background(_work, esm, thread_name=f"stream-{esm['FunctionName']}")
+            started = True
+    for gone in set(_waiting) - {esm["UUID"] for _, _, esm in mappings}:
+        _waiting.pop(gone, None)
+    return started
+
+
+class _scope:
+    """The account and region MiniStack looks things up in."""
+
+    def __init__(self, account: str, region: str):
+        self._values = (account, region)
+
+    def __enter__(self):
+        from ministack.services.lambda_svc import _request_account_id, _request_region
+
+        self._variables = (_request_account_id, _request_region)
+        self._tokens = [variable.set(value) for variable, value in zip(self._variables, self._values, strict=True)]
+
+    def __exit__(self, *_):
+        for variable, token in zip(self._variables, self._tokens, strict=True):
+            variable.reset(token)
+
+
+def _source(esm: dict) -> tuple[str, dict] | None:
+    """Table name and function of a mapping that can run now."""
+    from ministack.services import dynamodb, lambda_svc
+
+    if not esm.get("Enabled", True) or esm["UUID"] not in lambda_svc._esms:
+        return None
+    arn = esm["EventSourceArn"]
+    table_name = arn.split("/stream/")[0].rsplit("/", 1)[-1]
+    table = dynamodb._tables.get(table_name)
+    function, _ = lambda_svc._get_func_record_for_qualifier(esm["FunctionName"], esm.get("Qualifier"))
+    if not table or table.get("LatestStreamArn") != arn or function is None:
+        return None
+    return table_name, function
+
+
+def _position(esm: dict, table_name: str) -> int:
+    """The checkpoint: the position of the first record that is not through."""
+    from ministack.services import dynamodb, lambda_svc
+
+    horizon = dynamodb.stream_start_position(table_name)
+    with lambda_svc._dynamodb_stream_positions_lock:
+        positions = lambda_svc._dynamodb_stream_positions
+        if esm["UUID"] not in positions:
+            latest = esm.get("StartingPosition", "LATEST") == "LATEST"
+            positions[esm["UUID"]] = dynamodb.stream_end_position(table_name) if latest else horizon
+        return max(positions[esm["UUID"]], horizon)
+
+
+def _checkpoint(esm: dict, position: int) -> None:
+    from ministack.services import lambda_svc
+
+    with lambda_svc._dynamodb_stream_positions_lock:
+        lambda_svc._dynamodb_stream_positions[esm["UUID"]] = position
+
+
+def _unread(esm: dict, source: tuple[str, dict]) -> bool:
+    from ministack.services import dynamodb
+
+    return _position(esm, source[0]) < dynamodb.stream_end_position(source[0])
+
+
+def _work(esm: dict) -> None:
+    """Works through a shard until it is empty or the mapping cannot run any more."""
+    from ministack.core.concurrency import esm_wake
+
+    identifier = esm["UUID"]
+    try:
+        while (source := _source(esm)) is not None:
+            batches = _waiting.get(identifier) or _read(esm, source[0])
+            if not batches:
+                break
+            batch = batches.pop(0)
+            after, pause = _process(esm, source[1], batch)
+            batches[:0] = after
+            _checkpoint(esm, after[0].entries[0][0] if after else batch.end)
+            if batches:
+                _waiting[identifier] = batches
+            else:
+                _waiting.pop(identifier, None)
+            time.sleep(pause)
+    finally:
+        with _busy_lock:
+            _busy.discard(identifier)
+        esm_wake.set()
+
+
+def _read(esm: dict, table_name: str) -> list[Batch]:
+    from ministack.services import dynamodb, lambda_svc
+
+    position = _position(esm, table_name)
+    records = dynamodb.stream_records_since(table_name, position, int(esm.get("BatchSize") or 100))
+    if not records:
+        return []
+    entries = [(position + n, record) for n, record in enumerate(records)]
+    kept = {id(record) for record in lambda_svc._apply_filter_criteria(records, esm)}
+    entries = [(at, record) for at, record in entries if id(record) in kept]
+    return [Batch(entries, position + len(records))]
+
+
+def _process(esm: dict, function: dict, batch: Batch) -> tuple[list[Batch], float]:
+    """Invokes once. Returns what of the batch is still to do, in order, and how long to wait before it (seconds)."""
+    from ministack.services import lambda_svc
+
+    if not batch.entries:  # all filtered out
+        return [], 0
+    result = lambda_svc._execute_function(function, {"Records": batch.records})
+    if result.get("throttle"):
+        # Not invoked at all: AWS retries until the records expire.
+        return [batch], BACKOFF_SECONDS
+    failed_at = first_failure(esm, result, batch.records)
+    if failed_at is None:
+        esm["LastProcessingResult"] = "OK"
+        return [], 0
+
+    esm["LastProcessingResult"] = "PROBLEM: Function call failed"
+    logger.info(
+        "%s: batch of %d failed from record %d on: %s",
+        esm["FunctionName"],
+        len(batch.entries),
+        failed_at,
+        result.get("body"),
+    )
+    batch.failures += 1
+    pause = min(BACKOFF_SECONDS * 2 ** min(batch.retries, 10), BACKOFF_LONGEST_SECONDS)
+    bisect = bool(esm.get("BisectBatchOnFunctionError"))
+    if result.get("error") and bisect and len(batch.entries) > 1:
+        return list(batch.split(len(batch.entries) // 2)), 0
+    if failed_at > 0:
+        batch = batch.split(failed_at)[1]
+        if bisect:
+            return [batch], 0
+    condition = _exhausted(esm, batch)
+    if condition is None:
+        batch.retries += 1
+        return [batch], pause
+    failure_destination.send(esm, function, batch.records, result, condition, batch.failures)
+    return [], 0
+
+
+def _exhausted(esm: dict, batch: Batch) -> str | None:
+    """Why a failed batch is not retried any more, in AWS's words; None while it is."""
+    quota = esm.get("MaximumRetryAttempts")
+    if quota is not None and 0 <= int(quota) <= batch.retries:
+        return "RetryAttemptsExhausted"
+    oldest_allowed = esm.get("MaximumRecordAgeInSeconds")
+    if oldest_allowed is not None and int(oldest_allowed) > 0:
+        created = batch.records[0]["dynamodb"].get("ApproximateCreationDateTime", time.time())
+        if time.time() - float(created) > int(oldest_allowed):
+            return "MaxRecordAgeExceeded"
+    return None
+
+
+def first_failure(esm: dict, result: dict, records: list[dict]) -> int | None:
+    """Index of the first record that counts as failed; None when the whole batch succeeded."""
+    if result.get("error"):
+        return 0
+    if "ReportBatchItemFailures" not in (esm.get("FunctionResponseTypes") or []):
+        return None
+    answer = result.get("body")
+    if isinstance(answer, str) and answer:
+        try:
+            answer = json.loads(answer)
+        except ValueError:
+            return 0
+    if not answer:
+        return None
+    if not isinstance(answer, dict):
+        return 0
+    failures = answer.get("batchItemFailures")
+    if not failures:
+        return None
+    if not isinstance(failures, list):
+        return 0
+    known = {record["dynamodb"]["SequenceNumber"]: n for n, record in enumerate(records)}
+    reported = [item.get("itemIdentifier") if isinstance(item, dict) else None for item in failures]
+    if any(not isinstance(identifier, str) or identifier not in known for identifier in reported):
+        return 0
+    return min(known[identifier] for identifier in reported)

@@ -1,0 +1,177 @@
+"""Correction: action, resource and condition keys of a request are those that AWS checks (with ``AUTH=true``).
+
+What AWS does ("Actions, resources, and condition keys for AWS services": CloudWatch Logs, CloudWatch, Lambda, DynamoDB,
+CloudFormation, API Gateway; "Working with Lambda execution environment credentials"):
+
+- what names a log group is checked on ``log-group:NAME:log-stream:STREAM``, DescribeAlarms on all of the account's alarms;
+- each Lambda operation is an action of its own; DynamoDB's streams and backups are resources;
+- ``dynamodb:LeadingKeys`` holds the partition keys that are touched, ``cloudformation:RoleArn`` the role that is passed,
+  ``lambda:FunctionArn`` a mapping's function, ``lambda:SourceFunctionArn`` the function whose credentials are used;
+- tags are those of the resource, or of the API it belongs to, CloudFormation's own (``aws:cloudformation:stack-name``) too.
+
+What stock MiniStack does: checks the group without a stream; knows some twenty Lambda actions, and lets pass what it has no
+name for (UpdateEventSourceMapping, all that comes by Smithy's RPC); takes streams and backups for ``*``; has none of the keys
+and no tags of CloudFormation's. HTTP is no TLS to it, and here there is nothing else: on the loopback interface every request
+counts as ``aws:SecureTransport``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from local.corrections.iam import authority
+
+# "Actions defined by AWS Lambda": the invocations share one.
+_LAMBDA_NAMES = dict.fromkeys(("Invoke", "InvokeAsync", "InvokeWithResponseStream"), "InvokeFunction")
+_RPC = re.compile(r"/service/[^/]+/operation/(\w+)")
+_EQUALS = re.compile(r"([#\w]+)\s*=\s*(:\w+)")
+
+
+def apply() -> None:
+    import ministack.app
+    from ministack.core import iam_actions, iam_evaluator
+
+    if not authority.on():
+        return
+    pin = iam_evaluator.pin_request_origin
+    ministack.app.pin_request_origin = lambda address, _secure: pin(address, True)
+    _name_lambda_actions(iam_actions)
+    iam_actions.extract_iam_action = _named_in_the_path(iam_actions.extract_iam_action)
+    iam_actions.extract_resource_arn = _exact(iam_actions)
+    iam_actions.request_tag_context = _completed(iam_actions.request_tag_context)
+    iam_evaluator.enforce = _about_the_resource(iam_evaluator.enforce)
+    iam_evaluator._principal_keys = _about_the_caller(iam_evaluator._principal_keys)
+
+
+def _name_lambda_actions(actions) -> None:
+    actions._BOTOCORE_SERVICE_MAP["lambda"] = ["lambda"]
+
+    def named(method: str, path: str) -> str | None:
+        operation = actions._match_rest_action("lambda", method, path)
+        return _LAMBDA_NAMES.get(operation, operation)
+
+    actions._lambda_action = named
+
+
+def _named_in_the_path(extract):
+    """The protocol of today's SDKs for CloudWatch has the operation in its path ("Smithy RPC v2 CBOR")."""
+
+    def named(service, method, path, headers, body, *more):
+        operation = _RPC.fullmatch(path) if service == "monitoring" else None
+        return f"cloudwatch:{operation[1]}" if operation else extract(service, method, path, headers, body, *more)
+
+    return named
+
+
+def _exact(actions):
+    extract = actions.extract_resource_arn
+
+    def exact(service, method, path, headers, body, params, region, account):
+        if _RPC.fullmatch(path):
+            body = b""  # CBOR, which is read as JSON
+        found = extract(service, method, path, headers, body, params, region, account)
+        if service == "monitoring" and found == "*":
+            called = actions.extract_iam_action(service, method, path, headers, body, params)
+            # Whatever names it gives.
+            return f"arn:aws:cloudwatch:{region}:{account}:alarm:*" if called == "cloudwatch:DescribeAlarms" else found
+        if service == "logs" and found == "*" and (group := _json(body).get("logGroupIdentifier")):
+            found = group if group.startswith("arn:") else f"arn:aws:logs:{region}:{account}:log-group:{group}"
+        if service == "logs" and ":log-group:" in found and ":log-stream:" not in found:
+            return f"{found.removesuffix(':*')}:log-stream:{_json(body).get('logStreamName') or ''}"
+        if service in ("dynamodb", "dynamodbstreams") and found == "*":
+            return _stream_or_backup(_json(body)) or found
+        return found
+
+    return exact
+
+
+def _stream_or_backup(data: dict) -> str | None:
+    from ministack.services import dynamodb_streams
+
+    if data.get("ShardIterator"):
+        iterator = data["ShardIterator"]  # with the shard before it where `stream_shards` has several
+        return (dynamodb_streams._decode_iterator(iterator.rpartition("|")[2]) or {}).get("arn")
+    return data.get("StreamArn") or data.get("BackupArn") or data.get("ResourceArn")
+
+
+def _completed(context):
+    def completed(service, action, body, params):
+        keys = dict(context(service, action, body if _json(body) or service != "monitoring" else b"", params))
+        if service == "dynamodb":
+            leading = _leading_keys(_json(body))
+            keys |= {"dynamodb:LeadingKeys": leading} if leading else {}
+        elif service == "cloudformation" and params.get("RoleARN"):
+            role = params["RoleARN"]
+            keys["cloudformation:RoleArn"] = role[0] if isinstance(role, list) else role
+        elif action == "lambda:CreateEventSourceMapping":
+            from ministack.services import lambda_svc
+
+            keys["lambda:FunctionArn"] = lambda_svc._func_arn(
+                lambda_svc._resolve_name(_json(body).get("FunctionName") or "")
+            )
+        return keys
+
+    return completed
+
+
+def _leading_keys(data: dict) -> list[str]:
+    """The partition keys of every item that a DynamoDB request names."""
+    if "TransactItems" in data:
+        parts = [part for item in data["TransactItems"] for part in item.values()]
+        return sorted({key for part in parts for key in _leading_keys(part)})
+    if "RequestItems" in data:
+        writes = [
+            {"TableName": table, **next(iter(write.values()))}
+            for table, wanted in data["RequestItems"].items()
+            for write in (wanted if isinstance(wanted, list) else [{"Get": {"Key": key}} for key in wanted["Keys"]])
+        ]
+        return sorted({key for write in writes for key in _leading_keys(write)})
+    name = _partition_key(data)
+    given = data.get("Key") or data.get("Item") or {}
+    for wanted, value in _EQUALS.findall(data.get("KeyConditionExpression") or ""):
+        wanted = (data.get("ExpressionAttributeNames") or {}).get(wanted, wanted)
+        given = {**given, wanted: (data.get("ExpressionAttributeValues") or {}).get(value, {})}
+    return [str(value) for value in given.get(name, {}).values()]
+
+
+def _partition_key(data: dict) -> str | None:
+    from ministack.services import dynamodb
+
+    table = dynamodb._tables.get(str(data.get("TableName", "")).rsplit("/", 1)[-1]) or {}
+    indexes = table.get("GlobalSecondaryIndexes") or []
+    schema = next((i["KeySchema"] for i in indexes if i["IndexName"] == data.get("IndexName")), table.get("KeySchema", []))
+    return next((key["AttributeName"] for key in schema if key["KeyType"] == "HASH"), None)
+
+
+def _about_the_resource(enforce):
+    from ministack.core.iam_evaluator import is_root_access_key as is_root
+
+    def enforced(access_key, action, service, region, resource_arn="*", service_context=None):
+        known = {} if is_root(access_key) else authority.resource_keys(resource_arn)
+        keys = {**known, **(service_context or {})}
+        return enforce(access_key, action, service, region, resource_arn=resource_arn, service_context=keys)
+
+    return enforced
+
+
+def _about_the_caller(principal_keys):
+    def with_function(credential):
+        from ministack.services import lambda_svc
+
+        keys = principal_keys(credential)
+        if credential.principal_type == "AssumedRole" and credential.expiration is None:  # Lambda's: they have no end here
+            function = credential.principal_arn.rsplit("/", 1)[-1]
+            if function in lambda_svc._functions:
+                keys["lambda:sourcefunctionarn"] = lambda_svc._func_arn(function)
+        return keys
+
+    return with_function
+
+
+def _json(body: bytes) -> dict:
+    try:
+        data = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,63 @@
+"""The corrections in the order in which they are applied.
+
+Each is one module, named here by its room and file, with one function ``apply()``. It is called once, after MiniStack is
+imported and before it serves.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+# Where the order matters:
+# - access_log, mock and encoding read what request notes;
+# - cloudformation.delete replaces DeleteStack, and cloudformation.role wraps that;
+# - system_backups sees what the template says about recovery, and is asked only after what refuses a deletion;
+# - executions fails a task that step_functions.role refuses.
+NAMES: tuple[str, ...] = (
+    "functions.stream_mapping",
+    "functions.mapping_destination",
+    "dynamodb.ttl",
+    "cloudformation.template_properties",
+    "dynamodb.system_backups",
+    "api_gateway.failures",
+    "api_gateway.request",
+    "api_gateway.mock",
+    "api_gateway.encoding",
+    "api_gateway.access_log",
+    "functions.runtime_api",
+    "functions.environment_size",
+    "functions.logs",
+    "functions.invocation_metrics",
+    "functions.deletion",
+    "logs.put_events",
+    "cloudformation.delete_refusals",
+    "logs.protection",
+    "cloudformation.delete",
+    "cloudformation.history",
+    "cloudformation.role",
+    "s3.delete_objects",
+    "dynamodb.table_states",
+    "dynamodb.stream_shards",
+    "logs.search",
+    "api_gateway.settings",
+    "api_gateway.account",
+    "step_functions.role",
+    "functions.role",
+    "scheduler.role",
+    "step_functions.waits",
+    "step_functions.executions",
+    "functions.invoke_permissions",
+    "iam.requests",
+    "iam.passed_roles",
+    "iam.decisions",
+)
+
+
+def apply(without: set[str]) -> None:
+    """Applies all corrections but those named, in order."""
+    unknown = without - set(NAMES)
+    if unknown:
+        raise SystemExit(f"local AWS: no such correction: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    for name in NAMES:
+        if name not in without:
+            importlib.import_module(f"local.corrections.{name}").apply()

@@ -1,0 +1,126 @@
+"""The HTTP door: every request to the local AWS passes here before it reaches the emulator.
+
+Admin endpoints are answered, AWS calls are recorded and meet the plan of faults, everything else (the data plane of an API,
+the emulator's own endpoints) goes straight through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from local.door import awscall, connections, processes
+from local.door.calls import Calls
+from local.door.faults import Plan
+
+
+class Door:
+    """An ASGI application around MiniStack's; ``admin`` answers the admin endpoints."""
+
+    def __init__(self, app, plan: Plan, calls: Calls, admin):
+        self._app, self._plan, self._calls, self._admin = app, plan, calls, admin
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"].startswith("/_local/"):
+            await self._admin.answer(scope["method"], scope["path"], await _body(receive), send)
+        elif scope["path"].startswith(("/_aws/execute-api/", "/_ministack/")):
+            await self._app(scope, receive, send)
+        else:
+            await self._aws(scope, receive, send)
+
+    async def _aws(self, scope, receive, send):
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        body = await _body(receive)
+        call = awscall.identify(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body)
+        if call is None:
+            await self._app(scope, _replay(body, receive), send)
+            return
+        entry = self._calls.begin(call)
+        effect = self._plan.effect(call, body) or {}
+        if "delayMs" in effect:
+            await asyncio.sleep(effect["delayMs"] / 1000)
+        if effect.get("killCaller") == "before":
+            await self._kill(call)
+        if "error" in effect:
+            failure = effect["error"]
+            fields, content = awscall.error(
+                call, failure["status"], failure["code"], failure.get("message", failure["code"])
+            )
+            await respond(_noting(entry, send), failure["status"], fields, content)
+            return
+        if effect.get("dropAnswer") or effect.get("killCaller"):
+            await self._app(scope, _replay(body, receive), _noting(entry, _nowhere))
+            if "then" in effect:
+                await self._app(*_another(scope, effect["then"]), _nowhere)
+            if effect.get("killCaller") == "after":
+                await self._kill(call)
+            connections.hang_up(scope["client"])
+            return
+        await self._app(scope, _replay(body, receive), _noting(entry, send))
+
+    async def _kill(self, call) -> None:
+        await asyncio.to_thread(processes.kill, call.caller or "")
+
+
+async def _body(receive) -> bytes:
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b"".join(parts)
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _replay(body: bytes, receive):
+    """``receive`` of a request whose body was read already."""
+    given = False
+
+    async def replaying():
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replaying
+
+
+def _another(scope, given: dict):
+    """A call of the same kind with the input ``given``, as somebody else might make it: its scope and ``receive``."""
+    body = json.dumps(given).encode()
+    fields = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+    fields.append((b"content-length", str(len(body)).encode()))
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return {**scope, "headers": fields}, receive
+
+
+def _noting(entry: dict, send):
+    """``send`` that writes the status into the record of the call."""
+
+    async def noting(message):
+        if message["type"] == "http.response.start":
+            entry["status"] = message["status"]
+        await send(message)
+
+    return noting
+
+
+async def _nowhere(message) -> None:
+    """The ``send`` of an answer that is dropped."""
+
+
+async def respond(send, status: int, headers: dict[str, str], body: bytes) -> None:
+    """A complete answer."""
+    fields = [
+        (name.encode(), value.encode("latin-1"))
+        for name, value in {**headers, "content-length": str(len(body))}.items()
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body})
