@@ -1,0 +1,167 @@
+//! What stands elsewhere agrees with the contract: the state machine, and the tables of the runbook.
+
+use std::{collections::BTreeSet, fs};
+
+use serde_json::{Value, json};
+
+use crate::{
+    Caught, Consent, Entry, Inventory, Noted, Outcome, PlannedFate, Report, Request, Role, Run, State, Step,
+    snapshot::root,
+};
+
+fn definition() -> Value {
+    let text = fs::read_to_string(root().join("statemachine/teardown.asl.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn the_state_machine_has_every_state_and_no_other() {
+    let definition = definition();
+    let defined: BTreeSet<_> = definition["States"].as_object().unwrap().keys().map(String::as_str).collect();
+    let known: BTreeSet<_> = State::ALL.iter().map(|state| state.name()).collect();
+    assert_eq!(defined, known);
+    assert_eq!(definition["StartAt"], State::Begin.name());
+}
+
+#[test]
+fn every_state_plays_its_part_in_the_state_machine() {
+    let definition = definition();
+    for state in State::ALL {
+        let defined = &definition["States"][state.name()];
+        let kind = defined["Type"].as_str().unwrap();
+        match state.role() {
+            Role::Runs(step) => {
+                assert!(defined["Resource"].as_str().unwrap().ends_with(":lambda:invoke"), "{state}");
+                assert_eq!(defined["Arguments"]["Payload"]["step"], step.name(), "{state}");
+            }
+            Role::Says(event) => {
+                assert!(defined["Resource"].as_str().unwrap().contains(":events:putEvents"), "{state}");
+                assert_eq!(defined["Arguments"]["Entries"][0]["DetailType"], event, "{state}");
+            }
+            Role::WaitsFor(next) => assert_eq!((kind, defined["Next"].as_str()), ("Wait", Some(next.name()))),
+            Role::Decides => assert!(["Choice", "Pass"].contains(&kind), "{state}"),
+            Role::Ends => assert!(["Succeed", "Fail"].contains(&kind), "{state}"),
+        }
+    }
+    let run: BTreeSet<_> = State::ALL.iter().filter_map(|state| step(*state)).collect();
+    assert_eq!(run, Step::ALL.iter().copied().collect());
+}
+
+fn step(state: State) -> Option<Step> {
+    match state.role() {
+        Role::Runs(step) => Some(step),
+        Role::Says(_) | Role::WaitsFor(_) | Role::Decides | Role::Ends => None,
+    }
+}
+
+#[test]
+fn an_execution_is_green_as_its_outcome_is() {
+    let green: Vec<_> = Outcome::ALL.iter().filter(|outcome| outcome.is_green()).map(|o| o.name()).collect();
+    let condition = &definition()["States"]["IsGreen"]["Choices"][0]["Condition"];
+    assert_eq!(*condition, format!("{{% $states.input.outcome in ['{}'] %}}", green.join("', '")));
+}
+
+/// The cells of the rows below a heading's first table, without their marks.
+fn table(heading: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join("docs/teardown.md")).unwrap();
+    let (_, section) = text.split_once(&format!("## {heading}\n")).expect(heading);
+    let rows =
+        section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let cells =
+        |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect();
+    rows.skip(2).map(cells).collect()
+}
+
+#[test]
+fn the_runbook_tells_of_every_state_that_does_something() {
+    let told: BTreeSet<String> = table("What happens, in order")
+        .iter()
+        .flat_map(|row| row[0].split(", ").map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let acts = |state: &&State| match state.role() {
+        Role::Runs(_) | Role::Says(_) => true,
+        Role::WaitsFor(_) | Role::Decides => false,
+        Role::Ends => **state == State::Failed,
+    };
+    let known = State::ALL.iter().filter(acts).map(|state| state.name().to_owned()).collect();
+    assert_eq!(told, known);
+}
+
+#[test]
+fn the_runbook_tells_every_outcome_with_its_exit_code() {
+    let mut told = BTreeSet::new();
+    for row in table("Outcomes and exit codes") {
+        // Exit code 2 is no outcome.
+        let outcomes = row[0].split(", ").filter(|name| !name.is_empty());
+        told.extend(outcomes.map(|name| (name.to_owned(), row[1].clone())));
+    }
+    let known = Outcome::ALL.iter().map(|o| (o.name().to_owned(), o.exit_code().to_string())).collect();
+    assert_eq!(told, known);
+}
+
+#[test]
+fn the_runbook_tells_every_field_of_the_input_with_its_default() {
+    let told: BTreeSet<_> = table("The input").iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let least: Request = serde_json::from_value(json!({"stack": ""})).unwrap();
+    let default = |(name, default): (&String, &Value)| match default {
+        _ if name == "stack" => (name.clone(), "required".to_owned()),
+        Value::Null => (name.clone(), String::new()),
+        default => (name.clone(), default.to_string()),
+    };
+    let known = serde_json::to_value(least).unwrap().as_object().unwrap().iter().map(default).collect();
+    assert_eq!(told, known);
+}
+
+#[test]
+fn a_request_says_no_more_than_it_was_asked_for() {
+    let request: Request = serde_json::from_value(json!({"stack": "tasks-dev"})).unwrap();
+    assert!(Consent::ALL.iter().all(|consent| !request.consents(*consent)));
+    assert_eq!(Request { dry_run: true, ..request }, Request::plan("tasks-dev".into()));
+    for consent in Consent::ALL {
+        let input = json!({"stack": "tasks-dev", (consent.name()): true});
+        let request: Request = serde_json::from_value(input).unwrap();
+        let given: Vec<_> = Consent::ALL.iter().filter(|other| request.consents(**other)).collect();
+        assert_eq!(given, [consent]);
+    }
+    assert!(serde_json::from_value::<Request>(json!({"stack": "tasks-dev", "delete_data": true})).is_err());
+}
+
+#[test]
+fn a_run_is_the_same_after_it_crossed_two_states() {
+    let entry = |fate| Entry {
+        kind: "AWS::DynamoDB::Table".into(),
+        logical_id: "Tasks".into(),
+        physical_id: "t".into(),
+        fate,
+        why: "in the stack".into(),
+    };
+    let mut run = Run { request: Request::plan("tasks-dev".into()), ..Run::default() };
+    run.inventory.push(entry(PlannedFate::Delete));
+    run.keep(Noted::backup("arn:b", "taken before the deletion (backup)"));
+    run.error = Some(Caught { error: "Failed".into(), cause: "x".into() });
+    run.visit(Step::ReportFailure, "2026-01-31T12:00:00.000Z");
+    let inventory = Inventory::Planned(run.inventory.clone());
+    run.report = Some(Report { inventory, kept: run.kept.clone(), ..Report::default() });
+    let crossed = serde_json::to_value(&run).unwrap();
+    let read: Run = serde_json::from_value(crossed.clone()).unwrap();
+    assert_eq!(read.report, run.report);
+    assert_eq!(serde_json::to_value(&read).unwrap(), crossed);
+}
+
+#[test]
+fn an_outcome_of_another_version_is_never_green() {
+    for outcome in Outcome::ALL {
+        assert_eq!(serde_json::from_value::<Outcome>(json!(outcome)).unwrap(), *outcome);
+    }
+    assert_eq!(serde_json::from_value::<Outcome>(json!("something-new")).unwrap(), Outcome::Failed);
+}
+
+#[test]
+fn what_no_consent_answers_keeps_the_others_from_being_enough() {
+    let blocker = |consent| crate::Blocker { why: "x".into(), consent };
+    let needed = |blockers| Run { blockers, ..Run::default() }.missing_consents();
+    assert_eq!(needed(vec![]), Some(BTreeSet::new()));
+    let one = Some(Consent::DeleteData);
+    assert_eq!(needed(vec![blocker(one), blocker(one)]), Some(BTreeSet::from([Consent::DeleteData])));
+    assert_eq!(needed(vec![blocker(one), blocker(None)]), None);
+}
