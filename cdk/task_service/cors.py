@@ -1,28 +1,19 @@
-"""What scripts of a browser's page may send and read. The function's own answers have the same list (`functions/task-api/src/api.rs`)."""
+"""What scripts of a browser's page may send and read."""
 
-# Of the request: what the service reads, and what tracing in a browser adds to every call.
-ALLOWED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+from task_service.contract import API
+
+ALLOWED_METHODS = (*API["methods"], "OPTIONS")
+
+# Browsers set the first by themselves; the second may be sent without asking (a CORS-safelisted header).
+_NEED_NO_LEAVE = {"Origin", "Accept"}
+
+# What the service reads, and what tracing in a browser adds to every call.
 ALLOWED_HEADERS = (
     "Authorization",
-    "Content-Type",
-    "Idempotency-Key",
-    "If-Match",
-    "If-None-Match",
+    *(name for name in API["requestHeaders"] if name not in _NEED_NO_LEAVE),
     "traceparent",
     "tracestate",
 )
 
-# Of the answer. By name, since `*` would not cover Authorization-related ones on older browsers.
-EXPOSED_HEADERS = (
-    "Accept-Patch",
-    "Accept-Post",
-    "Allow",
-    "ETag",
-    "Idempotent-Replayed",
-    "Link",
-    "Location",
-    "RateLimit-Policy",
-    "Retry-After",
-    "WWW-Authenticate",
-    "X-Request-Id",
-)
+# By name, since `*` would not cover Authorization-related ones on older browsers.
+EXPOSED_HEADERS = tuple(API["exposedHeaders"])

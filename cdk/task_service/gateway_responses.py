@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from aws_cdk import aws_apigateway as apigateway
 
+from task_service.contract import API
 from task_service.cors import EXPOSED_HEADERS
 
 # "Variables for data transformations for API Gateway": the message comes with its quotes; the request id can be set by the
@@ -23,18 +24,17 @@ _REQUEST_ID = "$context.requestId"
 class GatewayProblem:
     """`status` None leaves API Gateway's own status, which one fixed body cannot know, out of the body.
 
-    Every `kind` is one of `functions/task-api/src/problem/kind.rs`, which has the pages that `type` leads to.
+    Every `kind` is one of the service's own, which has the pages that `type` leads to, and the titles.
     """
 
     response_type: str
     status: int | None
     kind: str
-    title: str
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def body(self, *, stage: str) -> str:
-        problem: dict[str, object] = {"type": f"/{stage}/problems/{self.kind}", "title": self.title}
+        problem: dict[str, object] = {"type": f"/{stage}/problems/{self.kind}", "title": API["problems"][self.kind]["title"]}
         if self.status is not None:
             problem["status"] = self.status
         problem |= {
@@ -50,7 +50,6 @@ def _internal(response_type: str) -> GatewayProblem:
         response_type=response_type,
         status=500,
         kind="internal",
-        title="Internal error",
         detail="Something went wrong; quote the request id.",
     )
 
@@ -60,7 +59,6 @@ def _forbidden(response_type: str) -> GatewayProblem:
         response_type=response_type,
         status=403,
         kind="forbidden",
-        title="Forbidden",
         detail="The token does not have the scope for this call.",
     )
 
@@ -70,7 +68,6 @@ def _not_found(response_type: str) -> GatewayProblem:
         response_type=response_type,
         status=404,
         kind="not-found",
-        title="Not found",
         detail="There is nothing at this path.",
     )
 
@@ -80,7 +77,6 @@ def _too_many(response_type: str, *, retry_after_seconds: int) -> GatewayProblem
         response_type=response_type,
         status=429,
         kind="too-many-requests",
-        title="Too many requests",
         detail="The API is called faster than it allows; slow down and try again.",
         headers={"Retry-After": str(retry_after_seconds)},
     )
@@ -91,7 +87,6 @@ def _invalid(response_type: str, status: int | None = 400) -> GatewayProblem:
         response_type=response_type,
         status=status,
         kind="invalid-request",
-        title="Invalid request",
         detail=_GATEWAY_MESSAGE,
     )
 
@@ -103,7 +98,6 @@ PROBLEMS = (
         response_type="UNAUTHORIZED",
         status=401,
         kind="unauthorized",
-        title="Unauthorized",
         detail="The Authorization header is missing, or its token is not valid.",
         headers={"WWW-Authenticate": "Bearer"},
     ),
@@ -118,7 +112,6 @@ PROBLEMS = (
         response_type="UNSUPPORTED_MEDIA_TYPE",
         status=415,
         kind="unsupported-media-type",
-        title="Unsupported media type",
         detail="The body must be JSON, and its Content-Encoding gzip or deflate where it has one.",
     ),
     _invalid("BAD_REQUEST_PARAMETERS"),
@@ -128,7 +121,6 @@ PROBLEMS = (
         response_type="INTEGRATION_TIMEOUT",
         status=504,
         kind="timeout",
-        title="Gateway timeout",
         detail="The service did not answer in time and the call may or may not have taken effect; "
         "repeat a create with the same Idempotency-Key, read a task before changing it again.",
         headers={"Retry-After": "1"},
@@ -139,7 +131,6 @@ PROBLEMS = (
         response_type="INTEGRATION_FAILURE",
         status=503,
         kind="unavailable",
-        title="Service unavailable",
         detail="The service cannot be reached; try again shortly.",
         headers={"Retry-After": "1"},
     ),

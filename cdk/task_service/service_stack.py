@@ -110,7 +110,7 @@ def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> Rust
                 ],
                 resources=[table.table.table_arn],
             ),
-            iam.PolicyStatement(actions=["dynamodb:Query"], resources=[table.index_arn]),
+            iam.PolicyStatement(actions=["dynamodb:Query"], resources=table.index_arns),
         ],
         environment={
             "TABLE_NAME": table.table.table_name,

@@ -4,7 +4,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-STATUS_INDEX = "byStatus"
+from task_service.contract import SCHEMA
 
 
 class TaskTable(Construct):
@@ -16,25 +16,27 @@ class TaskTable(Construct):
         self.table = dynamodb.Table(
             self,
             "Table",
-            partition_key=_text("PK"),
-            sort_key=_text("SK"),
+            partition_key=_text(SCHEMA["partitionKey"]),
+            sort_key=_text(SCHEMA["sortKey"]),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            time_to_live_attribute="expiresAt",
+            time_to_live_attribute=SCHEMA["timeToLive"],
             deletion_protection=deletion_protection,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        # Sparse: only live tasks carry `statusKey`. A local index would cap an owner at 10 GB for good.
-        self.table.add_global_secondary_index(
-            index_name=STATUS_INDEX,
-            partition_key=_text("PK"),
-            sort_key=_text("statusKey"),
-            projection_type=dynamodb.ProjectionType.ALL,
-        )
-        self.index_arn = f"{self.table.table_arn}/index/{STATUS_INDEX}"
+        # Sparse: only live tasks that have a value there carry the index's sort key. A local index would cap an owner at
+        # 10 GB for good.
+        for index in SCHEMA["indexes"]:
+            self.table.add_global_secondary_index(
+                index_name=index["name"],
+                partition_key=_text(SCHEMA["partitionKey"]),
+                sort_key=_text(index["sortKey"]),
+                projection_type=dynamodb.ProjectionType.ALL,
+            )
+        self.index_arns = [f"{self.table.table_arn}/index/{index['name']}" for index in SCHEMA["indexes"]]
 
 
 def _text(name: str) -> dynamodb.Attribute:

@@ -4,8 +4,12 @@ import pytest
 from aws_cdk.assertions import Match
 from conftest import Synthesised
 
+from task_service.contract import SCHEMA
+
 
 def test_the_table_has_the_keys_of_the_contract(each: Synthesised) -> None:
+    sort_keys = {index["name"]: index["sortKey"] for index in SCHEMA["indexes"]}
+    keys = ("PK", "SK", *sort_keys.values())
     each.template.has_resource_properties(
         "AWS::DynamoDB::Table",
         {
@@ -14,7 +18,7 @@ def test_the_table_has_the_keys_of_the_contract(each: Synthesised) -> None:
                 {"AttributeName": "SK", "KeyType": "RANGE"},
             ],
             "AttributeDefinitions": Match.array_with(
-                [{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "statusKey")]
+                [{"AttributeName": name, "AttributeType": "S"} for name in keys]
             ),
             "BillingMode": "PAY_PER_REQUEST",
             "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
@@ -22,13 +26,14 @@ def test_the_table_has_the_keys_of_the_contract(each: Synthesised) -> None:
             "TimeToLiveSpecification": {"AttributeName": "expiresAt", "Enabled": True},
         },
     )
-    (index,) = each.only("AWS::DynamoDB::Table")["Properties"]["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == "byStatus"
-    assert index["KeySchema"] == [
-        {"AttributeName": "PK", "KeyType": "HASH"},
-        {"AttributeName": "statusKey", "KeyType": "RANGE"},
-    ]
-    assert index["Projection"] == {"ProjectionType": "ALL"}
+    indexes = each.only("AWS::DynamoDB::Table")["Properties"]["GlobalSecondaryIndexes"]
+    assert {index["IndexName"] for index in indexes} == set(sort_keys) >= {"byStatus"}
+    for index in indexes:
+        assert index["KeySchema"] == [
+            {"AttributeName": "PK", "KeyType": "HASH"},
+            {"AttributeName": sort_keys[index["IndexName"]], "KeyType": "RANGE"},
+        ]
+        assert index["Projection"] == {"ProjectionType": "ALL"}
 
 
 def test_a_protected_table_fails_its_deletion_and_is_never_left_behind(dev: Synthesised, prod: Synthesised) -> None:

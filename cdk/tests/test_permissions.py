@@ -5,6 +5,8 @@ import json
 import pytest
 from conftest import Synthesised
 
+from task_service.contract import SCHEMA
+
 EVERY_FUNCTION = {
     ("logs:CreateLogStream", "own log group"),
     ("logs:PutLogEvents", "own log group"),
@@ -20,7 +22,7 @@ EXPECTED = {
         ("dynamodb:GetItem", "table"),
         ("dynamodb:PutItem", "table"),
         ("dynamodb:Query", "table"),
-        ("dynamodb:Query", "index byStatus"),
+        *(("dynamodb:Query", f"index {index['name']}") for index in SCHEMA["indexes"]),
         ("dynamodb:UpdateItem", "table"),
     },
     "authorizer": EVERY_FUNCTION,
@@ -122,7 +124,10 @@ def _names(synthesised: Synthesised, *, own_log_group: str) -> dict[str, str]:
     expressions: list[tuple[object, str]] = [
         ({"Fn::GetAtt": [table, "Arn"]}, "table"),
         ({"Fn::GetAtt": [table, "StreamArn"]}, "stream"),
-        ({"Fn::Join": ["", [{"Fn::GetAtt": [table, "Arn"]}, "/index/byStatus"]]}, "index byStatus"),
+        *(
+            ({"Fn::Join": ["", [{"Fn::GetAtt": [table, "Arn"]}, f"/index/{index['name']}"]]}, f"index {index['name']}")
+            for index in SCHEMA["indexes"]
+        ),
         ({"Fn::GetAtt": [bucket, "Arn"]}, "failure bucket"),
         ({"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/*"]]}, "failure bucket/*"),
     ]

@@ -111,9 +111,7 @@ fn stage_arn(method_arn: &str) -> Option<&str> {
 /// Covers the stage by method and not the one path asked for: API Gateway caches the policy for the token, and
 /// the next call's path must find itself in it.
 fn policy(principal: &Principal, stage: &str) -> Policy {
-    let readable = principal.may(Scope::Read).then_some(["GET", "HEAD"].as_slice());
-    let writable = principal.may(Scope::Write).then_some(["POST", "PUT", "PATCH", "DELETE"].as_slice());
-    let methods = readable.into_iter().chain(writable).flatten();
+    let methods = principal.scopes.iter().flat_map(|scope| scope.methods());
     let resources: Vec<_> = methods.map(|method| format!("{stage}/{method}/*")).collect();
     let mut statement = IamPolicyStatement::default();
     statement.action = vec!["execute-api:Invoke".to_owned()];
@@ -137,13 +135,8 @@ fn sha256_from_hex<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<
     let text = String::deserialize(deserializer)?;
     // The text stays out of the message: it may be a token put here by mistake.
     let invalid = || serde::de::Error::custom("tokenSha256 must be 64 hexadecimal digits");
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(invalid());
-    }
     let mut bytes = [0; 32];
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).map_err(|_| invalid())?;
-    }
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| invalid())?;
     Ok(bytes)
 }
 

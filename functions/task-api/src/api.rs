@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use runtime::error_chain;
 use tasks::{
     error::{Error, FieldError},
@@ -16,7 +17,7 @@ use tasks::{
 };
 
 use crate::{
-    http::{Request, Response},
+    http::{Request, RequestHeader, Response},
     problem::{Problem, kind::Kind, page::page, reference},
     store::{Author, Created, Store},
 };
@@ -25,10 +26,12 @@ use crate::{
 pub const BODY_MAX: usize = 64 * 1024;
 
 const JSON: &str = "application/json";
-/// The response headers that a browser's script may read. `cdk/task_service/cors.py` has the same list for the gateway's own
-/// answers; `cdk/tests/test_cors.py` holds them together.
-const EXPOSED_HEADERS: &str = "Accept-Patch, Accept-Post, Allow, ETag, Idempotent-Replayed, Link, Location, \
+/// The response headers that a browser's script may read, also of the gateway's own answers (through `api.json`).
+pub const EXPOSED_HEADERS: &str = "Accept-Patch, Accept-Post, Allow, ETag, Idempotent-Replayed, Link, Location, \
     RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id";
+
+/// Every character but the unreserved ones (RFC 3986, 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const MERGE_PATCH: &str = "application/merge-patch+json, application/json";
 
@@ -119,7 +122,7 @@ impl Api {
             .with_header("X-Content-Type-Options", "nosniff")
             .with_header("RateLimit-Policy", &self.rate_limit_policy)
             .with_default_header("Cache-Control", "no-store");
-        self.origins.allow(request.header("Origin").as_deref(), response)
+        self.origins.allow(request.header(RequestHeader::Origin).as_deref(), response)
     }
 
     async fn route(
@@ -132,18 +135,18 @@ impl Api {
             "HEAD" => "GET",
             method => method,
         };
-        let call = |scope| Call::authorized(request, request_id, scope);
+        let call = || Call::authorized(request, request_id);
         match (method, route) {
             (_, Route::Unknown) => Err(Problem::unknown_path()),
             ("OPTIONS", _) => Ok(Response::empty(204).with_header("Allow", route.allow())),
             ("GET", Route::Health) => health(request),
             ("GET", Route::Problem(name)) => problem_page(request, name),
-            ("GET", Route::Tasks) => self.list(&call(Scope::Read)?).await,
-            ("POST", Route::Tasks) => self.create(&call(Scope::Write)?).await,
-            ("GET", Route::Task(id)) => self.get(&call(Scope::Read)?, id).await,
-            ("PUT", Route::Task(id)) => self.put(&call(Scope::Write)?, id).await,
-            ("PATCH", Route::Task(id)) => self.patch(&call(Scope::Write)?, id).await,
-            ("DELETE", Route::Task(id)) => self.delete(&call(Scope::Write)?, id).await,
+            ("GET", Route::Tasks) => self.list(&call()?).await,
+            ("POST", Route::Tasks) => self.create(&call()?).await,
+            ("GET", Route::Task(id)) => self.get(&call()?, id).await,
+            ("PUT", Route::Task(id)) => self.put(&call()?, id).await,
+            ("PATCH", Route::Task(id)) => self.patch(&call()?, id).await,
+            ("DELETE", Route::Task(id)) => self.delete(&call()?, id).await,
             _ => Err(Problem::method_not_allowed(route.allow())),
         }
     }
@@ -152,7 +155,11 @@ impl Api {
         let body = call.body(Some("Accept-Post"), JSON)?;
         let mut errors = unexpected_parameters(call.parameters());
         let key = gather(
-            call.request.header("Idempotency-Key").as_deref().map(IdempotencyKey::parse).transpose(),
+            call.request
+                .header(RequestHeader::IdempotencyKey)
+                .as_deref()
+                .map(IdempotencyKey::parse)
+                .transpose(),
             &mut errors,
         );
         let draft = gather(parse_draft(&body), &mut errors);
@@ -171,11 +178,14 @@ impl Api {
         let page = self.store.list(owner, &query).await?;
         let cursor = page.next.map(|last| query.cursor_after(last, owner));
         let next = cursor.as_ref().map(|cursor| {
-            let status =
-                query.status.map(|status| format!("status={}&", status.as_str())).unwrap_or_default();
+            let filter = query.filter.as_ref().map(|filter| {
+                let (name, value) = filter.parameter();
+                format!("{name}={}&", utf8_percent_encode(value, RESERVED))
+            });
+            let filter = filter.unwrap_or_default();
             let path = &call.request.request_context.path;
             let (order, limit) = (query.order.as_str(), query.limit);
-            format!("<{path}?{status}order={order}&limit={limit}&cursor={cursor}>; rel=\"next\"")
+            format!("<{path}?{filter}order={order}&limit={limit}&cursor={cursor}>; rel=\"next\"")
         });
         let response = Response::json(200, &ListBody { items: &page.items, next_cursor: cursor });
         Ok(match next {
@@ -188,7 +198,7 @@ impl Api {
         let id = task_id(id)?;
         valid(unexpected_parameters(call.parameters()))?;
         let task = self.store.get(&call.principal.owner, id).await?;
-        match call.request.header("If-None-Match") {
+        match call.request.header(RequestHeader::IfNoneMatch) {
             Some(tags) if none_match_names(&tags, task.version) => {
                 Ok(Response::empty(304).with_header("ETag", etag(task.version)))
             }
@@ -237,10 +247,14 @@ impl Api {
 impl<'a> Call<'a> {
     /// The gateway has checked the token and the method; the scope is checked again here, so that a policy
     /// cached or written wrongly cannot let a write through.
-    fn authorized(request: &'a Request, request_id: &'a str, scope: Scope) -> Result<Self, Error> {
+    fn authorized(request: &'a Request, request_id: &'a str) -> Result<Self, Error> {
         let principal = Principal::from_context(&request.request_context.authorizer)
             .ok_or_else(|| Error::internal("the event names no principal: is the authorizer attached?"))?;
-        if principal.may(scope) { Ok(Self { request, request_id, principal }) } else { Err(Error::Forbidden) }
+        if Scope::needed_for(&request.http_method).is_some_and(|scope| principal.may(scope)) {
+            Ok(Self { request, request_id, principal })
+        } else {
+            Err(Error::Forbidden)
+        }
     }
 
     fn author(&self) -> Author {
@@ -256,7 +270,7 @@ impl<'a> Call<'a> {
 
     /// The body, when its size and media type are acceptable. `accepted` is a comma list.
     fn body(&self, accept_header: Option<&'static str>, accepted: &'static str) -> Result<Vec<u8>, Problem> {
-        if let Some(content_type) = self.request.header("Content-Type") {
+        if let Some(content_type) = self.request.header(RequestHeader::ContentType) {
             let media_type = content_type.split(';').next().unwrap_or_default().trim();
             if !accepted.split(", ").any(|accepted| accepted.eq_ignore_ascii_case(media_type)) {
                 return Err(Problem::unsupported_media_type(accept_header, accepted));
@@ -273,7 +287,10 @@ impl<'a> Call<'a> {
 
     fn preconditions(&self) -> Result<Preconditions, Vec<FieldError>> {
         let header = |name| self.request.header(name);
-        Preconditions::parse(header("If-Match").as_deref(), header("If-None-Match").as_deref())
+        Preconditions::parse(
+            header(RequestHeader::IfMatch).as_deref(),
+            header(RequestHeader::IfNoneMatch).as_deref(),
+        )
     }
 
     fn parameters(&self) -> &QueryParameters {
@@ -310,7 +327,7 @@ fn task_response(status: u16, task: &Task) -> Response {
 fn problem_page(request: &Request, name: &str) -> Result<Response, Problem> {
     valid(unexpected_parameters(&request.multi_value_query_string_parameters))?;
     let kind = Kind::named(name).ok_or_else(Problem::unknown_path)?;
-    let accept = request.header("Accept").unwrap_or_default();
+    let accept = request.header(RequestHeader::Accept).unwrap_or_default();
     Ok(page(kind, &reference(&request.base_path(), kind), &accept))
 }
 

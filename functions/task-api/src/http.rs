@@ -58,11 +58,40 @@ pub struct Identity {
     pub user_agent: Option<String>,
 }
 
+/// Makes [`RequestHeader`].
+macro_rules! request_headers {
+    ($($header:ident $name:literal)+) => {
+        /// A header that the service reads. Preflight lets scripts send these, and no others that need its leave
+        /// (through `api.json`).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum RequestHeader { $($header),+ }
+
+        impl RequestHeader {
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$header),+];
+
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$header => $name),+ }
+            }
+        }
+    };
+}
+
+request_headers! {
+    Accept         "Accept"
+    ContentType    "Content-Type"
+    IdempotencyKey "Idempotency-Key"
+    IfMatch        "If-Match"
+    IfNoneMatch    "If-None-Match"
+    Origin         "Origin"
+}
+
 impl Request {
     /// A header's value, which is the list of its lines (RFC 9110, 5.3). Names are case-insensitive (5.1); API Gateway keeps
     /// the client's spelling.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub fn header(&self, header: RequestHeader) -> Option<Cow<'_, str>> {
+        let name = header.name();
         let named = self.multi_value_headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
         let lines = named.flat_map(|(_, lines)| lines).map(Cow::from);
         lines.reduce(|list, line| format!("{list}, {line}").into())
@@ -185,7 +214,7 @@ mod tests {
         let event = r#"{"multiValueHeaders":{"iF-mAtch":["\"1\""]},"body":"e30=","isBase64Encoded":true,
             "pathParameters":{"proxy":"tasks/1"},"path":"/base/tasks/1"}"#;
         let request: Request = serde_json::from_str(event).unwrap();
-        assert_eq!(request.header("If-Match").as_deref(), Some("\"1\""));
+        assert_eq!(request.header(RequestHeader::IfMatch).as_deref(), Some("\"1\""));
         assert_eq!(request.body_bytes().unwrap(), b"{}");
         assert_eq!(request.resource_path(), "tasks/1");
         let broken = Request { body: Some("%".into()), is_base64_encoded: true, ..Request::default() };

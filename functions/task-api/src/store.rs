@@ -1,7 +1,7 @@
 //! Every DynamoDB call of the task function, and item ↔ [`Task`].
 //!
-//! Base table: `PK` = owner, `SK` = `TASK#<id>`; sparse index `byStatus`: `PK`, `statusKey` =
-//! `<STATUS>#<id>`. What each call costs stands in docs/api.md, and `tests/service/cost.rs` holds it.
+//! Base table: `PK` = owner, `SK` = `TASK#<id>`; the sparse indexes have the same `PK` and a key `<value>#<id>`
+//! ([`tasks::item`]). docs/api.md says what each call costs, and `tests/service/cost.rs` holds it.
 
 mod idempotency;
 mod item;
@@ -19,18 +19,20 @@ use tokio::time::{Instant, timeout_at};
 
 use self::{
     idempotency::Claim,
-    item::{Attributes, Expression, Item, TASK_PREFIX, text},
+    item::{Attributes, Expression, Item, text},
     outcome::{Failure, OnlyUndone},
 };
 use runtime::error_chain;
 use tasks::{
     error::Error,
     input::{IdempotencyKey, ListQuery, Order, Preconditions, Tags},
+    item::{
+        Index, PARTITION_KEY, SORT_KEY, TASK_PREFIX,
+        attribute::{DELETED_BY, IDEMPOTENCY_RECORD, PUT_AGAIN},
+    },
     principal::Principal,
     task::{Change, Draft, Task, TaskId, Timestamp},
 };
-
-pub use self::item::STATUS_INDEX;
 
 /// How long a request may take here in all, tries and looks included: well inside the function's own timeout of 10 s, so that
 /// the client is answered by the service, which knows what became of a write, and not by the gateway, which does not.
@@ -129,7 +131,7 @@ impl Store {
         claim: Option<&Claim>,
         mut item: Attributes,
     ) -> Result<(), Failure> {
-        item.insert(item::PUT_AGAIN.to_owned(), item::flag(true));
+        item.insert(PUT_AGAIN.to_owned(), item::flag(true));
         match claim {
             Some(claim) => self.put_unless_deleted(owner, claim, item).await,
             None if self.read(owner, id).await?.is_absent() => self.put(item).await,
@@ -144,7 +146,7 @@ impl Store {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(PK)")
+            .condition_expression(format!("attribute_not_exists({PARTITION_KEY})"))
             .send()
             .await;
         match put {
@@ -181,14 +183,15 @@ impl Store {
     /// One Query of at most `query.limit` items, eventually consistent. A page may be shorter than the limit
     /// though more follows: it leaves out tombstones, and DynamoDB stops at 1 MB.
     pub async fn list(&self, owner: &str, query: &ListQuery) -> Result<Page, Error> {
-        let (sort_key, prefix) = match query.status {
-            None => ("SK", TASK_PREFIX.to_owned()),
-            Some(status) => ("statusKey", item::status_prefix(status)),
+        let filter = query.filter.as_ref().map(|filter| (filter.index(), filter.parameter().1));
+        let (sort_key, prefix) = match filter {
+            None => (SORT_KEY, TASK_PREFIX.to_owned()),
+            Some((index, value)) => (index.sort_key, Index::prefix(value)),
         };
         let start = query.after.map(|last| {
             let mut key = item::task_key(owner, last);
-            if let Some(status) = query.status {
-                key.insert("statusKey".to_owned(), text(item::status_key(status, last)));
+            if let Some((index, value)) = filter {
+                key.insert(index.sort_key.to_owned(), text(Index::sort_key_of(value, last)));
             }
             key
         });
@@ -196,8 +199,9 @@ impl Store {
             .reads
             .query()
             .table_name(&self.table)
-            .set_index_name(query.status.map(|_| STATUS_INDEX.to_owned()))
-            .key_condition_expression("PK = :owner AND begins_with(#sort, :prefix)")
+            .set_index_name(filter.map(|(index, _)| index.name.to_owned()))
+            .key_condition_expression("#owner = :owner AND begins_with(#sort, :prefix)")
+            .expression_attribute_names("#owner", PARTITION_KEY)
             .expression_attribute_names("#sort", sort_key)
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":prefix", text(prefix))
@@ -254,7 +258,7 @@ impl Store {
     /// way: that tombstone stays in its way.
     async fn purge(&self, by: &Author, id: TaskId, old: &Item, deadline: Instant) -> Result<(), Error> {
         let owner = &by.principal.owner;
-        if let Ok(record) = old.text("idempotencyRecord") {
+        if let Ok(record) = old.text(IDEMPOTENCY_RECORD) {
             insist(deadline, async || self.mark_deleted(owner, record, id).await).await?;
         }
         if old.was_put_again() {
@@ -269,7 +273,7 @@ impl Store {
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(item::task_key(owner, id)))
-            .condition_expression("attribute_exists(deletedBy)")
+            .condition_expression(format!("attribute_exists({DELETED_BY})"))
             .send()
             .await;
         match removed {
@@ -425,6 +429,8 @@ fn refused(old: &Item, only_if: &Preconditions, change: &Change) -> Result<Task,
 #[expect(clippy::needless_pass_by_value, reason = "the shape of a filter_map over owned items")]
 fn readable(item: Item) -> Option<Task> {
     item.task()
-        .inspect_err(|error| tracing::error!(%error, key = item.text("SK").unwrap_or("?"), "unreadable item"))
+        .inspect_err(
+            |error| tracing::error!(%error, key = item.text(SORT_KEY).unwrap_or("?"), "unreadable item"),
+        )
         .ok()
 }

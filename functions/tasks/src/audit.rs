@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::task::{DESCRIPTION_MAX, Timestamp};
+use crate::{
+    item::{Field, InAudit, PARTITION_KEY, SENTINEL_PREFIX, SORT_KEY, TASK_PREFIX, attribute},
+    task::{DESCRIPTION_MAX, Timestamp},
+};
 
 pub const SCHEMA: &str = "task.audit/1";
-
-/// The fields whose changes are recorded, in the order they are listed. All others stay out of the log.
-const AUDITED_FIELDS: [&str; 5] = ["title", "description", "status", "priority", "dueAt"];
 
 /// Longest name, address or id in a record, in characters, and most of them in a list.
 const NAME_MAX: usize = 300;
@@ -191,10 +191,12 @@ enum Kind<'a> {
 
 impl<'a> Kind<'a> {
     fn of(sort_key: &'a str) -> Self {
-        match sort_key.split_once('#') {
-            Some(("TASK", id)) => Self::Task(id),
-            Some(("SENTINEL", name)) => Self::Sentinel(name),
-            _ => Self::Other,
+        if let Some(id) = sort_key.strip_prefix(TASK_PREFIX) {
+            Self::Task(id)
+        } else if let Some(name) = sort_key.strip_prefix(SENTINEL_PREFIX) {
+            Self::Sentinel(name)
+        } else {
+            Self::Other
         }
     }
 }
@@ -202,8 +204,8 @@ impl<'a> Kind<'a> {
 impl StreamRecord {
     /// The audit record of this change, or `None` when it is of no concern to the audit log.
     pub fn audit(&self, free_text: FreeText, audited: Timestamp) -> Result<Option<AuditRecord>, Undecodable> {
-        let owner = text(&self.change.keys, "PK").ok_or(Undecodable("Keys.PK"))?;
-        let sort_key = text(&self.change.keys, "SK").ok_or(Undecodable("Keys.SK"))?;
+        let owner = text(&self.change.keys, PARTITION_KEY).ok_or(Undecodable("Keys.PK"))?;
+        let sort_key = text(&self.change.keys, SORT_KEY).ok_or(Undecodable("Keys.SK"))?;
         match Kind::of(sort_key) {
             Kind::Task(id) => self.audit_task(owner, id, free_text, audited),
             Kind::Sentinel(name) if self.change.new_image.is_some() => {
@@ -245,7 +247,7 @@ impl StreamRecord {
         record.request = written.and_then(request_of);
         record.task = Some(task);
         record.changes = changes(old, new, free_text);
-        let written_at = |image: &Image| text(image, "updatedAt").and_then(Timestamp::parse);
+        let written_at = |image: &Image| text(image, attribute::UPDATED_AT).and_then(Timestamp::parse);
         match action {
             Action::Created | Action::Updated | Action::Deleted => {
                 record.time.changed = new.and_then(written_at);
@@ -301,7 +303,7 @@ pub fn fingerprint(image: &Image) -> String {
 
 /// What happened to a task, told from its two images.
 fn classify(old: Option<&Image>, new: Option<&Image>) -> Action {
-    let deleted = |image: &Image| image.contains_key("deletedBy");
+    let deleted = |image: &Image| image.contains_key(attribute::DELETED_BY);
     match (old, new) {
         (None, Some(new)) if version(new) == Some(1) && by_api(None, new) && !deleted(new) => Action::Created,
         (Some(old), Some(new)) if by_api(Some(old), new) && !deleted(old) => {
@@ -322,11 +324,11 @@ fn classify(old: Option<&Image>, new: Option<&Image>) -> Action {
 fn by_api(old: Option<&Image>, new: &Image) -> bool {
     let version_before = old.map_or(Some(0), version);
     let moved_on = version(new).is_some() && version(new) == version_before.and_then(|v| v.checked_add(1));
-    let request = member(new, "request", "id");
+    let request = member(new, attribute::REQUEST, "id");
     moved_on
         && request.is_some()
-        && request != old.and_then(|old| member(old, "request", "id"))
-        && member(new, "actor", "id").is_some()
+        && request != old.and_then(|old| member(old, attribute::REQUEST, "id"))
+        && member(new, attribute::ACTOR, "id").is_some()
 }
 
 fn text<'a>(image: &'a Image, name: &str) -> Option<&'a str> {
@@ -344,7 +346,7 @@ fn member<'a>(image: &'a Image, map: &str, name: &str) -> Option<&'a str> {
 }
 
 fn version(image: &Image) -> Option<u64> {
-    match image.get("version")? {
+    match image.get(attribute::VERSION)? {
         Attribute::N(digits) => digits.parse().ok(),
         _ => None,
     }
@@ -358,7 +360,7 @@ impl Actor {
 
 /// The actor a write names; `unknown` for what bypassed the API.
 fn actor_of(image: Option<&Image>) -> Actor {
-    let Some(Attribute::M(actor)) = image.and_then(|image| image.get("actor")) else {
+    let Some(Attribute::M(actor)) = image.and_then(|image| image.get(attribute::ACTOR)) else {
         return Actor { id: "unknown".to_owned(), auth: None, scopes: None };
     };
     let scopes = match actor.get("scopes") {
@@ -377,7 +379,7 @@ fn actor_of(image: Option<&Image>) -> Actor {
 }
 
 fn request_of(image: &Image) -> Option<Value> {
-    let Attribute::M(request) = image.get("request")? else { return None };
+    let Attribute::M(request) = image.get(attribute::REQUEST)? else { return None };
     let known = ["id", "sourceIp", "userAgent", "idempotencyKey"];
     let member = |name: &str| Some((name.to_owned(), json!(short(text(request, name)?))));
     Some(known.into_iter().filter_map(member).collect())
@@ -390,32 +392,39 @@ fn short(text: &str) -> String {
 
 fn changes(old: Option<&Image>, new: Option<&Image>, free_text: FreeText) -> Vec<FieldChange> {
     let shown =
-        |image: Option<&Image>, field: &str| image.map_or(Value::Null, |i| shown(i, field, free_text));
-    AUDITED_FIELDS
+        |image: Option<&Image>, field: Field| image.map_or(Value::Null, |i| shown(i, field, free_text));
+    Field::ALL
         .into_iter()
-        .filter(|field| old.and_then(|old| old.get(*field)) != new.and_then(|new| new.get(*field)))
-        .map(|field| FieldChange { field, old: shown(old, field), new: shown(new, field) })
+        .filter(|field| value(old, *field) != value(new, *field))
+        .map(|field| FieldChange { field: field.name(), old: shown(old, field), new: shown(new, field) })
         .collect()
 }
 
-fn shown(image: &Image, field: &str, free_text: FreeText) -> Value {
-    let is_free = free_text == FreeText::Hashed && (field == "title" || field == "description");
-    match image.get(field) {
+fn value(image: Option<&Image>, field: Field) -> Option<&Attribute> {
+    image?.get(field.name())
+}
+
+fn shown(image: &Image, field: Field, free_text: FreeText) -> Value {
+    let is_hashed = match field.in_audit() {
+        InAudit::Hashed => free_text == FreeText::Hashed,
+        InAudit::Shown => false,
+    };
+    match image.get(field.name()) {
         None => Value::Null,
         // A text that the API would not have taken may be as large as an item: a log event may not.
-        Some(Attribute::S(text)) if is_free || text.chars().count() > DESCRIPTION_MAX => {
+        Some(Attribute::S(text)) if is_hashed || text.chars().count() > DESCRIPTION_MAX => {
             json!({"length": text.chars().count(), "sha256": salted_hash(image, text)})
         }
         Some(Attribute::S(text)) => json!(text),
-        Some(Attribute::N(_) | Attribute::Bool(_) | Attribute::Null(_)) => json!(image.get(field)),
-        // Whatever else was put there by hand may hold anything.
+        Some(value @ (Attribute::N(_) | Attribute::Bool(_) | Attribute::Null(_))) => json!(value),
+        // Whatever else was written past the API may hold anything.
         Some(_) => json!({"sha256": salted_hash(image, &fingerprint(image))}),
     }
 }
 
 /// SHA-256 over the task's own salt and the text; `None` without a salt, since short text could be guessed back.
 fn salted_hash(image: &Image, text: &str) -> Option<String> {
-    let Some(Attribute::B(salt)) = image.get("salt") else { return None };
+    let Some(Attribute::B(salt)) = image.get(attribute::SALT) else { return None };
     let salt = BASE64_STANDARD.decode(salt).ok()?;
     Some(hex::encode(Sha256::new().chain_update(salt).chain_update(text).finalize()))
 }

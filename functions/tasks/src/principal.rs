@@ -14,6 +14,8 @@ pub enum Scope {
 }
 
 impl Scope {
+    pub const ALL: [Self; 2] = [Self::Read, Self::Write];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -23,7 +25,22 @@ impl Scope {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Read, Self::Write].into_iter().find(|scope| scope.as_str() == text)
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+
+    /// Returns the methods that need this scope: the authorizer's policy allows them, the task function asks again.
+    #[must_use]
+    pub fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Read => &["GET", "HEAD"],
+            Self::Write => &["POST", "PUT", "PATCH", "DELETE"],
+        }
+    }
+
+    /// Returns the scope that a method needs; `None` for one that no route has.
+    #[must_use]
+    pub fn needed_for(method: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.methods().contains(&method))
     }
 }
 

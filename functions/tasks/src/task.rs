@@ -1,12 +1,15 @@
 //! A task: its id, the rules of its fields and its status moves.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 use uuid::Uuid;
 
-use crate::error::FieldError;
+use crate::{
+    error::FieldError,
+    item::{Field, attribute},
+};
 
 /// Longest title, in Unicode scalar values after trimming.
 pub const TITLE_MAX: usize = 200;
@@ -262,34 +265,90 @@ pub struct Stated {
     pub updated_by: Option<String>,
 }
 
+/// A value as the table stores it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scalar<'a> {
+    Text(Cow<'a, str>),
+    Number(u64),
+}
+
 impl Stated {
-    /// One error for each member that `task` has another value of.
+    /// Returns each member with its value, if the client stated one.
+    #[must_use]
+    pub fn members(&self) -> [(&'static str, Option<Scalar<'_>>); 5] {
+        let Self { version, created_at, updated_at, created_by, updated_by } = self;
+        let time = |at: &Option<Timestamp>| at.map(|at| Scalar::Text(at.to_string().into()));
+        let text = |text: &'_ Option<String>| text.clone().map(|text| Scalar::Text(text.into()));
+        [
+            (attribute::VERSION, version.map(Scalar::Number)),
+            (attribute::CREATED_AT, time(created_at)),
+            (attribute::UPDATED_AT, time(updated_at)),
+            (attribute::CREATED_BY, text(created_by)),
+            (attribute::UPDATED_BY, text(updated_by)),
+        ]
+    }
+
+    /// Says whether only the service sets this member.
+    #[must_use]
+    pub fn sets(name: &str) -> bool {
+        name == "id" || Self::default().members().iter().any(|(member, _)| *member == name)
+    }
+
+    /// Returns one error for each member that `task` has another value of.
     #[must_use]
     pub fn errors(&self, task: &Task) -> Vec<FieldError> {
-        let differing = [
-            ("version", self.version.is_some_and(|version| version != task.version)),
-            ("createdAt", self.created_at.is_some_and(|at| at != task.created_at)),
-            ("updatedAt", self.updated_at.is_some_and(|at| at != task.updated_at)),
-            ("createdBy", self.created_by.as_ref().is_some_and(|by| *by != task.created_by)),
-            ("updatedBy", self.updated_by.as_ref().is_some_and(|by| *by != task.updated_by)),
-        ];
-        differing
-            .into_iter()
-            .filter(|(_, differs)| *differs)
-            .map(|(name, _)| FieldError::read_only(name))
+        let actual = Self::of(task);
+        let stated = self.members().into_iter().zip(actual.members());
+        stated
+            .filter(|((_, stated), (_, actual))| stated.is_some() && stated != actual)
+            .map(|((name, _), _)| FieldError::read_only(name))
             .collect()
+    }
+
+    fn of(task: &Task) -> Self {
+        // Without `..`: a new member of a task is either a field or stands here.
+        let Task {
+            id: _,
+            title: _,
+            description: _,
+            status: _,
+            priority: _,
+            due_at: _,
+            version,
+            created_at,
+            updated_at,
+            created_by,
+            updated_by,
+        } = task;
+        Self {
+            version: Some(*version),
+            created_at: Some(*created_at),
+            updated_at: Some(*updated_at),
+            created_by: Some(created_by.clone()),
+            updated_by: Some(updated_by.clone()),
+        }
     }
 }
 
 impl Change {
-    /// Whether applying the change would alter anything of `task`.
+    /// Returns the fields that change with their new text; `None` clears one.
+    pub fn values(&self) -> impl Iterator<Item = (Field, Option<Cow<'_, str>>)> {
+        let Self { title, description, status, priority, due_at, stated: _ } = self;
+        let each: [(Field, Option<Option<Cow<'_, str>>>); Field::ALL.len()] = [
+            (Field::Title, title.as_ref().map(|title| Some(title.as_str().into()))),
+            (Field::Description, description.as_ref().map(|description| Some(description.as_str().into()))),
+            (Field::Status, status.map(|status| Some(status.as_str().into()))),
+            (Field::Priority, priority.map(|priority| Some(priority.as_str().into()))),
+            (Field::DueAt, due_at.map(|due_at| due_at.map(|at| at.to_string().into()))),
+        ];
+        each.into_iter().filter_map(|(field, value)| Some((field, value?)))
+    }
+
+    /// Says whether applying the change would alter anything of `task`.
     #[must_use]
     pub fn differs_from(&self, task: &Task) -> bool {
-        self.title.as_ref().is_some_and(|title| *title != task.title)
-            || self.description.as_ref().is_some_and(|description| *description != task.description)
-            || self.status.is_some_and(|status| status != task.status)
-            || self.priority.is_some_and(|priority| priority != task.priority)
-            || self.due_at.is_some_and(|due_at| due_at != task.due_at)
+        let present = task.values();
+        self.values().any(|(field, value)| !present.contains(&(field, value)))
     }
 }
 
@@ -311,6 +370,31 @@ pub struct Task {
 }
 
 impl Task {
+    /// Returns each field with its text, `None` for null.
+    #[must_use]
+    pub fn values(&self) -> [(Field, Option<Cow<'_, str>>); Field::ALL.len()] {
+        let Self {
+            title,
+            description,
+            status,
+            priority,
+            due_at,
+            id: _,
+            version: _,
+            created_at: _,
+            updated_at: _,
+            created_by: _,
+            updated_by: _,
+        } = self;
+        [
+            (Field::Title, Some(title.as_str().into())),
+            (Field::Description, Some(description.as_str().into())),
+            (Field::Status, Some(status.as_str().into())),
+            (Field::Priority, Some(priority.as_str().into())),
+            (Field::DueAt, due_at.map(|at| at.to_string().into())),
+        ]
+    }
+
     /// Version 1 of a task. `at` is the creation time that `id` carries.
     #[must_use]
     pub fn created(id: TaskId, draft: Draft, by: &str, at: Timestamp) -> Self {

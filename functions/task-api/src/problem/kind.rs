@@ -1,6 +1,5 @@
-//! Every kind of problem that the service or its gateway answers: the one table behind `type` and the pages it leads to.
-//!
-//! `cdk/task_service/gateway_responses.py` names kinds of this table; `cdk/tests/test_gateway_responses.py` holds that.
+//! Every kind of problem that the service or its gateway answers: the one table behind `type` and the pages it leads to. The
+//! gateway's own answers take their titles from it through `api.json`.
 
 use serde::Serialize;
 

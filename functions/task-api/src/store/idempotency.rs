@@ -13,12 +13,16 @@ use tokio::time::Instant;
 
 use super::{
     Author, Store, insist,
-    item::{Attributes, IDEMPOTENCY_PREFIX, Item, Malformed, flag, number, text},
+    item::{Attributes, Item, Malformed, flag, number, text},
     outcome::Failure,
 };
 use tasks::{
     error::Error,
     input::IdempotencyKey,
+    item::{
+        IDEMPOTENCY_PREFIX, PARTITION_KEY, SORT_KEY,
+        attribute::{CREATED_BY, EXPIRES_AT, FINGERPRINT, TASK_DELETED, TASK_ID},
+    },
     task::{Draft, TaskId},
 };
 
@@ -59,7 +63,7 @@ impl Store {
             Claim { id, created_by: by.principal.id.clone(), record, replayed: false, deleted: false };
         match found {
             None => Ok(taken),
-            Some(old) if old.text("fingerprint").map_err(Error::internal)? != fingerprint => {
+            Some(old) if old.text(FINGERPRINT).map_err(Error::internal)? != fingerprint => {
                 Err(Error::IdempotencyMismatch)
             }
             Some(old) => taken.or_recorded(&old).map_err(Error::internal),
@@ -79,14 +83,14 @@ impl Store {
             .writes
             .put_item()
             .table_name(&self.table)
-            .item("PK", text(&by.principal.owner))
-            .item("SK", text(record))
-            .item("taskId", text(id.to_string()))
-            .item("fingerprint", text(fingerprint))
-            .item("createdBy", text(&by.principal.id))
-            .item("expiresAt", number(now + SECONDS))
+            .item(PARTITION_KEY, text(&by.principal.owner))
+            .item(SORT_KEY, text(record))
+            .item(TASK_ID, text(id.to_string()))
+            .item(FINGERPRINT, text(fingerprint))
+            .item(CREATED_BY, text(&by.principal.id))
+            .item(EXPIRES_AT, number(now + SECONDS))
             // TTL removes late, so an expired record may still be there.
-            .condition_expression("attribute_not_exists(PK) OR expiresAt <= :now")
+            .condition_expression(format!("attribute_not_exists({PARTITION_KEY}) OR {EXPIRES_AT} <= :now"))
             .expression_attribute_values(":now", number(now))
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .send()
@@ -113,15 +117,15 @@ impl Store {
     ) -> Result<(), Failure> {
         let record = ConditionCheck::builder()
             .table_name(&self.table)
-            .key("PK", text(owner))
-            .key("SK", text(&claim.record))
-            .condition_expression("taskId = :id AND attribute_not_exists(taskDeleted)")
+            .key(PARTITION_KEY, text(owner))
+            .key(SORT_KEY, text(&claim.record))
+            .condition_expression(format!("{TASK_ID} = :id AND attribute_not_exists({TASK_DELETED})"))
             .expression_attribute_values(":id", text(claim.id.to_string()))
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         let task = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(PK)");
+            .condition_expression(format!("attribute_not_exists({PARTITION_KEY})"));
         let built = record.build().and_then(|record| Ok((record, task.build()?)));
         let (record, task) = built.map_err(|error| Failure::Undone(Error::internal(error)))?;
         let put = self
@@ -153,10 +157,10 @@ impl Store {
             .writes
             .update_item()
             .table_name(&self.table)
-            .key("PK", text(owner))
-            .key("SK", text(record))
-            .update_expression("SET taskDeleted = :true")
-            .condition_expression("taskId = :id")
+            .key(PARTITION_KEY, text(owner))
+            .key(SORT_KEY, text(record))
+            .update_expression(format!("SET {TASK_DELETED} = :true"))
+            .condition_expression(format!("{TASK_ID} = :id"))
             .expression_attribute_values(":true", flag(true))
             .expression_attribute_values(":id", text(id.to_string()))
             .send()
@@ -171,12 +175,12 @@ impl Store {
 impl Claim {
     /// The claim that `old` records: this request's own, by an earlier try, or another's.
     fn or_recorded(self, old: &Item) -> Result<Self, Malformed> {
-        let id = TaskId::parse(old.text("taskId")?).ok_or(Malformed("taskId"))?;
+        let id = TaskId::parse(old.text(TASK_ID)?).ok_or(Malformed(TASK_ID))?;
         Ok(Self {
             id,
-            created_by: old.text("createdBy")?.to_owned(),
+            created_by: old.text(CREATED_BY)?.to_owned(),
             replayed: id != self.id,
-            deleted: old.0.contains_key("taskDeleted"),
+            deleted: old.0.contains_key(TASK_DELETED),
             ..self
         })
     }
@@ -186,7 +190,6 @@ impl Claim {
 fn is_settled(reasons: &[CancellationReason]) -> bool {
     let failed = |reason: &&CancellationReason| reason.code() == Some("ConditionalCheckFailed");
     let (record, task) = (reasons.first().filter(failed), reasons.get(1).filter(failed));
-    let deleted =
-        record.and_then(CancellationReason::item).is_some_and(|old| old.contains_key("taskDeleted"));
+    let deleted = record.and_then(CancellationReason::item).is_some_and(|old| old.contains_key(TASK_DELETED));
     deleted || task.is_some()
 }

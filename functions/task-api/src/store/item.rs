@@ -8,16 +8,16 @@ use super::Author;
 use tasks::{
     error::Error,
     input::{IdempotencyKey, Preconditions, Tags},
-    task::{Change, Description, Priority, Stated, Status, Task, TaskId, Timestamp, Title},
+    item::{
+        Field, Index, PARTITION_KEY, SORT_KEY, TASK_PREFIX,
+        attribute::{
+            ACTOR, CREATED_AT, CREATED_BY, DELETED_AT, DELETED_BY, EXPIRES_AT, IDEMPOTENCY_RECORD, PUT_AGAIN,
+            REQUEST, SALT, UPDATED_AT, UPDATED_BY, VERSION,
+        },
+        removed_by_deletion,
+    },
+    task::{Change, Description, Priority, Scalar, Stated, Status, Task, TaskId, Timestamp, Title},
 };
-
-/// The sparse index by status: only live tasks have its sort key, `statusKey`.
-pub const STATUS_INDEX: &str = "byStatus";
-pub const TASK_PREFIX: &str = "TASK#";
-pub const IDEMPOTENCY_PREFIX: &str = "IDEMPOTENCY#";
-
-/// Marks the item of a task that an earlier put may make as well.
-pub const PUT_AGAIN: &str = "putAgain";
 
 /// Longest user agent kept: it is the client's to choose, and an item's size costs money.
 const USER_AGENT_MAX: usize = 256;
@@ -40,7 +40,7 @@ impl Item {
 
     /// Stamped as deleted: the task does not exist any more.
     pub fn is_tombstone(&self) -> bool {
-        self.0.contains_key("deletedBy")
+        self.0.contains_key(DELETED_BY)
     }
 
     pub fn was_put_again(&self) -> bool {
@@ -48,7 +48,7 @@ impl Item {
     }
 
     pub fn was_written_by(&self, by: &Author) -> bool {
-        let request = self.0.get("request").and_then(|request| request.as_m().ok());
+        let request = self.0.get(REQUEST).and_then(|request| request.as_m().ok());
         let id = request.and_then(|request| request.get("id")).and_then(|id| id.as_s().ok());
         id.is_some_and(|id| *id == by.request_id)
     }
@@ -58,36 +58,38 @@ impl Item {
     }
 
     pub fn version(&self) -> Result<u64, Malformed> {
-        let digits = self.0.get("version").and_then(|value| value.as_n().ok());
-        digits.and_then(|digits| digits.parse().ok()).ok_or(Malformed("version"))
+        let digits = self.0.get(VERSION).and_then(|value| value.as_n().ok());
+        digits.and_then(|digits| digits.parse().ok()).ok_or(Malformed(VERSION))
     }
 
     /// The time of a live task's last change.
     pub fn changed_at(&self) -> Option<Timestamp> {
-        if self.is_tombstone() { None } else { Timestamp::parse(self.text("updatedAt").ok()?) }
+        if self.is_tombstone() { None } else { Timestamp::parse(self.text(UPDATED_AT).ok()?) }
     }
 
     pub fn task_id(&self) -> Result<TaskId, Malformed> {
-        self.text("SK")?.strip_prefix(TASK_PREFIX).and_then(TaskId::parse).ok_or(Malformed("SK"))
+        self.text(SORT_KEY)?.strip_prefix(TASK_PREFIX).and_then(TaskId::parse).ok_or(Malformed(SORT_KEY))
     }
 
     pub fn task(&self) -> Result<Task, Malformed> {
         Ok(Task {
             id: self.task_id()?,
-            title: Title::stored(self.text("title")?),
-            description: self.parsed("description", |text| Description::parse(text).ok())?,
-            status: self.parsed("status", Status::parse)?,
-            priority: self.parsed("priority", Priority::parse)?,
-            due_at: match self.0.get("dueAt") {
-                Some(_) => Some(self.parsed("dueAt", Timestamp::parse)?),
-                None => None,
-            },
+            title: Title::stored(self.text(Field::Title.name())?),
+            description: self.parsed(Field::Description.name(), |text| Description::parse(text).ok())?,
+            status: self.parsed(Field::Status.name(), Status::parse)?,
+            priority: self.parsed(Field::Priority.name(), Priority::parse)?,
+            due_at: self.nullable(Field::DueAt, Timestamp::parse)?,
             version: self.version()?,
-            created_at: self.parsed("createdAt", Timestamp::parse)?,
-            updated_at: self.parsed("updatedAt", Timestamp::parse)?,
-            created_by: self.text("createdBy")?.to_owned(),
-            updated_by: self.text("updatedBy")?.to_owned(),
+            created_at: self.parsed(CREATED_AT, Timestamp::parse)?,
+            updated_at: self.parsed(UPDATED_AT, Timestamp::parse)?,
+            created_by: self.text(CREATED_BY)?.to_owned(),
+            updated_by: self.text(UPDATED_BY)?.to_owned(),
         })
+    }
+
+    /// A field that the item has only when it is not null.
+    fn nullable<T>(&self, field: Field, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Malformed> {
+        self.0.contains_key(field.name()).then(|| self.parsed(field.name(), parse)).transpose()
     }
 
     fn parsed<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Malformed> {
@@ -108,15 +110,10 @@ pub fn flag(value: bool) -> AttributeValue {
 }
 
 pub fn task_key(owner: &str, id: TaskId) -> Attributes {
-    HashMap::from([("PK".to_owned(), text(owner)), ("SK".to_owned(), text(format!("{TASK_PREFIX}{id}")))])
-}
-
-pub fn status_prefix(status: Status) -> String {
-    format!("{}#", status.as_str())
-}
-
-pub fn status_key(status: Status, id: TaskId) -> String {
-    format!("{}{id}", status_prefix(status))
+    HashMap::from([
+        (PARTITION_KEY.to_owned(), text(owner)),
+        (SORT_KEY.to_owned(), text(format!("{TASK_PREFIX}{id}"))),
+    ])
 }
 
 /// A new task's item. `record` is the sort key of its idempotency record.
@@ -131,24 +128,25 @@ pub fn from_task(
     let mut item = task_key(&by.principal.owner, task.id);
     item.extend(
         [
-            ("title", text(task.title.as_str())),
-            ("description", text(task.description.as_str())),
-            ("status", text(task.status.as_str())),
-            ("statusKey", text(status_key(task.status, task.id))),
-            ("priority", text(task.priority.as_str())),
-            ("version", AttributeValue::N(task.version.to_string())),
-            ("createdAt", text(task.created_at.to_string())),
-            ("updatedAt", text(task.updated_at.to_string())),
-            ("createdBy", text(&task.created_by)),
-            ("updatedBy", text(&task.updated_by)),
-            ("salt", AttributeValue::B(Blob::new(salt))),
-            ("actor", actor(by)),
-            ("request", request(by, key)),
+            (VERSION, AttributeValue::N(task.version.to_string())),
+            (CREATED_AT, text(task.created_at.to_string())),
+            (UPDATED_AT, text(task.updated_at.to_string())),
+            (CREATED_BY, text(&task.created_by)),
+            (UPDATED_BY, text(&task.updated_by)),
+            (SALT, AttributeValue::B(Blob::new(salt))),
+            (ACTOR, actor(by)),
+            (REQUEST, request(by, key)),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
-    item.extend(task.due_at.map(|due_at| ("dueAt".to_owned(), text(due_at.to_string()))));
-    item.extend(record.map(|record| ("idempotencyRecord".to_owned(), text(record))));
+    for (field, value) in task.values() {
+        let Some(value) = value else { continue };
+        if let Some(index) = field.index() {
+            item.insert(index.sort_key.to_owned(), text(Index::sort_key_of(&value, task.id)));
+        }
+        item.insert(field.name().to_owned(), text(value));
+    }
+    item.extend(record.map(|record| (IDEMPOTENCY_RECORD.to_owned(), text(record))));
     Ok(item)
 }
 
@@ -221,13 +219,13 @@ impl Expression {
     /// What every change of a live task sets and asks for.
     fn of_live_task(by: &Author, only_if: &Preconditions) -> Self {
         let mut expression = Self::default();
-        let (version, deleted_by) = (expression.name("version"), expression.name("deletedBy"));
+        let (version, deleted_by) = (expression.name(VERSION), expression.name(DELETED_BY));
         let one = expression.value(number(1));
         expression.set.push(format!("{version} = {version} + {one}"));
-        let (updated_at, now) = expression.set("updatedAt", text(by.at.to_string()));
-        expression.set("updatedBy", text(&by.principal.id));
-        expression.set("actor", actor(by));
-        expression.set("request", request(by, None));
+        let (updated_at, now) = expression.set(UPDATED_AT, text(by.at.to_string()));
+        expression.set(UPDATED_BY, text(&by.principal.id));
+        expression.set(ACTOR, actor(by));
+        expression.set(REQUEST, request(by, None));
         expression.conditions.push(format!("attribute_exists({version})"));
         expression.conditions.push(format!("attribute_not_exists({deleted_by})"));
         // Times are stored in one form, of one length: text order is their order.
@@ -259,18 +257,40 @@ impl Expression {
 
     /// Asks that what the client repeats of the service's own members is what the item has.
     fn only_as_stated(&mut self, stated: &Stated) {
-        let texts = [
-            ("createdAt", stated.created_at.map(|at| at.to_string())),
-            ("updatedAt", stated.updated_at.map(|at| at.to_string())),
-            ("createdBy", stated.created_by.clone()),
-            ("updatedBy", stated.updated_by.clone()),
-        ];
-        let version = stated.version.map(|version| ("version", AttributeValue::N(version.to_string())));
-        let texts = texts.into_iter().filter_map(|(name, value)| Some((name, text(value?))));
-        for (name, value) in texts.chain(version) {
+        for (name, value) in stated.members() {
+            let value = match value {
+                Some(Scalar::Text(value)) => text(value),
+                Some(Scalar::Number(value)) => AttributeValue::N(value.to_string()),
+                None => continue,
+            };
             let (name, value) = (self.name(name), self.value(value));
             self.conditions.push(format!("{name} = {value}"));
         }
+    }
+
+    /// Sets or clears a field and its index's key; returns the condition that the item has another value now.
+    fn change(&mut self, id: TaskId, field: Field, value: Option<&str>) -> String {
+        if let Some(index) = field.index() {
+            match value {
+                Some(value) => drop(self.set(index.sort_key, text(Index::sort_key_of(value, id)))),
+                None => drop(self.remove(index.sort_key)),
+            }
+        }
+        match value {
+            Some(value) => {
+                let (name, value) = self.set(field.name(), text(value));
+                format!("attribute_not_exists({name}) OR {name} <> {value}")
+            }
+            None => format!("attribute_exists({})", self.remove(field.name())),
+        }
+    }
+
+    /// Asks that the item's status may become `to`.
+    fn only_from_statuses_before(&mut self, to: Status) {
+        let name = self.name(Field::Status.name());
+        let from = Status::ALL.iter().filter(|from| from.can_become(to));
+        let from: Vec<_> = from.map(|from| self.value(text(from.as_str()))).collect();
+        self.conditions.push(format!("{name} IN ({})", from.join(", ")));
     }
 }
 
@@ -278,52 +298,29 @@ impl Expression {
 pub fn update(by: &Author, id: TaskId, change: &Change, only_if: &Preconditions) -> Expression {
     let mut expression = Expression::of_live_task(by, only_if);
     expression.only_as_stated(&change.stated);
-    let mut differences = Vec::new();
-    let texts = [
-        ("title", change.title.as_ref().map(Title::as_str)),
-        ("description", change.description.as_ref().map(Description::as_str)),
-        ("status", change.status.map(Status::as_str)),
-        ("priority", change.priority.map(Priority::as_str)),
-    ];
-    for (field, value) in texts.into_iter().filter_map(|(field, value)| Some((field, value?))) {
-        let (name, value) = expression.set(field, text(value));
-        differences.push(format!("{name} <> {value}"));
-    }
-    match change.due_at {
-        Some(Some(due_at)) => {
-            let (name, value) = expression.set("dueAt", text(due_at.to_string()));
-            differences.push(format!("attribute_not_exists({name}) OR {name} <> {value}"));
-        }
-        Some(None) => {
-            let name = expression.remove("dueAt");
-            differences.push(format!("attribute_exists({name})"));
-        }
-        None => {}
-    }
+    let values = change.values();
+    let mut differences: Vec<_> =
+        values.map(|(field, value)| expression.change(id, field, value.as_deref())).collect();
     if let Some(status) = change.status {
-        expression.set("statusKey", text(status_key(status, id)));
-        let name = expression.name("status");
-        let from = Status::ALL.iter().filter(|from| from.can_become(status));
-        let from: Vec<_> = from.map(|from| expression.value(text(from.as_str()))).collect();
-        expression.conditions.push(format!("{name} IN ({})", from.join(", ")));
+        expression.only_from_statuses_before(status);
     }
     if differences.is_empty() {
         // A change of no field: never true of an item that exists, so the failed condition tells the rest.
-        differences.push(format!("attribute_not_exists({})", expression.name("version")));
+        differences.push(format!("attribute_not_exists({})", expression.name(VERSION)));
     }
     expression.conditions.push(format!("({})", differences.join(" OR ")));
     expression
 }
 
-/// The write that makes a task a tombstone: content, salt and index key go; who deleted it, when, and the time
+/// The write that makes a task a tombstone: content, salt and index keys go; who deleted it, when, and the time
 /// of its removal at the latest (`expires_at`, Unix seconds) come.
 pub fn stamp(by: &Author, only_if: &Preconditions, expires_at: i64) -> Expression {
     let mut expression = Expression::of_live_task(by, only_if);
-    expression.set("deletedBy", text(&by.principal.id));
-    expression.set("deletedAt", text(by.at.to_string()));
-    expression.set("expiresAt", number(expires_at));
-    for content in ["title", "description", "status", "statusKey", "priority", "dueAt", "salt"] {
-        expression.remove(content);
+    expression.set(DELETED_BY, text(&by.principal.id));
+    expression.set(DELETED_AT, text(by.at.to_string()));
+    expression.set(EXPIRES_AT, number(expires_at));
+    for name in removed_by_deletion() {
+        expression.remove(name);
     }
     expression
 }

@@ -6,8 +6,8 @@ use tasks::task::TaskId;
 
 use crate::table::{Spent, Table};
 
-fn cost(call: &'static str, table: f64, index: f64) -> Spent {
-    Spent { call, table, index }
+fn cost(call: &'static str, table: f64, indexes: f64) -> Spent {
+    Spent { call, table, indexes }
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_page_costs_the_same_out_of_100_000_tasks_as_out_of_1_000() {
         }
         pages.push(table.spent());
     }
-    assert!(pages[0].iter().all(|spent| spent.call == "Query" && spent.table + spent.index > 0.0));
+    assert!(pages[0].iter().all(|spent| spent.call == "Query" && spent.table + spent.indexes > 0.0));
     assert_eq!(pages[0].len(), 8, "one Query a page");
     assert_eq!(pages[0], pages[1]);
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 mod api;
+mod contract;
 mod cost;
 mod small_print;
 mod table;

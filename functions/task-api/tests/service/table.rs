@@ -28,18 +28,19 @@ use serde_json::{Value, json};
 use task_api::{
     api::{Api, Origins},
     http::{Request, Response},
-    store::{STATUS_INDEX, Store},
+    store::Store,
 };
+use tasks::item::{Field, Index, PARTITION_KEY, SORT_KEY};
 
 const NAME: &str = "tasks";
 pub const RATE_LIMIT_POLICY: &str = r#""default";q=500;w=1"#;
 
-/// What one call consumed: capacity units of the table and of the index.
+/// Capacity units that one call consumed, of the table and of all its indexes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spent {
     pub call: &'static str,
     pub table: f64,
-    pub index: f64,
+    pub indexes: f64,
 }
 
 /// The API over a table of its own.
@@ -226,19 +227,22 @@ async fn create(client: &Client) {
         let definition = AttributeDefinition::builder().attribute_name(name);
         definition.attribute_type(ScalarAttributeType::S).build().unwrap()
     };
-    let index = GlobalSecondaryIndex::builder()
-        .index_name(STATUS_INDEX)
-        .key_schema(key("PK", KeyType::Hash))
-        .key_schema(key("statusKey", KeyType::Range))
-        .projection(Projection::builder().projection_type(ProjectionType::All).build());
+    let index = |index: &Index| {
+        let keys = [key(PARTITION_KEY, KeyType::Hash), key(index.sort_key, KeyType::Range)];
+        let projection = Projection::builder().projection_type(ProjectionType::All).build();
+        let builder = GlobalSecondaryIndex::builder().index_name(index.name);
+        builder.set_key_schema(Some(keys.into())).projection(projection).build().unwrap()
+    };
+    let indexes: Vec<_> = Field::ALL.into_iter().filter_map(Field::index).collect();
+    let keys = [PARTITION_KEY, SORT_KEY].into_iter().chain(indexes.iter().map(|index| index.sort_key));
     client
         .create_table()
         .table_name(NAME)
         .billing_mode(BillingMode::PayPerRequest)
-        .key_schema(key("PK", KeyType::Hash))
-        .key_schema(key("SK", KeyType::Range))
-        .set_attribute_definitions(Some(["PK", "SK", "statusKey"].map(text).into()))
-        .global_secondary_indexes(index.build().unwrap())
+        .key_schema(key(PARTITION_KEY, KeyType::Hash))
+        .key_schema(key(SORT_KEY, KeyType::Range))
+        .set_attribute_definitions(Some(keys.map(text).collect()))
+        .set_global_secondary_indexes(Some(indexes.iter().map(index).collect()))
         .send()
         .await
         .unwrap();
@@ -292,10 +296,10 @@ impl Intercept for Meter {
 }
 
 fn spent(call: &'static str, consumed: &ConsumedCapacity) -> Spent {
-    let index = consumed.global_secondary_indexes().and_then(|indexes| indexes.get(STATUS_INDEX));
+    let indexes = consumed.global_secondary_indexes().into_iter().flat_map(|indexes| indexes.values());
     Spent {
         call,
         table: consumed.table().and_then(Capacity::capacity_units).unwrap_or_default(),
-        index: index.and_then(Capacity::capacity_units).unwrap_or_default(),
+        indexes: indexes.filter_map(Capacity::capacity_units).sum(),
     }
 }

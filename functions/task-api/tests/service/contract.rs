@@ -1,0 +1,27 @@
+//! `functions/task-api/api.json` tells the CDK app what the API Gateway has to agree with the function about.
+
+use std::{env, fs, path::Path};
+
+use serde_json::{Map, Value, json};
+use task_api::{api::EXPOSED_HEADERS, http::RequestHeader, problem::kind};
+use tasks::principal::Scope;
+
+/// `UPDATE_SNAPSHOTS=1 cargo test -p task-api` writes it.
+#[test]
+fn the_snapshot_is_what_the_function_does() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("api.json");
+    let problem =
+        |kind: &&kind::Kind| (kind.name.to_owned(), json!({"status": kind.status, "title": kind.title}));
+    let problems: Map<String, Value> = kind::ALL.iter().map(problem).collect();
+    let api = json!({
+        "exposedHeaders": EXPOSED_HEADERS.split(", ").collect::<Vec<_>>(),
+        "methods": Scope::ALL.map(Scope::methods).concat(),
+        "problems": problems,
+        "requestHeaders": RequestHeader::ALL.map(RequestHeader::name),
+    });
+    if env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&api).unwrap())).unwrap();
+    }
+    let written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(written, api, "UPDATE_SNAPSHOTS=1 cargo test -p task-api");
+}

@@ -1,0 +1,332 @@
+//! The bodies of POST, PUT and PATCH.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::Value;
+
+use super::one_of;
+use crate::{
+    error::FieldError,
+    task::{Change, Description, Draft, Priority, Stated, Status, TaskId, Timestamp, Title},
+};
+
+/// What `null` means for a field that is not itself nullable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nulls {
+    /// PUT: `null` is just a wrong type.
+    Wrong,
+    /// PATCH (RFC 7396): `null` removes a value, which resets `description` to its default.
+    Reset,
+}
+
+/// The body of a `POST`.
+pub fn parse_draft(body: &[u8]) -> Result<Draft, Vec<FieldError>> {
+    let mut fields = Fields::parse(body)?;
+    let title = fields.title();
+    if title.is_none() && !fields.mentioned("/title") {
+        fields.errors.push(FieldError::new("/title", "required", "title is required"));
+    }
+    let description = fields.description(Nulls::Wrong).unwrap_or_default();
+    let status = fields.status().unwrap_or(Status::Pending);
+    let priority = fields.priority().unwrap_or(Priority::Normal);
+    let due_at = fields.due_at().flatten();
+    let errors = fields.finish();
+    match title {
+        Some(title) if errors.is_empty() => Ok(Draft { title, description, status, priority, due_at }),
+        _ => Err(errors),
+    }
+}
+
+/// The body of a `PUT` or `PATCH` of the task `id`.
+pub fn parse_change(body: &[u8], id: TaskId, nulls: Nulls) -> Result<Change, Vec<FieldError>> {
+    let mut fields = Fields::parse(body)?;
+    fields.stated("id", |value| (value.as_str() == Some(&id.to_string())).then_some(()));
+    let time = |value: &Value| value.as_str().and_then(Timestamp::parse);
+    let name = |value: &Value| value.as_str().map(str::to_owned);
+    let change = Change {
+        title: fields.title(),
+        description: fields.description(nulls),
+        status: fields.status(),
+        priority: fields.priority(),
+        due_at: fields.due_at(),
+        stated: Stated {
+            version: fields.stated("version", Value::as_u64),
+            created_at: fields.stated("createdAt", time),
+            updated_at: fields.stated("updatedAt", time),
+            created_by: fields.stated("createdBy", name),
+            updated_by: fields.stated("updatedBy", name),
+        },
+    };
+    let errors = fields.finish();
+    if errors.is_empty() { Ok(change) } else { Err(errors) }
+}
+
+/// A JSON object's members in order, duplicates kept: `serde_json::Value` would keep the last one silently.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_any(MembersVisitor)
+    }
+}
+
+/// The members of a body not yet read, and what was found wrong so far.
+struct Fields {
+    members: Vec<(String, Value)>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    fn parse(body: &[u8]) -> Result<Self, Vec<FieldError>> {
+        let Ok(body) = str::from_utf8(body) else {
+            return Err(vec![FieldError::new("", "syntax", "the body is not UTF-8")]);
+        };
+        match serde_json::from_str::<Members>(body) {
+            Ok(Members(members)) => Ok(Self { members, errors: Vec::new() }.without_duplicates()),
+            Err(err) if err.is_data() => {
+                Err(vec![FieldError::new("", "type", "the body must be a JSON object")])
+            }
+            Err(err) => {
+                let at = format!("line {}, column {}", err.line(), err.column());
+                Err(vec![FieldError::new("", "syntax", format!("the body is not JSON: see {at}"))])
+            }
+        }
+    }
+
+    fn without_duplicates(mut self) -> Self {
+        let mut seen = BTreeMap::new();
+        for (name, _) in &self.members {
+            *seen.entry(name.clone()).or_insert(0_usize) += 1;
+        }
+        seen.retain(|_, times| *times > 1);
+        self.members.retain(|(name, _)| !seen.contains_key(name));
+        let errors = seen.into_iter().map(|(name, times)| {
+            FieldError::new(pointer(&name), "duplicate", format!("the field stands {times} times"))
+        });
+        self.errors.extend(errors);
+        self
+    }
+
+    fn mentioned(&self, pointer: &str) -> bool {
+        self.errors.iter().any(|error| error.pointer == pointer)
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        let index = self.members.iter().position(|(other, _)| other == name)?;
+        Some(self.members.swap_remove(index).1)
+    }
+
+    /// A string field; `check` says which rule it breaks.
+    fn string<T>(
+        &mut self,
+        name: &str,
+        value: Value,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let outcome = match value {
+            Value::String(text) => check(&text).map_err(|rule| ("value", rule)),
+            _ => Err(("type", "must be a string".to_owned())),
+        };
+        outcome
+            .map_err(|(code, rule)| {
+                self.errors.push(FieldError::new(pointer(name), code, format!("{name} {rule}")));
+            })
+            .ok()
+    }
+
+    fn title(&mut self) -> Option<Title> {
+        let value = self.take("title")?;
+        self.string("title", value, |text| Title::parse(text).map_err(str::to_owned))
+    }
+
+    fn description(&mut self, nulls: Nulls) -> Option<Description> {
+        match self.take("description")? {
+            Value::Null if nulls == Nulls::Reset => Some(Description::default()),
+            value => {
+                self.string("description", value, |text| Description::parse(text).map_err(str::to_owned))
+            }
+        }
+    }
+
+    fn status(&mut self) -> Option<Status> {
+        let value = self.take("status")?;
+        self.string("status", value, |text| one_of(text, Status::ALL, Status::parse, Status::as_str))
+    }
+
+    fn priority(&mut self) -> Option<Priority> {
+        let value = self.take("priority")?;
+        self.string("priority", value, |text| one_of(text, Priority::ALL, Priority::parse, Priority::as_str))
+    }
+
+    /// `Some(None)` for an explicit `null`.
+    #[expect(clippy::option_option, reason = "absent, null and a time are three things")]
+    fn due_at(&mut self) -> Option<Option<Timestamp>> {
+        match self.take("dueAt")? {
+            Value::Null => Some(None),
+            value => self
+                .string("dueAt", value, |text| {
+                    Timestamp::parse(text).ok_or_else(|| "must be an RFC 3339 timestamp or null".to_owned())
+                })
+                .map(Some),
+        }
+    }
+
+    /// A member that only the service sets. `parse` gives nothing for a value that no task can have there.
+    fn stated<T>(&mut self, name: &'static str, parse: impl Fn(&Value) -> Option<T>) -> Option<T> {
+        let value = self.take(name)?;
+        let stated = parse(&value);
+        if stated.is_none() {
+            self.errors.push(FieldError::read_only(name));
+        }
+        stated
+    }
+
+    /// All that was wrong, members nobody asked for included.
+    fn finish(mut self) -> Vec<FieldError> {
+        for (name, _) in &self.members {
+            self.errors.push(if Stated::sets(name) {
+                FieldError::read_only(name)
+            } else {
+                FieldError::new(pointer(name), "unknown", "a task has no such field")
+            });
+        }
+        self.errors
+    }
+}
+
+/// RFC 6901: `~` and `/` are escaped.
+fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::input::tests::pointers;
+
+    #[test]
+    fn a_title_is_enough() {
+        let draft = parse_draft(br#"{"title":" Buy milk "}"#).unwrap();
+        assert_eq!(draft.title.as_str(), "Buy milk");
+        assert_eq!((draft.status, draft.priority, draft.due_at), (Status::Pending, Priority::Normal, None));
+    }
+
+    #[test]
+    fn everything_wrong_is_listed_at_once() {
+        let body = br#"{"title":7,"status":"DONE","priority":null,"dueAt":"soon","x/y":1,"id":"a","description":["x"]}"#;
+        let errors = parse_draft(body).unwrap_err();
+        assert_eq!(
+            pointers(&errors),
+            [
+                ("/description", "type"),
+                ("/dueAt", "value"),
+                ("/id", "read-only"),
+                ("/priority", "type"),
+                ("/status", "value"),
+                ("/title", "type"),
+                ("/x~1y", "unknown"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_missing_or_duplicate_title_is_one_error() {
+        assert_eq!(pointers(&parse_draft(b"{}").unwrap_err()), [("/title", "required")]);
+        let twice = parse_draft(br#"{"title":"a","title":"b"}"#).unwrap_err();
+        assert_eq!(pointers(&twice), [("/title", "duplicate")]);
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_says_so() {
+        for (body, code) in
+            [("", "syntax"), ("{", "syntax"), ("{} x", "syntax"), ("[]", "type"), ("3", "type")]
+        {
+            assert_eq!(pointers(&parse_draft(body.as_bytes()).unwrap_err()), [("", code)], "{body}");
+        }
+        assert_eq!(pointers(&parse_draft(b"{\"title\":\"\xff\"}").unwrap_err()), [("", "syntax")]);
+        assert!(parse_draft("[".repeat(10_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn null_clears_in_a_patch_what_may_be_empty() {
+        let id = TaskId::new();
+        let patch = parse_change(br#"{"description":null,"dueAt":null}"#, id, Nulls::Reset).unwrap();
+        assert_eq!((patch.description, patch.due_at), (Some(Description::default()), Some(None)));
+        let required = parse_change(br#"{"title":null,"status":null,"priority":null}"#, id, Nulls::Reset);
+        assert_eq!(
+            pointers(&required.unwrap_err()),
+            [("/priority", "type"), ("/status", "type"), ("/title", "type")]
+        );
+        assert!(parse_change(br#"{"description":null}"#, id, Nulls::Wrong).is_err());
+        assert!(parse_change(br#"{"dueAt":null}"#, id, Nulls::Wrong).is_ok());
+    }
+
+    #[test]
+    fn a_task_as_it_was_read_is_a_change_of_nothing() {
+        let draft = parse_draft(br#"{"title":"a"}"#).unwrap();
+        let task = crate::task::Task::created(TaskId::new(), draft, "me", Timestamp::now());
+        let body = serde_json::to_vec(&task).unwrap();
+        let change = parse_change(&body, task.id, Nulls::Wrong).unwrap();
+        assert!(!change.differs_from(&task));
+        assert_eq!(change.stated.errors(&task), []);
+    }
+
+    #[test]
+    fn what_no_task_can_have_in_a_read_only_member_is_refused_unread() {
+        let body =
+            br#"{"id":"x","version":"1","createdAt":1,"updatedAt":"soon","createdBy":null,"updatedBy":{}}"#;
+        let errors = parse_change(body, TaskId::new(), Nulls::Reset).unwrap_err();
+        let all = ["/createdAt", "/createdBy", "/id", "/updatedAt", "/updatedBy", "/version"];
+        assert_eq!(pointers(&errors), all.map(|pointer| (pointer, "read-only")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics_and_what_parses_obeys_the_rules(body in r#"\{("(title|status|dueAt|x)":("a"|null|7|"PENDING"|\[\]),?){0,4}\}|.*"#) {
+            if let Ok(draft) = parse_draft(body.as_bytes()) {
+                prop_assert!(!draft.title.as_str().is_empty());
+            }
+            let _ = parse_change(body.as_bytes(), TaskId::new(), Nulls::Reset);
+        }
+
+        /// RFC 7396: a patch of no member, and a patch that says what already is, change nothing.
+        #[test]
+        fn a_patch_of_what_is_there_changes_nothing(title in "[a-z]{1,20}", description in "[ -~]{0,20}") {
+            let draft = Draft {
+                title: Title::parse(&title).unwrap(),
+                description: Description::parse(&description).unwrap(),
+                status: Status::Pending,
+                priority: Priority::High,
+                due_at: Timestamp::from_unix_millis(1),
+            };
+            let body = serde_json::to_vec(&draft).unwrap();
+            let id = TaskId::new();
+            let task = crate::task::Task::created(id, draft, "me", Timestamp::now());
+            prop_assert!(!parse_change(&body, id, Nulls::Reset).unwrap().differs_from(&task));
+            let nothing = parse_change(b"{}", id, Nulls::Reset).unwrap();
+            prop_assert!(!nothing.differs_from(&task));
+        }
+    }
+}
