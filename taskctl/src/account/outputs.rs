@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use deployment::Outputs;
 
-use crate::{cli::TargetArgs, failure::Failure};
+use crate::cli::{args::TargetArgs, failure::Failure};
 
 /// What `cargo xtask up` writes, from the root of the repository.
 pub const DEFAULT: &str = ".local/outputs.json";

@@ -6,16 +6,19 @@ use aws_sdk_scheduler::{operation::get_schedule::GetScheduleOutput, types::Sched
 use serde_json::{Value, json};
 
 use crate::{
-    aws::Aws,
-    aws_error::AwsError,
-    cli::{ExpiryCommand, TargetArgs},
-    clock::{self, Millis},
-    deployment,
-    failure::{Exit, Failure},
-    hint, screen,
+    account::{clients::Aws, deployment, error::AwsError},
+    cli::{
+        args::{ExpiryCommand, TargetArgs},
+        failure::{Exit, Failure},
+        hint,
+    },
+    terminal::{
+        clock::{self, Millis},
+        screen,
+    },
 };
 
-pub async fn expiry(aws: &Aws, target: &TargetArgs, command: &ExpiryCommand) -> Result<Exit, Failure> {
+pub async fn run(aws: &Aws, target: &TargetArgs, command: &ExpiryCommand) -> Result<Exit, Failure> {
     let name = format!("{}-expiry", deployment::teardown_stack(aws, target));
     let schedule = get(aws, &name).await?;
     match (command, schedule) {

@@ -1,9 +1,12 @@
-//! An execution's history, as events that matter here; and the token of a task that waits.
+//! An execution's history, as the events that matter here.
 
 use aws_sdk_sfn::types::HistoryEvent;
 use serde_json::Value;
 
-use crate::clock::Millis;
+use crate::{
+    account::{clients::Aws, error::AwsError},
+    terminal::clock::Millis,
+};
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Event {
@@ -122,95 +125,23 @@ pub fn reason(cause: &str) -> String {
     message.unwrap_or_else(|| cause.to_owned())
 }
 
-/// A task that waits for an answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Pending {
-    pub state: String,
-    pub token: String,
-    /// What the one who answers is shown.
-    pub parameters: Value,
-}
-
-impl Pending {
-    /// The hash of the plan that waits.
-    pub fn plan_hash(&self) -> Option<String> {
-        let detail = match self.parameters.pointer("/Entries/0/Detail")? {
-            Value::String(text) => serde_json::from_str(text).ok()?,
-            detail => detail.clone(),
-        };
-        Some(detail.get("planHash")?.as_str()?.to_owned())
-    }
-}
-
-/// The task that waits now: scheduled with a token, and nothing came of it yet. Events in their order.
-pub fn pending(events: &[Event]) -> Option<Pending> {
-    let (mut state, mut pending) = (String::new(), None);
-    for event in events {
-        match &event.what {
-            What::Entered { state: name, .. } => {
-                state.clone_from(name);
-                pending = None;
-            }
-            What::Scheduled { resource, parameters } if resource.ends_with(".waitForTaskToken") => {
-                pending = serde_json::from_str(parameters).ok().and_then(|parameters: Value| {
-                    Some(Pending { state: state.clone(), token: token_in(&parameters)?, parameters })
-                });
-            }
-            What::Scheduled { .. }
-            | What::Answered
-            | What::Trouble { .. }
-            | What::Exited { .. }
-            | What::Ended { .. } => pending = None,
-            What::Started { .. } | What::Other => {}
+/// Returns the events after `last`, in their order. Read from the newest back, so that a long history is not read again and again.
+pub async fn events_after(aws: &Aws, execution: &str, last: i64) -> Result<Vec<Event>, AwsError> {
+    let (mut events, mut token) = (Vec::new(), None);
+    loop {
+        let page =
+            aws.sfn.get_execution_history().execution_arn(execution).reverse_order(true).max_results(100);
+        let page = page.include_execution_data(true).set_next_token(token).send().await?;
+        let all = page.events().len();
+        let new: Vec<Event> = page.events().iter().map(Event::from).filter(|event| event.id > last).collect();
+        let finished = new.len() < all;
+        events.extend(new);
+        token = page.next_token;
+        if token.is_none() || finished {
+            events.sort_by_key(|event| event.id);
+            return Ok(events);
         }
     }
-    pending
-}
-
-/// Whether an event says that a task waits for an answer, token or not.
-pub fn waits_for_answer(event: &Event) -> bool {
-    matches!(&event.what, What::Scheduled { resource, .. } if resource.ends_with(".waitForTaskToken"))
-}
-
-/// The state machine's author names the field; it is one of these.
-fn token_in(value: &Value) -> Option<String> {
-    match value {
-        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
-            let named = ["token", "tasktoken", "task_token"].contains(&name.to_ascii_lowercase().as_str());
-            match value {
-                Value::String(token) if named && !token.is_empty() => Some(token.clone()),
-                value => token_in(value),
-            }
-        }),
-        Value::Array(items) => items.iter().find_map(token_in),
-        // An event's detail may be JSON in a text.
-        Value::String(text) if text.starts_with('{') => token_in(&serde_json::from_str(text).ok()?),
-        _ => None,
-    }
-}
-
-/// The id of the stack of this name in an event's data: from Resolve on, the run carries it.
-pub fn stack_id_in(data: &Value, stack: &str) -> Option<String> {
-    let ours = format!(":stack/{stack}/");
-    match data {
-        Value::String(text) => {
-            (text.starts_with("arn:") && text.contains(":cloudformation:") && text.contains(&ours))
-                .then(|| text.clone())
-        }
-        Value::Array(items) => items.iter().find_map(|item| stack_id_in(item, stack)),
-        Value::Object(fields) => fields.values().find_map(|value| stack_id_in(value, stack)),
-        _ => None,
-    }
-}
-
-/// How many of the stack's own resources are to be deleted, once the inventory is in the run.
-pub fn doomed_in(data: &Value) -> Option<usize> {
-    let inventory = data.get("inventory").or_else(|| data.get("run")?.get("inventory"))?.as_array()?;
-    let doomed = inventory.iter().filter(|entry| {
-        let text = |name| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-        !text("logicalId").is_empty() && text("fate") == "delete"
-    });
-    Some(doomed.count()).filter(|count| *count > 0)
 }
 
 #[cfg(test)]
@@ -253,6 +184,7 @@ pub mod samples {
 
 #[cfg(test)]
 mod tests {
+    use super::{Event, reason, samples::*};
     use aws_sdk_sfn::{
         primitives::DateTime,
         types::{
@@ -260,70 +192,8 @@ mod tests {
             TaskScheduledEventDetails,
         },
     };
-    use serde_json::json;
-
-    use super::{Event, What, doomed_in, pending, reason, samples::*, stack_id_in};
 
     const WAIT: &str = "invoke.waitForTaskToken";
-    const PARAMETERS: &str =
-        r#"{"FunctionName":"f","Payload":{"step":"approve","taskToken":"T1","run":{"planHash":"h"}}}"#;
-
-    fn waiting() -> Vec<What> {
-        vec![
-            started("tasks-dev"),
-            entered("Task", "Plan"),
-            scheduled("invoke", "{}"),
-            What::Answered,
-            exited("{}"),
-            entered("Task", "Approve"),
-            scheduled(WAIT, PARAMETERS),
-            What::Other,
-        ]
-    }
-
-    #[test]
-    fn the_token_of_a_waiting_task_is_found() {
-        let pending = pending(&history(waiting())).expect("it waits");
-        assert_eq!((pending.state.as_str(), pending.token.as_str()), ("Approve", "T1"));
-        assert_eq!(pending.parameters["Payload"]["run"]["planHash"], "h");
-    }
-
-    #[test]
-    fn the_token_may_be_in_an_events_detail() {
-        let object = r#"{"Entries":[{"DetailType":"x","Detail":{"planHash":"h","taskToken":"T"}}]}"#;
-        let text = r#"{"Entries":[{"DetailType":"x","Detail":"{\"planHash\":\"h\",\"taskToken\":\"T\"}"}]}"#;
-        for parameters in [object, text] {
-            let events =
-                vec![entered("Task", "Approve"), scheduled("putEvents.waitForTaskToken", parameters)];
-            let pending = pending(&history(events)).expect("it waits");
-            assert_eq!(pending.token, "T");
-            assert_eq!(pending.plan_hash().as_deref(), Some("h"));
-        }
-    }
-
-    #[test]
-    fn a_task_that_was_answered_retried_or_ended_does_not_wait() {
-        for after in [What::Answered, trouble("Refused", ""), ended("ABORTED", ""), exited("{}")] {
-            let mut events = waiting();
-            events.push(after.clone());
-            assert_eq!(pending(&history(events)), None, "{after:?}");
-        }
-        let mut again = waiting();
-        again.extend([trouble("States.Timeout", ""), scheduled(WAIT, &PARAMETERS.replace("T1", "T2"))]);
-        assert_eq!(pending(&history(again)).expect("it waits again").token, "T2");
-    }
-
-    #[test]
-    fn without_a_token_nothing_can_be_answered() {
-        for parameters in ["", "{}", "not json", r#"{"Payload":{"token":""}}"#, r#"{"token":7}"#] {
-            assert_eq!(
-                pending(&history(vec![entered("Task", "Approve"), scheduled(WAIT, parameters)])),
-                None,
-                "{parameters}"
-            );
-        }
-    }
-
     #[test]
     fn sdk_events_are_understood() {
         let event = |kind: HistoryEventType| {
@@ -355,27 +225,5 @@ mod tests {
         assert_eq!(reason(r#"{"errorType":"Refused","errorMessage":"not ours"}"#), "not ours");
         assert_eq!(reason("plain words"), "plain words");
         assert_eq!(reason(""), "");
-    }
-
-    #[test]
-    fn the_stack_id_is_found_wherever_the_run_keeps_it() {
-        let id = "arn:aws:cloudformation:eu-west-1:1:stack/tasks-dev/0a1b";
-        let other = "arn:aws:cloudformation:eu-west-1:1:stack/tasks-dev-2/0a1b";
-        assert_eq!(
-            stack_id_in(&json!({"x": [other, {"stack": {"id": id}}]}), "tasks-dev").as_deref(),
-            Some(id)
-        );
-        assert_eq!(stack_id_in(&json!({"stack": "tasks-dev"}), "tasks-dev"), None);
-    }
-
-    #[test]
-    fn only_listed_resources_that_go_are_counted() {
-        let inventory = json!([
-            {"logicalId": "A", "fate": "delete"}, {"logicalId": "", "fate": "delete"}, {"logicalId": "B", "fate": "keep"},
-        ]);
-        assert_eq!(doomed_in(&json!({"inventory": inventory})), Some(1));
-        assert_eq!(doomed_in(&json!({"run": {"inventory": inventory}})), Some(1));
-        assert_eq!(doomed_in(&json!({"inventory": []})), None);
-        assert_eq!(doomed_in(&json!({})), None);
     }
 }

@@ -12,9 +12,8 @@ use aws_smithy_http_client::{Builder, tls};
 use deployment::Outputs;
 
 use crate::{
-    cli::TargetArgs,
-    failure::Failure,
-    outputs::{self, Shell},
+    account::outputs::{self, Shell},
+    cli::{args::TargetArgs, failure::Failure},
 };
 
 /// The account that commands work in.

@@ -8,19 +8,23 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use tokio::time::sleep;
 
 use crate::{
-    answer,
-    aws::Aws,
-    aws_error::AwsError,
-    cli::{FinishArgs, TargetArgs},
-    clock,
-    deployment::{self, Deployment},
-    failure::{Exit, Failure},
-    hint,
-    note::Note,
-    render::one_line,
-    request::execution_short,
-    screen::{self, Paint, Progress},
-    stack_events::Feed,
+    account::{
+        clients::Aws,
+        deployment::{self, Deployment},
+        error::AwsError,
+        execution,
+    },
+    cli::{
+        args::{FinishArgs, TargetArgs},
+        failure::{Exit, Failure},
+        hint,
+    },
+    follow::{note::Note, stack_events::Feed},
+    terminal::{
+        clock,
+        layout::one_line,
+        screen::{self, Paint, Progress},
+    },
 };
 
 /// Longer than the deletion of such a small stack ever took.
@@ -28,7 +32,7 @@ const LONGEST: clock::Millis = 30 * 60_000;
 const LOOK: Duration = Duration::from_secs(2);
 const SKEW: clock::Millis = 2_000;
 
-pub async fn finish(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result<Exit, Failure> {
+pub async fn run(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result<Exit, Failure> {
     let name = deployment::teardown_stack(aws, target);
     let Some(stack) = deployment::describe(aws, &name).await? else {
         screen::out(&format!("nothing to do: there is no stack {name} at {}", aws.place));
@@ -92,16 +96,16 @@ async fn still_needed(aws: &Aws, deployment: &Deployment, although: bool) -> Res
                 "teardown finish --although-still-needed, to leave that stack to its owner",
             )));
     }
-    for running in deployment::executions(aws, deployment, Some(ExecutionStatus::Running)).await? {
-        let execution = running.execution_arn();
-        let short = execution_short(execution);
+    for running in execution::list(aws, deployment, Some(ExecutionStatus::Running)).await? {
+        let arn = running.execution_arn();
+        let short = execution::short(arn);
         if !although {
             return Err(Failure::refused(format!("{name} is at work: the execution {short} runs"))
                 .next(hint::command(&format!("teardown watch {short}")))
                 .next(hint::command(&format!("teardown stop {short}"))));
         }
         // A machine with a running execution would stay in DELETING until that ends.
-        answer::stop_one(aws, execution).await.map_err(|error| error.stop("stopping the execution"))?;
+        execution::stop(aws, arn).await.map_err(|error| error.stop("stopping the execution"))?;
         screen::err(&format!("stopped the execution {short}; it does not undo itself"));
     }
     Ok(())
@@ -208,8 +212,8 @@ fn kept(aws: &Aws, group: &str) {
 mod tests {
     use super::{left, not_deleted};
     use crate::{
-        aws_error::{AwsError, Kind},
-        failure::Exit,
+        account::error::{AwsError, Kind},
+        cli::failure::Exit,
     };
 
     #[test]

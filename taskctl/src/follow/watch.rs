@@ -5,17 +5,13 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::{
-    aws::Aws,
-    aws_error::AwsError,
-    clock::{self, Millis},
-    failure::Failure,
-    hint,
-    history::Event,
-    note::Note,
-    request::execution_short,
-    screen::{self, Paint, Progress},
-    stack_events::Feed,
-    tracker::Tracker,
+    account::{clients::Aws, error::AwsError, execution},
+    cli::{failure::Failure, hint},
+    follow::{history, note::Note, stack_events::Feed, steps::Tracker},
+    terminal::{
+        clock::{self, Millis},
+        screen::{self, Paint, Progress},
+    },
 };
 
 /// Between two looks at the history; Step Functions allows many times that.
@@ -43,7 +39,7 @@ pub enum Voice {
 /// Follows an execution to its end. Ctrl-C ends the watching only.
 pub async fn follow(aws: &Aws, execution: &str, voice: Voice) -> Result<(), Failure> {
     let mut watch = Watch::new(aws, execution, voice);
-    let name = execution_short(execution);
+    let name = execution::short(execution);
     tokio::select! {
         ended = watch.run() => ended,
         _ = tokio::signal::ctrl_c() => {
@@ -77,7 +73,7 @@ impl<'a> Watch<'a> {
             execution,
             voice,
             paint: if voice == Voice::Text { Paint::stdout() } else { Paint::stderr() },
-            tracker: Tracker::new(execution_short(execution)),
+            tracker: Tracker::new(execution::short(execution)),
             feed: Feed::default(),
             progress: Progress::new(),
             last_event: 0,
@@ -99,7 +95,7 @@ impl<'a> Watch<'a> {
                     continue;
                 }
                 Err(error) => {
-                    let name = execution_short(self.execution);
+                    let name = execution::short(self.execution);
                     return Err(error
                         .stop("following the execution")
                         .next(hint::command(&format!("teardown watch {name}"))));
@@ -116,7 +112,7 @@ impl<'a> Watch<'a> {
 
     /// Reads what is new and tells it in the order of time.
     async fn look(&mut self, stack_too: bool) -> Result<(), AwsError> {
-        let events = new_events(self.aws, self.execution, self.last_event).await?;
+        let events = history::events_after(self.aws, self.execution, self.last_event).await?;
         let mut notes = Vec::new();
         for event in &events {
             notes.extend(self.tracker.take(event));
@@ -135,7 +131,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn stack_notes(&mut self) -> Vec<Note> {
-        let Some((stack, since, until)) = self.tracker.deletion() else { return Vec::new() };
+        let Some((stack, since, until)) = self.tracker.deletion().lasts() else { return Vec::new() };
         if self.feed_failed || self.feed_done {
             return Vec::new();
         }
@@ -183,8 +179,8 @@ impl<'a> Watch<'a> {
     fn lasting(&mut self) {
         let now = clock::now();
         let Some(span) = self.tracker.current() else { return };
-        let text = match self.tracker.deletion() {
-            Some((_, _, None)) => self.feed.progress(self.tracker.doomed()),
+        let text = match self.tracker.deletion().lasts() {
+            Some((_, _, None)) => self.feed.progress(self.tracker.deletion().doomed()),
             _ => String::new(),
         };
         let note = Note::Progress { at: now, state: span.state.clone(), millis: now - span.since, text };
@@ -196,25 +192,6 @@ impl<'a> Watch<'a> {
                 Voice::Text | Voice::Json => self.tell(&note),
             }
             self.last_heartbeat = now;
-        }
-    }
-}
-
-/// The events after `last`, in their order. Read from the newest back, so that a long history is not read again and again.
-pub async fn new_events(aws: &Aws, execution: &str, last: i64) -> Result<Vec<Event>, AwsError> {
-    let (mut events, mut token) = (Vec::new(), None);
-    loop {
-        let page =
-            aws.sfn.get_execution_history().execution_arn(execution).reverse_order(true).max_results(100);
-        let page = page.include_execution_data(true).set_next_token(token).send().await?;
-        let all = page.events().len();
-        let new: Vec<Event> = page.events().iter().map(Event::from).filter(|event| event.id > last).collect();
-        let finished = new.len() < all;
-        events.extend(new);
-        token = page.next_token;
-        if token.is_none() || finished {
-            events.sort_by_key(|event| event.id);
-            return Ok(events);
         }
     }
 }

@@ -3,9 +3,13 @@
 use serde_json::Value;
 
 use crate::{
-    clock::Millis,
-    history::{self, Event, What},
-    note::Note,
+    follow::{
+        deletion::Deletion,
+        history::{self, Event, What},
+        note::Note,
+        waiting,
+    },
+    terminal::clock::Millis,
 };
 
 /// Follows one execution through its events.
@@ -13,12 +17,9 @@ use crate::{
 pub struct Tracker {
     execution: String,
     stack: String,
-    stack_id: Option<String>,
     started: Millis,
     current: Option<Span>,
-    /// When the deletion began, and when it was left.
-    deletion: Option<(Millis, Option<Millis>)>,
-    doomed: Option<usize>,
+    deletion: Deletion,
     ended: Option<&'static str>,
     /// In a state that is no step: it takes no time and does nothing.
     between: bool,
@@ -50,15 +51,8 @@ impl Tracker {
         self.ended
     }
 
-    /// The stack being deleted, since when, and until when if that is over.
-    pub fn deletion(&self) -> Option<(&str, Millis, Option<Millis>)> {
-        let (since, until) = self.deletion?;
-        Some((self.stack_id.as_deref()?, since, until))
-    }
-
-    /// How many resources are to go.
-    pub fn doomed(&self) -> Option<usize> {
-        self.doomed
+    pub fn deletion(&self) -> &Deletion {
+        &self.deletion
     }
 
     /// Events in their order. What comes after the end (a task that was still at work) is not told.
@@ -78,7 +72,7 @@ impl Tracker {
             }
             What::Entered { kind, state } => self.enter(at, kind, state),
             What::Exited { output } => {
-                self.learn(output);
+                self.deletion.learn(output, &self.stack);
                 let step = !std::mem::take(&mut self.between);
                 if let Some(span) = self.current.as_mut().filter(|_| step) {
                     span.until = Some(at);
@@ -89,13 +83,13 @@ impl Tracker {
                 if let Some(span) = &mut self.current {
                     span.failed = false;
                 }
-                let waits = history::waits_for_answer(event);
+                let waits = waiting::waits_for_answer(event);
                 waits.then(|| Note::Approval { at, execution: self.execution.clone() }).into_iter().collect()
             }
             What::Trouble { error, cause } => self.trouble(at, error, cause),
             What::Ended { status, error } => {
                 let mut notes = self.leave(at);
-                self.close_deletion(at);
+                self.deletion.end(at);
                 self.ended = Some(status);
                 let (status, error) = ((*status).to_owned(), error.clone());
                 notes.push(Note::Ended { at, status, error, millis: at - self.started });
@@ -120,10 +114,9 @@ impl Tracker {
             _ => {
                 let mut notes = self.leave(at);
                 if matches!(step, "Delete" | "Watch" | "Remedy") {
-                    let since = self.deletion.map_or(at, |(since, _)| since);
-                    self.deletion = Some((since, None));
+                    self.deletion.begin(at);
                 } else {
-                    self.close_deletion(at);
+                    self.deletion.end(at);
                 }
                 self.current = Some(Span {
                     state: step.to_owned(),
@@ -149,12 +142,6 @@ impl Tracker {
         left.into_iter().collect()
     }
 
-    fn close_deletion(&mut self, at: Millis) {
-        if let Some((_, until @ None)) = &mut self.deletion {
-            *until = Some(at);
-        }
-    }
-
     fn trouble(&mut self, at: Millis, error: &str, cause: &str) -> Vec<Note> {
         let (state, attempt) = match &mut self.current {
             Some(span) => {
@@ -165,16 +152,6 @@ impl Tracker {
             None => (String::new(), 1),
         };
         vec![Note::Trouble { at, state, error: error.to_owned(), reason: history::reason(cause), attempt }]
-    }
-
-    /// What the run carries from Resolve and Inventory on.
-    fn learn(&mut self, output: &str) {
-        if self.stack_id.is_some() && self.doomed.is_some() {
-            return;
-        }
-        let Ok(data) = serde_json::from_str::<Value>(output) else { return };
-        self.stack_id = self.stack_id.take().or_else(|| history::stack_id_in(&data, &self.stack));
-        self.doomed = self.doomed.or_else(|| history::doomed_in(&data));
     }
 }
 
@@ -191,13 +168,27 @@ fn step_of(state: &str) -> &str {
     }
 }
 
+/// The step an execution was last at, and how it ended if it has.
+pub fn standing(events: &[Event]) -> (String, Option<&'static str>) {
+    let (mut tracker, mut state) = (Tracker::default(), "its beginning".to_owned());
+    for event in events {
+        tracker.take(event);
+        if let Some(span) = tracker.current() {
+            state.clone_from(&span.state);
+        }
+    }
+    (state, tracker.ended())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Tracker;
+    use super::{Tracker, standing};
     use crate::{
-        history::{What, samples::*},
-        note::Note,
-        screen::Paint,
+        follow::{
+            history::{What, samples::*},
+            note::Note,
+        },
+        terminal::screen::Paint,
     };
 
     const RUN: &str = r#"{"stack":{"id":"arn:aws:cloudformation:r:1:stack/tasks-dev/0a"},"inventory":[
@@ -270,13 +261,13 @@ mod tests {
     #[test]
     fn the_deletion_is_known_while_it_lasts_and_when_it_is_over() {
         let (tracker, _) = follow(deletion());
-        let (id, since, until) = tracker.deletion().expect("a deletion");
+        let (id, since, until) = tracker.deletion().lasts().expect("a deletion");
         assert_eq!((id, until), ("arn:aws:cloudformation:r:1:stack/tasks-dev/0a", None));
-        assert_eq!(tracker.doomed(), Some(2));
+        assert_eq!(tracker.deletion().doomed(), Some(2));
         let mut all = deletion();
         all.extend(step("Sweep"));
         let (tracker, _) = follow(all);
-        let (_, again, until) = tracker.deletion().expect("a deletion");
+        let (_, again, until) = tracker.deletion().lasts().expect("a deletion");
         assert_eq!(again, since);
         assert!(until.is_some_and(|until| until > since));
     }
@@ -336,6 +327,20 @@ mod tests {
         let (tracker, notes) = follow(all);
         assert_eq!(notes.len(), before);
         assert_eq!(tracker.ended(), Some("ABORTED"));
-        assert!(tracker.deletion().expect("a deletion").2.is_some());
+        assert!(tracker.deletion().lasts().expect("a deletion").2.is_some());
+    }
+
+    #[test]
+    fn a_stopped_execution_says_where_it_stood() {
+        let events = history(vec![
+            started("t"),
+            entered("Task", "Watch"),
+            scheduled("invoke", ""),
+            exited("{}"),
+            entered("Wait", "WaitDeleted"),
+        ]);
+        assert_eq!(standing(&events), ("Watch".to_owned(), None));
+        let events = history(vec![started("t"), entered("Task", "Drain"), ended("ABORTED", "Stopped")]);
+        assert_eq!(standing(&events), ("Drain".to_owned(), Some("ABORTED")));
     }
 }

@@ -3,10 +3,12 @@
 use serde::{Serialize, Serializer};
 
 use crate::{
-    clock::{self, Millis},
-    hint,
-    render::one_line,
-    screen::{Colour, Paint},
+    cli::hint,
+    terminal::{
+        clock::{self, Millis},
+        layout::one_line,
+        screen::{Colour, Paint},
+    },
 };
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -154,7 +156,7 @@ mod tests {
     use serde_json::json;
 
     use super::Note;
-    use crate::screen::Paint;
+    use crate::terminal::screen::Paint;
 
     const AT: i64 = 1_795_448_600_000;
 

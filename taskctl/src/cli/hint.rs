@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::cli::TargetArgs;
+use crate::cli::args::TargetArgs;
 
 static WHERE: OnceLock<String> = OnceLock::new();
 
@@ -43,7 +43,7 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{flags, quoted};
-    use crate::cli::TargetArgs;
+    use crate::cli::args::TargetArgs;
 
     #[test]
     fn the_next_command_goes_to_the_same_place() {

@@ -1,13 +1,15 @@
-//! What the teardown stack consists of, as its outputs say; and which execution is meant.
+//! What the teardown stack consists of, as its outputs say.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use ::deployment::names::{TEARDOWN_STACK, report_log_group};
 use aws_sdk_cloudformation::types::Stack;
-use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use serde_json::Value;
 
-use crate::{aws::Aws, aws_error::AwsError, cli::TargetArgs, failure::Failure, hint, request};
+use crate::{
+    account::{clients::Aws, error::AwsError},
+    cli::{args::TargetArgs, failure::Failure},
+};
 
 /// The parts of the teardown stack that commands use.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -149,59 +151,22 @@ impl Deployment {
         }
     }
 
-    /// An execution by ARN or name; without either the newest, or the newest that runs.
-    pub async fn execution(&self, aws: &Aws, named: Option<&str>, running: bool) -> Result<String, Failure> {
-        if let Some(name) = named {
-            return arn(&self.state_machine, name).ok_or_else(|| {
-                Failure::usage(format!("{name:?} is neither an execution's name nor its ARN"))
-            });
-        }
-        let status = running.then_some(ExecutionStatus::Running);
-        match executions(aws, self, status).await?.first() {
-            Some(newest) => Ok(newest.execution_arn().to_owned()),
-            None if running => {
-                Err(Failure::refused("no execution is running").next(hint::command("teardown report")))
-            }
-            None => {
-                Err(Failure::refused("there has been no execution yet").next(hint::command("teardown plan")))
-            }
-        }
+    /// Returns whether its state machine is gone (`finish`).
+    pub async fn workflow_gone(&self, aws: &Aws) -> bool {
+        let described = aws.sfn.describe_state_machine().state_machine_arn(&self.state_machine).send().await;
+        described.is_err_and(|error| AwsError::from(error).is("StateMachineDoesNotExist"))
     }
-}
 
-fn arn(machine: &str, name: &str) -> Option<String> {
-    if name.starts_with("arn:") {
-        return name.contains(":execution:").then(|| name.to_owned());
-    }
-    let plain = !name.is_empty() && !name.contains([':', '/', ' ']);
-    plain.then(|| request::execution_arn(machine, name)).flatten()
-}
-
-/// The first page of executions, newest start first. (AWS sorts ended ones by their end.)
-pub async fn executions(
-    aws: &Aws,
-    deployment: &Deployment,
-    status: Option<ExecutionStatus>,
-) -> Result<Vec<ExecutionListItem>, Failure> {
-    let list =
-        aws.sfn.list_executions().state_machine_arn(&deployment.state_machine).set_status_filter(status);
-    match list.send().await.map_err(AwsError::from) {
-        Ok(answer) => {
-            let mut all = answer.executions;
-            all.sort_by_key(|execution| Reverse(execution.start_date().as_nanos()));
-            Ok(all)
-        }
-        Err(error) if error.is("StateMachineDoesNotExist") => {
-            Err(no_teardown_stack(aws, &deployment.teardown_stack))
-        }
-        Err(error) => Err(error.stop("listing the executions")),
+    /// Returns the AWS account it is in, as its ARN says.
+    pub fn account(&self) -> Option<&str> {
+        self.state_machine.split(':').nth(4).filter(|account| !account.is_empty())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Deployment, arn, services_in, usual_first};
-    use crate::failure::Exit;
+    use super::{Deployment, services_in, usual_first};
+    use crate::cli::failure::Exit;
 
     const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:tasks-teardown";
 
@@ -224,20 +189,18 @@ mod tests {
     }
 
     #[test]
+    fn the_account_is_in_the_state_machines_arn() {
+        let mut deployment = deployment(&["tasks-dev"]);
+        assert_eq!(deployment.account(), Some("123456789012"));
+        deployment.state_machine = "nonsense".into();
+        assert_eq!(deployment.account(), None);
+    }
+
+    #[test]
     fn the_usual_service_stack_comes_first() {
         let services = ["a".to_owned(), "b".to_owned()].to_vec();
         assert_eq!(usual_first(services, "b"), ["b", "a"]);
         assert_eq!(usual_first(Vec::new(), "b"), ["b"]);
-    }
-
-    #[test]
-    fn an_execution_has_a_name_or_an_arn() {
-        let expected = "arn:aws:states:eu-west-1:123456789012:execution:tasks-teardown:x";
-        assert_eq!(arn(MACHINE, "x").as_deref(), Some(expected));
-        assert_eq!(arn(MACHINE, expected).as_deref(), Some(expected));
-        for wrong in ["", "a b", "a:b", MACHINE] {
-            assert_eq!(arn(MACHINE, wrong), None, "{wrong}");
-        }
     }
 
     #[test]

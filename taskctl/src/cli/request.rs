@@ -3,10 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{
-    cli::{Consents, StartArgs},
-    clock::{self, Millis},
-};
+use crate::cli::args::{Consents, StartArgs};
 
 /// The execution's input (docs/teardown.md). The workflow refuses fields it does not know.
 #[derive(Debug, Serialize)]
@@ -105,36 +102,13 @@ pub fn stack(input: &str) -> Option<String> {
     Some(input.get("stack")?.as_str()?.to_owned())
 }
 
-/// A name chosen here makes `StartExecution` repeatable: the same name and input start nothing a second time.
-pub fn execution_name(now: Millis, random: [u8; 4]) -> String {
-    format!("taskctl-{}-{:08x}", clock::compact(now), u32::from_be_bytes(random))
-}
-
-/// `arn:…:stateMachine:NAME` and an execution's name → `arn:…:execution:NAME:EXECUTION`.
-pub fn execution_arn(machine: &str, name: &str) -> Option<String> {
-    let (before, machine) = machine.split_once(":stateMachine:")?;
-    Some(format!("{before}:execution:{machine}:{name}"))
-}
-
-/// The last part of an execution's ARN.
-pub fn execution_short(arn: &str) -> &str {
-    arn.rsplit(':').next().unwrap_or(arn)
-}
-
-/// The account in an ARN.
-pub fn account(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4).filter(|account| !account.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
     use serde_json::json;
 
-    use super::{Request, account, again, execution_arn, execution_name, execution_short, flags};
-    use crate::cli::{Cli, Command, Consents, StartArgs, TeardownCommand};
-
-    const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:tasks-teardown";
+    use super::{Request, again, flags};
+    use crate::cli::args::{Cli, Command, Consents, StartArgs, TeardownCommand};
 
     fn start(words: &[&str]) -> StartArgs {
         let cli = Cli::try_parse_from(["taskctl", "teardown", "start"].iter().chain(words)).expect("valid");
@@ -186,17 +160,5 @@ mod tests {
         assert_eq!(again(r#"{"stack":"tasks-dev"}"#), "teardown start tasks-dev");
         assert_eq!(again("not json"), "teardown start");
         assert_eq!(flags(Consents::default()), "");
-    }
-
-    #[test]
-    fn names_and_arns_belong_together() {
-        let name = execution_name(1_795_448_600_123, [0, 1, 0xab, 0xff]);
-        assert_eq!(name, "taskctl-20261123T154320Z-0001abff");
-        let arn = execution_arn(MACHINE, &name).expect("an ARN");
-        assert_eq!(arn, format!("arn:aws:states:eu-west-1:123456789012:execution:tasks-teardown:{name}"));
-        assert_eq!(execution_short(&arn), name);
-        assert_eq!(account(&arn), Some("123456789012"));
-        assert_eq!(execution_arn("nonsense", "x"), None);
-        assert_eq!(account("nonsense"), None);
     }
 }

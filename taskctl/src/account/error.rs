@@ -8,7 +8,7 @@ use aws_sdk_sfn::{
 
 use runtime::passing::passes;
 
-use crate::failure::Failure;
+use crate::cli::failure::Failure;
 
 /// An AWS error without its service's type.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, HashSet};
 use aws_sdk_cloudformation::types::StackEvent;
 
 use crate::{
-    aws::Aws,
-    aws_error::AwsError,
-    clock::Millis,
-    note::Note,
-    render::{count, shortened},
+    account::{clients::Aws, error::AwsError},
+    follow::note::Note,
+    terminal::{
+        clock::Millis,
+        layout::{count, shortened},
+    },
 };
 
 /// The resource events of one deletion, each told once.
@@ -105,7 +106,7 @@ mod tests {
     };
 
     use super::Feed;
-    use crate::note::Note;
+    use crate::follow::note::Note;
 
     fn event(id: &str, logical: &str, status: ResourceStatus) -> StackEvent {
         let event = StackEvent::builder().event_id(id).stack_id("arn:s").physical_resource_id(logical);

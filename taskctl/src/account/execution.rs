@@ -1,0 +1,147 @@
+//! The executions of the teardown: their names, the one that is meant, starting and stopping one.
+
+use std::cmp::Reverse;
+
+use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
+
+use crate::{
+    account::{
+        clients::Aws,
+        deployment::{self, Deployment},
+        error::{AwsError, Kind},
+    },
+    cli::{failure::Failure, hint, request::Request},
+    terminal::clock::{self, Millis},
+};
+
+/// A name chosen here makes `StartExecution` repeatable: the same name and input start nothing a second time.
+fn name(now: Millis, random: [u8; 4]) -> String {
+    format!("taskctl-{}-{:08x}", clock::compact(now), u32::from_be_bytes(random))
+}
+
+/// `arn:…:stateMachine:NAME` and an execution's name → `arn:…:execution:NAME:EXECUTION`.
+fn arn_of(machine: &str, name: &str) -> Option<String> {
+    let (before, machine) = machine.split_once(":stateMachine:")?;
+    Some(format!("{before}:execution:{machine}:{name}"))
+}
+
+/// The last part of an execution's ARN.
+pub fn short(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+/// Starts an execution, once: a name chosen here makes every retry the same request.
+pub async fn begin(aws: &Aws, deployment: &Deployment, request: &Request) -> Result<String, Failure> {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).map_err(|error| Failure::failed(format!("no random number: {error}")))?;
+    let name = name(clock::now(), random);
+    let start = aws.sfn.start_execution().state_machine_arn(&deployment.state_machine).name(&name);
+    let error = match start.input(request.json()).send().await {
+        Ok(started) => return Ok(started.execution_arn),
+        Err(error) => AwsError::from(error),
+    };
+    // Nobody else has this name: an earlier try went through, and its execution has ended already.
+    if error.is("ExecutionAlreadyExists") {
+        let arn = arn_of(&deployment.state_machine, &name);
+        return arn.ok_or_else(|| error.stop("starting the execution"));
+    }
+    if error.is("StateMachineDoesNotExist") {
+        return Err(deployment::no_teardown_stack(aws, &deployment.teardown_stack));
+    }
+    let failure = error.stop("starting the execution");
+    if error.kind == Kind::Unanswered {
+        let maybe = hint::command(&format!("teardown watch {name}"));
+        return Err(failure.next(format!("it may have begun all the same; see: {maybe}")));
+    }
+    Err(failure)
+}
+
+/// Stops an execution that runs.
+pub async fn stop(aws: &Aws, execution: &str) -> Result<(), AwsError> {
+    let described = aws.sfn.describe_execution().execution_arn(execution).send().await?;
+    if *described.status() != ExecutionStatus::Running {
+        let message = format!("it has ended: {}", described.status().as_str());
+        return Err(AwsError { kind: Kind::Answered, code: "NotRunning".to_owned(), message });
+    }
+    let stop = aws.sfn.stop_execution().execution_arn(execution).error("Stopped");
+    stop.cause("stopped by a person with taskctl").send().await?;
+    Ok(())
+}
+
+impl Deployment {
+    /// An execution by ARN or name; without either the newest, or the newest that runs.
+    pub async fn execution(&self, aws: &Aws, named: Option<&str>, running: bool) -> Result<String, Failure> {
+        if let Some(name) = named {
+            return arn(&self.state_machine, name).ok_or_else(|| {
+                Failure::usage(format!("{name:?} is neither an execution's name nor its ARN"))
+            });
+        }
+        let status = running.then_some(ExecutionStatus::Running);
+        match list(aws, self, status).await?.first() {
+            Some(newest) => Ok(newest.execution_arn().to_owned()),
+            None if running => {
+                Err(Failure::refused("no execution is running").next(hint::command("teardown report")))
+            }
+            None => {
+                Err(Failure::refused("there has been no execution yet").next(hint::command("teardown plan")))
+            }
+        }
+    }
+}
+
+/// The ARN of the execution that a person names, by its name or its ARN.
+fn arn(machine: &str, name: &str) -> Option<String> {
+    if name.starts_with("arn:") {
+        return name.contains(":execution:").then(|| name.to_owned());
+    }
+    let plain = !name.is_empty() && !name.contains([':', '/', ' ']);
+    plain.then(|| arn_of(machine, name)).flatten()
+}
+
+/// The first page of executions, newest start first. (AWS sorts ended ones by their end.)
+pub async fn list(
+    aws: &Aws,
+    deployment: &Deployment,
+    status: Option<ExecutionStatus>,
+) -> Result<Vec<ExecutionListItem>, Failure> {
+    let list =
+        aws.sfn.list_executions().state_machine_arn(&deployment.state_machine).set_status_filter(status);
+    match list.send().await.map_err(AwsError::from) {
+        Ok(answer) => {
+            let mut all = answer.executions;
+            all.sort_by_key(|execution| Reverse(execution.start_date().as_nanos()));
+            Ok(all)
+        }
+        Err(error) if error.is("StateMachineDoesNotExist") => {
+            Err(deployment::no_teardown_stack(aws, &deployment.teardown_stack))
+        }
+        Err(error) => Err(error.stop("listing the executions")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{arn, arn_of, name, short};
+
+    const MACHINE: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:tasks-teardown";
+
+    #[test]
+    fn an_execution_has_a_name_or_an_arn() {
+        let expected = "arn:aws:states:eu-west-1:123456789012:execution:tasks-teardown:x";
+        assert_eq!(arn(MACHINE, "x").as_deref(), Some(expected));
+        assert_eq!(arn(MACHINE, expected).as_deref(), Some(expected));
+        for wrong in ["", "a b", "a:b", MACHINE] {
+            assert_eq!(arn(MACHINE, wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_and_arns_belong_together() {
+        let name = name(1_795_448_600_123, [0, 1, 0xab, 0xff]);
+        assert_eq!(name, "taskctl-20261123T154320Z-0001abff");
+        let arn = arn_of(MACHINE, &name).expect("an ARN");
+        assert_eq!(arn, format!("arn:aws:states:eu-west-1:123456789012:execution:tasks-teardown:{name}"));
+        assert_eq!(short(&arn), name);
+        assert_eq!(arn_of("nonsense", "x"), None);
+    }
+}

@@ -1,0 +1,245 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::terminal::clock;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 success (planned, deleted, nothing to do), 2 usage, 3 refused and nothing changed, \
+4 failed, 5 unproven (not shown to be gone).";
+
+/// Tears the task service down without leaving a stuck stack: plan, start, watch, prove
+#[derive(Debug, Parser)]
+#[command(name = "taskctl", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Which AWS account, or the local AWS.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Where")]
+pub struct TargetArgs {
+    /// Profile of the AWS configuration to sign in with (or `AWS_PROFILE`)
+    #[arg(long, global = true)]
+    pub profile: Option<String>,
+    /// AWS region (or `AWS_REGION`, or the profile's)
+    #[arg(long, global = true)]
+    pub region: Option<String>,
+    /// Address of an AWS look-alike (or `AWS_ENDPOINT_URL`)
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// What `cargo xtask up` wrote; .local/outputs.json is taken when it is there and none of the three above is given
+    #[arg(long, global = true, env = "TASKCTL_OUTPUTS", value_name = "FILE")]
+    pub outputs: Option<PathBuf>,
+    /// Name of the teardown stack, whose outputs say the rest [default: tasks-teardown]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub teardown_stack: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Tear a service stack down, step by step, proven at the end
+    #[command(subcommand)]
+    Teardown(TeardownCommand),
+    /// When the service tears itself down (deployed with expiresIn)
+    #[command(subcommand)]
+    Expiry(ExpiryCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TeardownCommand {
+    /// Show what would be removed, what kept and why, and which consents are needed; changes nothing
+    Plan(PlanArgs),
+    /// Start the teardown of a service stack
+    Start(StartArgs),
+    /// Follow an execution live
+    Watch(WatchArgs),
+    /// Answer an execution that waits for an approval
+    Approve(ApproveArgs),
+    /// Stop an execution; it does not undo itself
+    Stop(StopArgs),
+    /// Show how an execution ended; the exit code says it too
+    Report(ReportArgs),
+    /// Delete the teardown stack itself, with your own credentials, and prove it gone
+    Finish(FinishArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// The service stack [default: the one the teardown stack serves]
+    pub stack: Option<String>,
+    #[command(flatten)]
+    pub consents: Consents,
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What may be done to the stack. A consent not given is never assumed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Consents and options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a consent of its own")]
+pub struct Consents {
+    /// Delete the table although it is protected from deletion
+    #[arg(long)]
+    pub delete_data: bool,
+    /// Delete what is in the stack's buckets
+    #[arg(long)]
+    pub empty_buckets: bool,
+    /// Lift the stack's termination protection
+    #[arg(long)]
+    pub override_termination_protection: bool,
+    /// Lift the deletion protection of log groups that are to go
+    #[arg(long)]
+    pub override_log_protection: bool,
+    /// Delete the audit log too
+    #[arg(long)]
+    pub no_keep_audit_log: bool,
+    /// Make no backup of the table
+    #[arg(long)]
+    pub no_backup: bool,
+    /// Leave no backup of `DynamoDB`'s own: switch the table's point-in-time recovery off first
+    #[arg(long)]
+    pub no_system_backup: bool,
+}
+
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are independent")]
+pub struct StartArgs {
+    /// The service stack [default: the one the teardown stack serves]
+    pub stack: Option<String>,
+    /// Do not ask for the stack's name (for scripts)
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub consents: Consents,
+    /// Wait for an approval (`taskctl teardown approve`) before anything is changed
+    #[arg(long)]
+    pub approval: bool,
+    /// Go on only with exactly the plan that has this hash
+    #[arg(long, value_name = "HASH")]
+    pub plan_hash: Option<String>,
+    /// Follow it to its end
+    #[arg(long)]
+    pub watch: bool,
+    /// JSON, one object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct WatchArgs {
+    /// Name or ARN of the execution [default: the newest]
+    pub execution: Option<String>,
+    /// JSON, one object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ApproveArgs {
+    /// Name or ARN of the execution [default: the newest that runs]
+    pub execution: Option<String>,
+    /// Approve only if the plan that waits has this hash
+    #[arg(long, value_name = "HASH")]
+    pub plan_hash: Option<String>,
+    /// Say no: nothing is deleted
+    #[arg(long, conflicts_with = "plan_hash")]
+    pub refuse: bool,
+    /// Why it is refused, for the report
+    #[arg(long, value_name = "TEXT", requires = "refuse")]
+    pub reason: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct StopArgs {
+    /// Name or ARN of the execution [default: the newest that runs]
+    pub execution: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Name or ARN of the execution [default: the newest]
+    pub execution: Option<String>,
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct FinishArgs {
+    /// Delete it although a service stack it serves is still there (nothing but its owner can then tear that
+    /// one down), or an execution runs (which is stopped first)
+    #[arg(long)]
+    pub although_still_needed: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ExpiryCommand {
+    /// Say when the service tears itself down
+    Show {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put it off, counted from the time that is set (or from now, when that has passed); also revives a cancelled one
+    Extend {
+        /// Like 72h, 30m, 7d or 1d12h
+        #[arg(value_parser = clock::parse_duration)]
+        duration: Duration,
+    },
+    /// Never expire (until the teardown stack is deployed again, or extend)
+    Cancel,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Cli, Command, TeardownCommand};
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_consent_is_assumed() {
+        let cli = Cli::try_parse_from(["taskctl", "teardown", "start"]).expect("valid");
+        let Command::Teardown(TeardownCommand::Start(start)) = cli.command else { panic!("not start") };
+        let consents = start.consents;
+        assert!(
+            !consents.delete_data && !consents.empty_buckets && !consents.override_termination_protection
+        );
+        assert!(!consents.override_log_protection);
+        assert!(!consents.no_keep_audit_log && !consents.no_backup && !consents.no_system_backup);
+        assert!(!start.yes && !start.approval && start.stack.is_none());
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_a_usage_error() {
+        for words in [
+            &["taskctl"][..],
+            &["taskctl", "teardown", "start", "--yes-please"],
+            &["taskctl", "teardown", "approve", "--reason", "no"],
+            &["taskctl", "expiry", "extend", "soon"],
+        ] {
+            let error = Cli::try_parse_from(words).expect_err("refused");
+            assert_eq!(error.exit_code(), 2, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn where_may_stand_before_or_behind() {
+        for words in [
+            &["taskctl", "--profile", "ops", "teardown", "plan"][..],
+            &["taskctl", "teardown", "plan", "--profile", "ops"],
+        ] {
+            assert_eq!(Cli::try_parse_from(words).expect("valid").target.profile.as_deref(), Some("ops"));
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The commands, one file each.
+
+mod approve;
+mod expiry;
+mod finish;
+mod plan;
+mod report;
+mod start;
+mod stop;
+mod watch;
+
+use crate::{
+    account::clients::Aws,
+    cli::{
+        args::{Cli, Command, TeardownCommand},
+        failure::{Exit, Failure},
+    },
+};
+
+/// Runs the command that was typed.
+pub async fn run(cli: &Cli) -> Result<Exit, Failure> {
+    let target = &cli.target;
+    let aws = &Aws::connect(target).await?;
+    match &cli.command {
+        Command::Expiry(command) => expiry::run(aws, target, command).await,
+        Command::Teardown(command) => match command {
+            TeardownCommand::Plan(args) => plan::run(aws, target, args).await,
+            TeardownCommand::Start(args) => start::run(aws, target, args).await,
+            TeardownCommand::Watch(args) => watch::run(aws, target, args).await,
+            TeardownCommand::Approve(args) => approve::run(aws, target, args).await,
+            TeardownCommand::Stop(args) => stop::run(aws, target, args).await,
+            TeardownCommand::Report(args) => report::run(aws, target, args).await,
+            TeardownCommand::Finish(args) => finish::run(aws, target, args).await,
+        },
+    }
+}

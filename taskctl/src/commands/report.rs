@@ -1,0 +1,41 @@
+//! `report`: shows how an execution ended.
+
+use ::deployment::names::report_log_group;
+
+use crate::{
+    account::{clients::Aws, deployment},
+    cli::{
+        args::{ReportArgs, TargetArgs},
+        failure::{Exit, Failure},
+    },
+    report::{Report, find, print},
+};
+
+pub async fn run(aws: &Aws, target: &TargetArgs, args: &ReportArgs) -> Result<Exit, Failure> {
+    let report = match deployment::find(aws, target).await? {
+        Some(deployment) if !deployment.workflow_gone(aws).await => {
+            let execution = deployment.execution(aws, args.execution.as_deref(), false).await?;
+            find::of(aws, &deployment.report_group, &execution).await?
+        }
+        // The teardown stack is gone; its log group stays.
+        _ => logged(aws, target, args.execution.as_deref()).await?,
+    };
+    print::report(&report, args.json);
+    Ok(report.outcome.exit())
+}
+
+async fn logged(aws: &Aws, target: &TargetArgs, execution: Option<&str>) -> Result<Report, Failure> {
+    let name = deployment::teardown_stack(aws, target);
+    let group = report_log_group(&name);
+    let found = match execution {
+        Some(arn) if arn.starts_with("arn:") => find::logged(aws, &group, Some(arn), 0).await?,
+        Some(name) => {
+            return Err(Failure::usage(format!(
+                "without its teardown stack, {name} must be named by its whole ARN"
+            )));
+        }
+        None => find::logged(aws, &group, None, 0).await?,
+    };
+    let nothing = format!("there is no teardown stack {name} at {}, and no report in {group}", aws.place);
+    found.ok_or_else(|| Failure::failed(nothing))
+}

@@ -1,0 +1,9 @@
+//! An execution that runs: its events are read, made into steps, and told line by line.
+
+pub mod deletion;
+pub mod history;
+pub mod note;
+pub mod stack_events;
+pub mod steps;
+pub mod waiting;
+pub mod watch;

@@ -1,0 +1,36 @@
+//! Prints reports, for people or for programs.
+
+use serde_json::json;
+
+use crate::{
+    account::{clients::Aws, deployment::Deployment},
+    cli::failure::{Exit, Failure},
+    report::{Report, find, text},
+    terminal::screen::{self, Paint},
+};
+
+/// Prints the report of an execution that was followed to its end, and returns its exit code.
+pub async fn conclude(
+    aws: &Aws,
+    deployment: &Deployment,
+    execution: &str,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let found = find::of(aws, &deployment.report_group, execution).await?;
+    if json {
+        screen::out(&json!({"kind": "report", "report": found.raw}).to_string());
+    } else {
+        screen::out("");
+        report(&found, false);
+    }
+    Ok(found.outcome.exit())
+}
+
+/// Prints a report.
+pub fn report(report: &Report, json: bool) {
+    if json {
+        screen::out(&serde_json::to_string_pretty(&report.raw).unwrap_or_default());
+    } else {
+        screen::out(&text::report(report, Paint::stdout(), screen::width()));
+    }
+}
