@@ -1,14 +1,10 @@
 //! `cargo xtask faults`: every AWS call of a teardown fails in every way, on a local AWS of its own. The scenario, its verdicts
 //! and its table are a test of the package `e2e` (`tests/e2e/teardown/every_call.rs`), which `test` runs a sample of.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
-use crate::checks::succeed;
-use crate::disposable::Disposable;
-use crate::environment;
-use crate::functions;
-use crate::progress::step;
+use crate::scene;
 use crate::workspace::Workspace;
 
 const TEST: &str =
@@ -35,19 +31,5 @@ impl FaultsArgs {
 
 /// Runs the cases, prints how they ended, and fails on a finding.
 pub fn faults(workspace: &Workspace, args: &FaultsArgs) -> Result<()> {
-    // The selection that `test` compiles, so that neither makes the other compile again.
-    let selection = ["--workspace", "--bins", "--tests"];
-    let binaries = step("Functions and tests", || functions::build(workspace, &selection))?;
-    let local = Disposable::new(workspace, "faults")?;
-    let outputs = local.bring_up(&binaries)?;
-    let mut command =
-        workspace.cargo(&["test", "--quiet", "--workspace", "--test", "e2e", "--", "--exact", TEST]);
-    command.arg("--nocapture");
-    environment::local_aws(&mut command, outputs.endpoint()?);
-    command.env("E2E_OUTPUTS", local.outputs_file());
-    command.env("E2E_SERVICE_ASSEMBLY", local.folder().join("cdk.out"));
-    command.env("E2E_TEARDOWN_ASSEMBLY", local.folder().join("teardown.out"));
-    command.env("E2E_FAULTS", args.wish());
-    succeed(&mut command, "the run of every fault")
-        .with_context(|| format!("the local AWS's log is {}", local.folder().join("local-aws.log").display()))
+    scene::run(workspace, "faults", TEST, &[("E2E_FAULTS", &args.wish())])
 }

@@ -107,15 +107,6 @@ impl Answer {
         }
         bail!("the local AWS answered {}: {}", self.status, self.body)
     }
-
-    /// The body of a success; `None` when the service says that there is no such thing.
-    pub fn found(self) -> Result<Option<String>> {
-        let missing = ["NotFound", "NoSuch", "does not exist"].iter().any(|words| self.body.contains(words));
-        if self.status == 404 || (self.status == 400 && missing) {
-            return Ok(None);
-        }
-        self.done().map(Some)
-    }
 }
 
 /// Percent-encoded, but for what never needs it.
@@ -129,17 +120,7 @@ pub fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, encoded};
-
-    #[test]
-    fn what_is_missing_is_told_from_what_went_wrong() {
-        let answer = |status, body: &str| Answer { status, body: body.to_owned() };
-        assert_eq!(answer(200, "x").found().expect("found"), Some("x".to_owned()));
-        assert_eq!(answer(404, "").found().expect("missing"), None);
-        assert_eq!(answer(400, "<Code>NoSuchEntity</Code>").found().expect("missing"), None);
-        answer(400, "ThrottlingException").found().expect_err("an error");
-        answer(500, "NotFound, we think").found().expect_err("an error");
-    }
+    use super::encoded;
 
     #[test]
     fn parameters_are_encoded() {

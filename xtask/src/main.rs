@@ -8,7 +8,6 @@
 
 mod aws;
 mod bench;
-mod by_hand;
 mod cdk;
 mod checks;
 mod disposable;
@@ -27,6 +26,7 @@ mod outputs;
 mod principals;
 mod process;
 mod progress;
+mod scene;
 mod stack;
 mod stuck_demo;
 mod teardown;

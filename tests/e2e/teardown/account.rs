@@ -85,7 +85,31 @@ impl Account {
             create_stack(&aws, &service, &service.stack, Some(&role)),
             create_stack(&aws, &teardown, &teardown.stack, None)
         );
-        let machine = outputs_of(&aws, &machine).await.remove("StateMachineArn").unwrap();
+        Self::of(aws, names, stack, &machine, service, slot, shared).await
+    }
+
+    /// The account that `cargo xtask` deployed both stacks into, for all tests: who removes them runs alone.
+    pub async fn deployed() -> Self {
+        let slot = SLOTS.acquire().await.unwrap();
+        let shared = shared().await;
+        let aws = Aws::new(&shared.endpoint, &shared.region, "000000000000".to_owned());
+        let names = Names::deployed();
+        let described = aws.cloudformation("DescribeStacks", &[("StackName", &names.service)]).await.done();
+        let stack = text(&described, "StackId").unwrap();
+        let (machine, service) = (names.teardown.clone(), names.service());
+        Self::of(aws, names, stack, &machine, service, slot, shared).await
+    }
+
+    async fn of(
+        aws: Aws,
+        names: Names,
+        stack: String,
+        teardown: &str,
+        service: Assembly,
+        slot: SemaphorePermit<'static>,
+        shared: Stack<RwLockReadGuard<'static, ()>>,
+    ) -> Self {
+        let machine = outputs_of(&aws, teardown).await.remove("StateMachineArn").unwrap();
         let outputs = outputs_of(&aws, &stack).await;
         let things = things_of(&aws, &stack).await;
         Self { aws, names, stack, outputs, things, machine, service, _slot: slot, _shared: shared }
@@ -244,33 +268,33 @@ impl Account {
         eventually("all of it to be gone", async || self.living().await.is_empty().then_some(())).await;
     }
 
-    pub async fn delete_by_hand(&self, thing: &Thing) {
+    /// Deletes one resource through its own service; tells whether there was something to call.
+    pub async fn delete_by_hand(&self, thing: &Thing) -> bool {
         let (aws, id) = (&self.aws, thing.physical.as_str());
-        match thing.kind.as_str() {
-            "AWS::ApiGateway::RestApi" => {
-                drop(aws.delete("apigateway", &format!("/restapis/{id}")).await.done());
-            }
+        let answer = match thing.kind.as_str() {
+            "AWS::ApiGateway::RestApi" => aws.delete("apigateway", &format!("/restapis/{id}")).await,
             "AWS::Lambda::EventSourceMapping" => {
-                drop(aws.delete("lambda", &format!("/2015-03-31/event-source-mappings/{id}")).await.done());
+                aws.delete("lambda", &format!("/2015-03-31/event-source-mappings/{id}")).await
             }
-            "AWS::Lambda::Function" => {
-                drop(aws.delete("lambda", &format!("/2015-03-31/functions/{id}")).await.done());
+            "AWS::Lambda::Function" => aws.delete("lambda", &format!("/2015-03-31/functions/{id}")).await,
+            "AWS::IAM::Role" => {
+                delete_role(aws, id).await;
+                return true;
             }
-            "AWS::IAM::Role" => delete_role(aws, id).await,
-            "AWS::DynamoDB::Table" => {
-                drop(aws.dynamodb("DeleteTable", json!({"TableName": id})).await.done());
-            }
-            "AWS::S3::Bucket" => drop(aws.delete("s3", &format!("/{id}")).await.done()),
+            "AWS::DynamoDB::Table" => aws.dynamodb("DeleteTable", json!({"TableName": id})).await,
+            "AWS::S3::Bucket" => aws.delete("s3", &format!("/{id}")).await,
             "AWS::Logs::LogGroup" => {
                 self.protect_log_group(id, false).await;
-                drop(aws.logs("DeleteLogGroup", json!({"logGroupName": id})).await.done());
+                aws.logs("DeleteLogGroup", json!({"logGroupName": id})).await
             }
             "AWS::CloudWatch::Alarm" => {
-                drop(aws.query("monitoring", "DeleteAlarms", &[("AlarmNames.member.1", id)]).await.done());
+                aws.query("monitoring", "DeleteAlarms", &[("AlarmNames.member.1", id)]).await
             }
             // Goes with what it is part of, or is a setting.
-            _ => {}
-        }
+            _ => return false,
+        };
+        answer.done();
+        true
     }
 
     /// A role that this service may assume; its ARN.
@@ -513,7 +537,7 @@ impl Account {
     }
 }
 
-fn has_own_api(kind: &str) -> bool {
+pub fn has_own_api(kind: &str) -> bool {
     let parts = ["Authorizer", "Deployment", "GatewayResponse", "Method", "Resource"];
     let part = parts.iter().any(|part| kind == format!("AWS::ApiGateway::{part}"));
     !part

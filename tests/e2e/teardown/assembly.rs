@@ -29,6 +29,15 @@ impl Names {
         Self { service: format!("tasks-{stage}"), teardown: format!("teardown-{stage}"), stage }
     }
 
+    /// What `cargo xtask` deploys for all tests is named so.
+    pub fn deployed() -> Self {
+        Self {
+            service: "tasks-dev".to_owned(),
+            teardown: "tasks-teardown".to_owned(),
+            stage: "dev".to_owned(),
+        }
+    }
+
     /// The assembly with these names in place of those it was made with: service `tasks-dev`, teardown `tasks-teardown`.
     fn given(&self, mut assembly: Assembly) -> Assembly {
         let given = |text: &str| {

@@ -411,8 +411,12 @@ async fn a_broken_way_to_the_audit_log_is_told_as_unproven_once() {
             let account = Account::new().await;
             match link {
                 "stream" => account.switch_stream_off().await,
-                "consumer" => account.delete_by_hand(account.thing("AWS::Lambda::Function", "Audit")).await,
-                _ => account.delete_by_hand(account.thing("AWS::Logs::LogGroup", "AuditLog")).await,
+                "consumer" => {
+                    account.delete_by_hand(account.thing("AWS::Lambda::Function", "Audit")).await;
+                }
+                _ => {
+                    account.delete_by_hand(account.thing("AWS::Logs::LogGroup", "AuditLog")).await;
+                }
             }
             let end = account.teardown(json!({})).await;
             end.assert_red("unproven", &[]);

@@ -16,3 +16,4 @@ mod refusals;
 mod roles;
 mod run;
 mod stages;
+mod stuck;

@@ -88,7 +88,7 @@ impl Said {
 }
 
 /// Built by the command that built this test.
-fn taskctl() -> PathBuf {
+pub fn taskctl() -> PathBuf {
     let deps = env::current_exe().unwrap();
     deps.parent().unwrap().parent().unwrap().join("taskctl")
 }
