@@ -77,7 +77,7 @@ async fn another_owner_sees_nothing() {
 async fn a_refused_token_is_counted_as_such_and_not_as_a_crash() {
     let app = alone().await;
     let group = "/tasks/dev/authorizer";
-    let described = app.aws("Logs_20140328.DescribeMetricFilters", json!({"logGroupName": group})).await;
+    let described = app.account.logs("DescribeMetricFilters", json!({"logGroupName": group})).await.json();
     let filters = described["metricFilters"].as_array().unwrap();
     let pattern = |metric: &str| {
         let named =

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod auth;
+mod aws;
 mod certainty;
 mod faults;
 mod life;

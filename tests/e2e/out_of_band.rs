@@ -11,8 +11,8 @@ async fn a_change_by_hand_has_no_known_actor() {
     let table = &app.outputs.table_name;
     let update = json!({"TableName": table, "Key": key(&id), "UpdateExpression": "SET priority = :p",
         "ExpressionAttributeValues": {":p": {"S": "HIGH"}}});
-    app.aws("DynamoDB_20120810.UpdateItem", update).await;
-    app.aws("DynamoDB_20120810.DeleteItem", json!({"TableName": table, "Key": key(&id)})).await;
+    app.account.dynamodb("UpdateItem", update).await.done();
+    app.account.dynamodb("DeleteItem", json!({"TableName": table, "Key": key(&id)})).await.done();
     let records = app.audit_of(&id, 3).await;
     for (record, action) in records[1..].iter().zip(["task.modified_out_of_band", "task.removed_out_of_band"])
     {
@@ -41,7 +41,7 @@ async fn a_tombstone_left_behind_is_purged_by_ttl() {
     // Two days later.
     let expire = json!({"TableName": app.outputs.table_name, "Key": key(&id),
         "UpdateExpression": "SET expiresAt = :past", "ExpressionAttributeValues": {":past": {"N": "1700000000"}}});
-    app.aws("DynamoDB_20120810.UpdateItem", expire).await;
+    app.account.dynamodb("UpdateItem", expire).await.done();
     app.admin("ttl", json!({})).await;
     let records = app.audit_of(&id, 4).await;
     assert_eq!(records[3]["action"], "task.purged");

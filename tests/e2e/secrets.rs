@@ -17,7 +17,7 @@ async fn a_canary_token_is_in_no_log_group() {
     app.audit_of(&id, 1).await;
 
     let input = json!({});
-    let groups = app.aws("Logs_20140328.DescribeLogGroups", input).await;
+    let groups = app.account.logs("DescribeLogGroups", input).await.json();
     let names =
         groups["logGroups"].as_array().unwrap().iter().map(|group| group["logGroupName"].as_str().unwrap());
     let names: Vec<_> = names.map(str::to_owned).collect();

@@ -3,12 +3,14 @@
 use std::{collections::HashSet, env, path::Path, time::Duration};
 
 use deployment::{Outputs, Service};
-use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use reqwest::{Client, Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tokio::{
     sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Instant, sleep},
 };
+
+use crate::aws::Aws;
 
 /// How long a condition may take to come true. A bound against hanging, not a measure.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -27,8 +29,8 @@ pub async fn alone() -> Stack<RwLockWriteGuard<'static, ()>> {
 
 pub struct Stack<Guard> {
     pub outputs: Service,
-    pub endpoint: String,
-    pub region: String,
+    /// The account that it is deployed into.
+    pub account: Aws,
     http: Client,
     _guard: Guard,
 }
@@ -38,8 +40,7 @@ impl<Guard> Stack<Guard> {
         let path = env::var("E2E_OUTPUTS").expect("E2E_OUTPUTS is not set: run `cargo xtask test e2e`");
         let outputs = Outputs::read(Path::new(&path)).unwrap();
         Self {
-            endpoint: outputs.endpoint().unwrap().to_owned(),
-            region: outputs.region.clone().unwrap(),
+            account: Aws::new(outputs.endpoint().unwrap(), outputs.region.as_deref().unwrap()),
             outputs: outputs.service().unwrap().clone(),
             http: Client::new(),
             _guard: guard,
@@ -89,22 +90,10 @@ impl<Guard> Stack<Guard> {
         created.json()["id"].as_str().unwrap().to_owned()
     }
 
-    /// One call of an AWS service that speaks JSON with a target header.
-    pub async fn aws(&self, target: &str, body: Value) -> Value {
-        let service = if target.starts_with("Logs") { "logs" } else { "dynamodb" };
-        let request = self.http.post(&self.endpoint).header("X-Amz-Target", target);
-        let request = request.header("Authorization", root("test", &self.region, service));
-        let answer =
-            request.header("Content-Type", "application/x-amz-json-1.1").body(body.to_string()).send().await;
-        let answer = answer.unwrap();
-        assert!(answer.status().is_success(), "{target}: {}", answer.text().await.unwrap());
-        answer.json().await.unwrap()
-    }
-
     /// The table's item of a task, as DynamoDB JSON.
     pub async fn item(&self, id: &str) -> Value {
         let input = json!({"TableName": self.outputs.table_name, "Key": key(id), "ConsistentRead": true});
-        self.aws("DynamoDB_20120810.GetItem", input).await["Item"].take()
+        self.account.dynamodb("GetItem", input).await.json()["Item"].take()
     }
 
     /// Every event of a log group.
@@ -121,7 +110,7 @@ impl<Guard> Stack<Guard> {
             if !next.is_null() {
                 input["nextToken"] = next;
             }
-            let mut page = self.aws("Logs_20140328.FilterLogEvents", input).await;
+            let mut page = self.account.logs("FilterLogEvents", input).await.json();
             let found = page["events"].as_array().unwrap();
             events.extend(found.iter().map(|event| event["message"].as_str().unwrap().to_owned()));
             next = page["nextToken"].take();
@@ -150,12 +139,9 @@ impl<Guard> Stack<Guard> {
         records
     }
 
-    /// Posts to the launcher's admin endpoint.
+    /// Posts to one of the launcher's endpoints.
     pub async fn admin(&self, path: &str, body: Value) -> Value {
-        let url = format!("{}/_local/{path}", self.endpoint);
-        let answer = self.http.post(url).json(&body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
-        answer.json().await.unwrap()
+        self.account.launcher("POST", path, Some(body)).await.json()
     }
 
     /// Makes a call of the task function fail, once it has `matching` in its body.
@@ -176,63 +162,43 @@ impl<Guard> Stack<Guard> {
 
     /// The statuses of every call of `action` so far; null where it is not answered.
     pub async fn calls(&self, action: &str) -> Vec<Value> {
-        let url = format!("{}/_local/calls", self.endpoint);
-        let calls: Vec<Value> = self.http.get(url).send().await.unwrap().json().await.unwrap();
-        calls
-            .into_iter()
-            .filter(|call| call["action"] == action)
-            .map(|mut call| call["status"].take())
-            .collect()
+        let calls = self.account.launcher("GET", "calls", None).await.json();
+        let calls = calls.as_array().unwrap().iter().filter(|call| call["action"] == action);
+        calls.map(|call| call["status"].clone()).collect()
     }
 
     /// How often the faults in force have struck; those of accounts of their own do not count.
     pub async fn faults_hit(&self) -> u64 {
-        let url = format!("{}/_local/faults", self.endpoint);
-        let rules: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        let rules = self.account.launcher("GET", "faults", None).await.json();
         let ours = rules.as_array().unwrap().iter().filter(|rule| rule["account"].is_null());
         ours.map(|rule| rule["hits"].as_u64().unwrap()).sum()
     }
 
     pub async fn mend(&self) {
-        self.http.delete(format!("{}/_local/faults", self.endpoint)).send().await.unwrap();
+        self.account.launcher("DELETE", "faults", None).await.done();
     }
 
     /// Reserves no concurrency at all for the task function.
     pub async fn freeze_api(&self) {
-        let body = json!({"ReservedConcurrentExecutions": 0});
-        let request =
-            self.function(Method::PUT, "2017-10-31", &self.outputs.task_api_function, "concurrency");
-        let answer = request.json(&body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
+        let body = json!({"ReservedConcurrentExecutions": 0}).to_string().into_bytes();
+        self.account.rest("lambda", "PUT", &self.concurrency(), body).await.done();
     }
 
     pub async fn thaw_api(&self) {
-        let name = &self.outputs.task_api_function;
-        let answer = self.function(Method::DELETE, "2017-10-31", name, "concurrency").send().await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
+        self.account.delete("lambda", &self.concurrency()).await.done();
     }
 
-    /// A call of the Lambda API about a function, signed.
-    fn function(&self, method: Method, version: &str, name: &str, part: &str) -> RequestBuilder {
-        let url = format!("{}/{version}/functions/{name}/{part}", self.endpoint);
-        self.http.request(method, url).header("Authorization", root("test", &self.region, "lambda"))
+    fn concurrency(&self) -> String {
+        format!("/2017-10-31/functions/{}/concurrency", self.outputs.task_api_function)
     }
 
-    /// Invokes a function directly.
+    /// Invokes a function directly. One that fails answers with an `errorType`.
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
-        let request = self.function(Method::POST, "2015-03-31", function, "invocations");
-        let answer = request.json(event).send().await.unwrap();
-        let failed = answer.headers().contains_key("X-Amz-Function-Error");
-        let result = answer.json().await.unwrap();
-        assert!(!failed, "{function}: {result}");
-        result
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        let answer = self.account.rest("lambda", "POST", &path, event.to_string().into_bytes()).await.json();
+        assert!(answer["errorType"].is_null(), "{function}: {answer}");
+        answer
     }
-}
-
-/// The signature of an account's root, which the local AWS takes on trust; a user's it verifies.
-pub fn root(access_key: &str, region: &str, service: &str) -> String {
-    let scope = format!("{access_key}/20260101/{region}/{service}/aws4_request");
-    format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
 }
 
 /// The key of a task of the read/write principal's owner.

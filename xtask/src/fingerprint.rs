@@ -48,7 +48,7 @@ impl Fingerprint {
         Ok(self.value(name, &size.to_be_bytes()).value("changed", &changed.to_be_bytes()))
     }
 
-    /// The sources below a folder: names and contents, without tests and what tools leave behind.
+    /// The sources below a folder: names and contents, without tests, what tools leave behind, and crates, which cargo watches.
     pub fn tree(mut self, root: &Path, folder: &str) -> Result<Self> {
         let mut files = Vec::new();
         collect(&root.join(folder), &mut files)?;
@@ -104,7 +104,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
             if !MADE.contains(&name.as_ref()) {
                 collect(&path, files)?;
             }
-        } else if !name.ends_with(".pyc") {
+        } else if ![".pyc", ".rs"].iter().any(|end| name.ends_with(end)) && name != "Cargo.toml" {
             files.push(path);
         }
     }
@@ -138,6 +138,8 @@ mod tests {
         fs::write(root.join("src/__pycache__/a.pyc"), "x").expect("a file");
         fs::create_dir_all(root.join("src/node_modules/p")).expect("a folder");
         fs::write(root.join("src/node_modules/p/i.js"), "x").expect("a file");
+        fs::write(root.join("src/deep/lib.rs"), "x").expect("a file");
+        fs::write(root.join("src/deep/Cargo.toml"), "x").expect("a file");
         assert_eq!(hash(), first);
 
         fs::write(root.join("src/deep/a.py"), "2").expect("a file");

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use local_wire::{Answer, Request, root, text};
 use serde_json::Value;
-use ureq::http::Request;
 
-use crate::xml;
+use crate::environment::REGION;
 
 /// A client of this machine's servers; a status is an answer, not an error.
 pub fn agent(timeout: Duration) -> ureq::Agent {
@@ -30,100 +30,53 @@ impl LocalAws {
 
     /// Calls an action of a service with the JSON protocol; `target` is what stands in `X-Amz-Target`.
     pub fn json(&self, service: &str, target: &str, body: &Value) -> Result<Value> {
-        let text = self.json_answer(service, target, body)?.done()?;
-        serde_json::from_str(&text).with_context(|| format!("{target} answered something else than JSON"))
-    }
-
-    /// The same, with the answer as it came.
-    pub fn json_answer(&self, service: &str, target: &str, body: &Value) -> Result<Answer> {
-        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.1")];
-        self.send(service, "POST", "/", &headers, &body.to_string())
+        self.send(&Request::json(service, target, body))?.json().with_context(|| format!("{target} failed"))
     }
 
     /// Calls an action of a service with the query protocol; the answer is XML.
-    pub fn query(&self, service: &str, action: &str, parameters: &[(&str, &str)]) -> Result<Answer> {
-        let pairs =
-            [("Action", action), ("Version", "2010-05-15")].into_iter().chain(parameters.iter().copied());
-        let body: Vec<String> =
-            pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-        let headers = [("content-type", "application/x-www-form-urlencoded")];
-        self.send(service, "POST", "/", &headers, &body.join("&"))
+    pub fn query(&self, service: &str, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        let answer = self.send(&Request::query(service, action, parameters))?;
+        answer.done().with_context(|| format!("{action} failed"))
     }
 
-    /// Calls a service whose actions are paths.
-    pub fn rest(&self, service: &str, method: &str, path: &str) -> Result<Answer> {
-        self.send(service, method, path, &[], "")
+    /// Lists the names of the buckets, as XML.
+    pub fn buckets(&self) -> Result<String> {
+        Ok(self.send(&Request::rest("s3", "GET", "/", Vec::new()))?.done()?)
+    }
+
+    /// Reads one of the launcher's own endpoints.
+    pub fn launcher(&self, path: &str) -> Result<String> {
+        Ok(self.send(&Request::launcher("GET", path, None))?.done()?)
     }
 
     /// Posts to one of the launcher's own endpoints.
-    pub fn admin(&self, path: &str, body: &Value) -> Result<String> {
-        self.send("local", "POST", path, &[("content-type", "application/json")], &body.to_string())?.done()
+    pub fn set(&self, path: &str, body: &Value) -> Result<()> {
+        let answer = self.send(&Request::launcher("POST", path, Some(body)))?;
+        answer.done().map(drop).with_context(|| format!("POST {path} failed"))
     }
 
-    /// The status of a `CloudFormation` stack; `None` when there is no such stack or nobody answers.
+    /// Tells the status of a `CloudFormation` stack; `None` when there is no such stack or nobody answers.
     pub fn stack_status(&self, stack: &str) -> Option<String> {
         let answer = self.query("cloudformation", "DescribeStacks", &[("StackName", stack)]).ok()?;
-        xml::text(&answer.body, "StackStatus")
+        text(&answer, "StackStatus")
     }
 
-    fn send(
-        &self,
-        service: &str,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Result<Answer> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.endpoint)).header(
-            "authorization",
-            // Root's: the local AWS reads the service from the scope and takes the signature on trust.
-            format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"),
-        );
-        for (name, value) in headers {
-            request = request.header(*name, *value);
+    fn send(&self, request: &Request) -> Result<Answer> {
+        let mut http = ureq::http::Request::builder()
+            .method(request.method.as_str())
+            .uri(format!("{}{}", self.endpoint, request.path));
+        if let Some(service) = &request.service {
+            http = http.header("authorization", root("test", REGION, service));
         }
-        let request = request.body(body.to_owned()).context("the request cannot be made")?;
+        for (name, value) in &request.headers {
+            http = http.header(*name, value);
+        }
+        let http = http.body(request.body.clone()).context("the request cannot be made")?;
         let mut answer = self
             .agent
-            .run(request)
+            .run(http)
             .with_context(|| format!("the local AWS at {} does not answer", self.endpoint))?;
         let body = answer.body_mut().read_to_string().context("an answer of the local AWS broke off")?;
         Ok(Answer { status: answer.status().as_u16(), body })
-    }
-}
-
-/// An answer as it came.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub body: String,
-}
-
-impl Answer {
-    /// The body of a success.
-    pub fn done(self) -> Result<String> {
-        if (200..300).contains(&self.status) {
-            return Ok(self.body);
-        }
-        bail!("the local AWS answered {}: {}", self.status, self.body)
-    }
-}
-
-/// Percent-encoded, but for what never needs it.
-pub fn encoded(text: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(byte).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::encoded;
-
-    #[test]
-    fn parameters_are_encoded() {
-        assert_eq!(encoded("arn:aws:iam::1:role/a b"), "arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fa%20b");
     }
 }

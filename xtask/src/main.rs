@@ -38,7 +38,6 @@ mod tools;
 mod up;
 mod verify;
 mod workspace;
-mod xml;
 
 use std::process::ExitCode;
 

@@ -153,7 +153,7 @@ fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
 /// Every statement of the deployed roles and policies was needed for a call: without it, the call would have been denied.
 fn needed_statements(workspace: &Workspace, folder: &Path, endpoint: &str) -> Result<()> {
     let decisions = folder.join("decisions.json");
-    let answer = LocalAws::new(endpoint).rest("local", "GET", "/_local/decisions")?.done()?;
+    let answer = LocalAws::new(endpoint).launcher("/_local/decisions")?;
     fs::write(&decisions, answer).with_context(|| format!("{} cannot be written", decisions.display()))?;
     let mut command = Command::new(python_of(&workspace.local_venv()));
     command.args(["-m", "local.needed", "--decisions"]).arg(&decisions);

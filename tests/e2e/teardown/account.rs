@@ -7,19 +7,22 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use local_wire::text;
 use serde_json::{Value, json};
 use tokio::sync::{RwLockReadGuard, Semaphore, SemaphorePermit};
 
 use super::{
     assembly::{Assembly, Names, account as account_stack},
-    aws::{Aws, text},
     deployment::{
         Thing, bootstrap, bucket, create_stack, delete_role, execution_role, make_execution_role, make_role,
         outputs_of, put_template, status_of, things_of,
     },
     run::Execution,
 };
-use crate::stack::{Stack, eventually, shared};
+use crate::{
+    aws::Aws,
+    stack::{Stack, eventually, shared},
+};
 
 /// Emulated accounts side by side: more only wait for each other.
 static SLOTS: Semaphore = Semaphore::const_new(3);
@@ -72,7 +75,7 @@ impl Account {
         let slot = SLOTS.acquire().await.unwrap();
         let shared = shared().await;
         let (account, names) = fresh_account();
-        let aws = Aws::new(&shared.endpoint, &shared.region, account);
+        let aws = shared.account.neighbour(account);
         let (mut service, teardown) = (names.service(), names.teardown());
         change(&mut service.template);
         bootstrap(&aws, &[&service, &teardown]).await;
@@ -92,7 +95,7 @@ impl Account {
     pub async fn deployed() -> Self {
         let slot = SLOTS.acquire().await.unwrap();
         let shared = shared().await;
-        let aws = Aws::new(&shared.endpoint, &shared.region, "000000000000".to_owned());
+        let aws = shared.account.clone();
         let names = Names::deployed();
         let described = aws.cloudformation("DescribeStacks", &[("StackName", &names.service)]).await.done();
         let stack = text(&described, "StackId").unwrap();
@@ -183,7 +186,7 @@ impl Account {
         });
         let path = format!("/2015-03-31/functions/{}/invocations", self.outputs["TaskApiFunction"]);
         let answer = self.aws.rest("lambda", "POST", &path, event.to_string().into_bytes()).await;
-        if !answer.status.is_success() {
+        if !answer.is_success() {
             return None;
         }
         let answer = answer.json();

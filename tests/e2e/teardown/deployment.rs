@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use local_wire::{text, texts};
 use serde_json::json;
 
-use super::{
-    assembly::Assembly,
-    aws::{Aws, text, texts},
-};
-use crate::stack::eventually;
+use super::assembly::Assembly;
+use crate::{aws::Aws, stack::eventually};
 
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
@@ -97,7 +95,7 @@ pub async fn create_stack(aws: &Aws, assembly: &Assembly, name: &str, role: Opti
         status_of(aws, &id).await.filter(|status| status != "CREATE_IN_PROGRESS")
     })
     .await;
-    let events = aws.cloudformation("DescribeStackEvents", &[("StackName", &id)]).await.body;
+    let events = aws.cloudformation("DescribeStackEvents", &[("StackName", &id)]).await.done();
     assert_eq!(status, "CREATE_COMPLETE", "{events}");
     id
 }

@@ -4,7 +4,6 @@
 mod account;
 mod again;
 mod assembly;
-mod aws;
 mod calls;
 mod data;
 mod deployment;

@@ -3,16 +3,12 @@
 use std::{env, path::PathBuf, process::Command};
 
 use aws_credential_types::Credentials;
+use local_wire::text;
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
-use super::{
-    account::Account,
-    aws::{Aws, text},
-    deployment::outputs_of,
-    run::Execution,
-};
-use crate::stack::eventually;
+use super::{account::Account, deployment::outputs_of, run::Execution};
+use crate::{aws::Aws, stack::eventually};
 
 /// Gives the policy of whoever reads the audit log.
 const AUDIT_GUIDE: &str = include_str!("../../../docs/audit.md");

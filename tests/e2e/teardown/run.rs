@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::aws::Aws;
-use crate::stack::eventually;
+use crate::{aws::Aws, stack::eventually};
 
 #[derive(Debug)]
 pub struct Execution {

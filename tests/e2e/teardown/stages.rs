@@ -1,14 +1,17 @@
 //! Stages of the service side by side in one account, which they share one setting of: API Gateway's log role.
 
+use local_wire::texts;
 use serde_json::json;
 
 use super::{
     account::fresh_account,
     assembly::{Names, account as account_stack},
-    aws::{Aws, texts},
     deployment::{bootstrap, create_stack, status_of},
 };
-use crate::stack::{eventually, shared};
+use crate::{
+    aws::Aws,
+    stack::{eventually, shared},
+};
 
 /// The account that both stages are deployed into, as `cargo xtask deploy` prepares it.
 struct Site {
@@ -50,7 +53,7 @@ impl Site {
 async fn two_stages_are_deployed_at_the_same_time_and_one_that_comes_and_goes_leaves_no_role() {
     let shared = shared().await;
     let ((number, blue), (_, green)) = (fresh_account(), fresh_account());
-    let site = Site { aws: Aws::new(&shared.endpoint, &shared.region, number) };
+    let site = Site { aws: shared.account.neighbour(number) };
     bootstrap(&site.aws, &[&blue.service(), &green.service()]).await;
     let account = account_stack();
     create_stack(&site.aws, &account, &account.stack, None).await;

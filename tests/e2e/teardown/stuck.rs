@@ -6,9 +6,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use local_wire::text;
+
 use super::{
     account::{Account, has_own_api},
-    aws::text,
     deployment::status_of,
     people::taskctl,
 };

@@ -64,12 +64,12 @@ impl Overhead {
 /// Tears the service down as if its deletion took two minutes.
 pub fn measure(workspace: &Workspace, aws: &LocalAws, outputs: &Outputs) -> Result<Overhead> {
     let scale = json!({"stepfunctions._SFN_WAIT_SCALE": 1.0 / f64::from(FASTER)});
-    aws.admin("/_ministack/config", &scale)?;
+    aws.set("/_ministack/config", &scale)?;
     let held = json!({
         "service": "cloudformation-handler", "action": "AWS::CloudFormation::Stack", "match": "\"DELETE\"",
         "effect": {"delayMs": (DELETION / FASTER).as_millis()},
     });
-    aws.admin("/_local/faults", &held)?;
+    aws.set("/_local/faults", &held)?;
     let (machine, stack) = (outputs.state_machine()?, outputs.service_stack()?);
     let input = json!({"stack": stack, "confirm": stack}).to_string();
     let started = aws.json(

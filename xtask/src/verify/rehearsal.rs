@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use local_wire::texts;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -16,7 +17,6 @@ use crate::install;
 use crate::process::{self, signal};
 use crate::tools;
 use crate::workspace::Workspace;
-use crate::xml::texts;
 
 /// Rows that the local AWS cannot answer, beside those that are checked by hand.
 const NOT_LOCAL: [&str; 8] = [
@@ -88,7 +88,7 @@ impl Scene<'_> {
         let refusal =
             json!({"error": {"status": 400, "code": "ValidationError", "message": "once is enough"}});
         let rule = json!({"service": "cloudformation", "action": "DeleteStack", "match": "BucketB", "effect": refusal});
-        self.aws.admin("/_local/faults", &rule)?;
+        self.aws.set("/_local/faults", &rule)?;
         let (code, text) = self.run(&["retain-twice"])?;
         ensure!(code == Some(1), "a row that did not hold ended with {code:?}");
         let told = text
@@ -111,16 +111,16 @@ impl Scene<'_> {
     }
 
     fn stacks(&self) -> Result<Vec<String>> {
-        let answer = self.aws.query("cloudformation", "DescribeStacks", &[])?.done()?;
+        let answer = self.aws.query("cloudformation", "DescribeStacks", &[])?;
         Ok(texts(&answer, "StackName"))
     }
 
     /// Asks each service, in words of its own.
     fn nothing_is_left(&self) -> Result<()> {
         let stacks = self.stacks()?.join(" ");
-        let roles = self.aws.query("iam", "ListRoles", &[])?.done()?;
+        let roles = self.aws.query("iam", "ListRoles", &[])?;
         let groups = self.aws.json("logs", "Logs_20140328.DescribeLogGroups", &json!({}))?.to_string();
-        let buckets = self.aws.rest("s3", "GET", "/")?.done()?;
+        let buckets = self.aws.buckets()?;
         let tables = self.aws.json("dynamodb", "DynamoDB_20120810.ListTables", &json!({}))?.to_string();
         for (kind, text) in [
             ("stack", stacks),

@@ -1,13 +1,15 @@
-//! Just enough XML for the answers of the query protocol: texts of elements that hold no other.
+//! Just enough XML for the answers of the query protocol: the texts of elements that hold no other.
 
-/// The text of every element of this name, in order.
+/// Finds the text of every element of this name, in order.
+#[must_use]
 pub fn texts(xml: &str, name: &str) -> Vec<String> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let text = |part: &str| part.split(&close).next().map(unescaped).unwrap_or_default();
     xml.split(&open).skip(1).map(text).collect()
 }
 
-/// The first one.
+/// Finds the text of the first element of this name.
+#[must_use]
 pub fn text(xml: &str, name: &str) -> Option<String> {
     texts(xml, name).into_iter().next()
 }

@@ -1,0 +1,192 @@
+//! Plain calls of the emulated AWS in one account: what an SDK would send, without its retries.
+
+use std::{ops::Deref, time::SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4,
+};
+use local_wire::{Request, root};
+use reqwest::{Client, Method, header::HeaderName};
+use serde_json::{Value, json};
+
+/// The account that everything is deployed into unless another one is chosen.
+const DEFAULT_ACCOUNT: &str = "000000000000";
+
+/// One account and region, which a 12-digit access key id selects, and who calls there: root, or a user.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    pub account: String,
+    pub region: String,
+    pub endpoint: String,
+    user: Option<Credentials>,
+    http: Client,
+}
+
+/// An answer as it came. What it should be and is not, stops the test.
+#[derive(Debug)]
+pub struct Answer(local_wire::Answer);
+
+impl Deref for Answer {
+    type Target = local_wire::Answer;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Answer {
+    /// The body of a success.
+    #[track_caller]
+    pub fn done(self) -> String {
+        self.0.done().unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    /// The body of a success; `None` when the service says that there is no such thing.
+    #[track_caller]
+    pub fn found(self) -> Option<String> {
+        self.0.found().unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    #[track_caller]
+    pub fn json(self) -> Value {
+        self.0.json().unwrap_or_else(|refused| panic!("{refused}"))
+    }
+}
+
+impl Aws {
+    /// The default account, as its root sees it.
+    pub fn new(endpoint: &str, region: &str) -> Self {
+        let (account, endpoint) = (DEFAULT_ACCOUNT.to_owned(), endpoint.to_owned());
+        Self { account, region: region.to_owned(), endpoint, user: None, http: Client::new() }
+    }
+
+    /// Another account on the same emulator.
+    pub fn neighbour(&self, account: String) -> Self {
+        Self { account, ..self.clone() }
+    }
+
+    /// The same account, as an IAM user of it sees it.
+    pub fn signed_in_as(&self, user: Credentials) -> Self {
+        Self { user: Some(user), ..self.clone() }
+    }
+
+    async fn send(&self, request: Request) -> Answer {
+        let method = Method::from_bytes(request.method.as_bytes()).unwrap();
+        let mut http = self.http.request(method, format!("{}{}", self.endpoint, request.path));
+        for (name, value) in &request.headers {
+            http = http.header(*name, value);
+        }
+        let mut http = http.body(request.body).build().unwrap();
+        match (&request.service, &self.user) {
+            (None, _) => {}
+            (Some(service), None) => {
+                let authorization = root(&self.account, &self.region, service).parse().unwrap();
+                http.headers_mut().insert("Authorization", authorization);
+            }
+            (Some(service), Some(user)) => self.sign(service, user, &mut http),
+        }
+        let answer = self.http.execute(http).await.unwrap();
+        let status = answer.status().as_u16();
+        Answer(local_wire::Answer { status, body: answer.text().await.unwrap() })
+    }
+
+    fn sign(&self, service: &str, user: &Credentials, request: &mut reqwest::Request) {
+        let identity = user.clone().into();
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .unwrap()
+            .into();
+        let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+        let body = SignableBody::Bytes(request.body().and_then(|body| body.as_bytes()).unwrap_or_default());
+        let signable = SignableRequest::new(request.method().as_str(), request.url().as_str(), headers, body);
+        let (instructions, _) = sign(signable.unwrap(), &parameters).unwrap().into_parts();
+        for (name, value) in instructions.headers() {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+    }
+
+    /// A service of the query protocol: CloudFormation, IAM, CloudWatch.
+    pub async fn query(&self, service: &str, action: &str, parameters: &[(&str, &str)]) -> Answer {
+        self.send(Request::query(service, action, parameters)).await
+    }
+
+    pub async fn cloudformation(&self, action: &str, parameters: &[(&str, &str)]) -> Answer {
+        self.query("cloudformation", action, parameters).await
+    }
+
+    pub async fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> Answer {
+        self.query("iam", action, parameters).await
+    }
+
+    pub async fn dynamodb(&self, action: &str, body: Value) -> Answer {
+        self.send(Request::json("dynamodb", &format!("DynamoDB_20120810.{action}"), &body)).await
+    }
+
+    pub async fn logs(&self, action: &str, body: Value) -> Answer {
+        self.send(Request::json("logs", &format!("Logs_20140328.{action}"), &body)).await
+    }
+
+    pub async fn states(&self, action: &str, body: Value) -> Answer {
+        self.send(Request::json("states", &format!("AWSStepFunctions.{action}"), &body)).await
+    }
+
+    pub async fn ssm(&self, action: &str, body: Value) -> Answer {
+        self.send(Request::json("ssm", &format!("AmazonSSM.{action}"), &body)).await
+    }
+
+    /// A service with paths: Lambda, API Gateway, S3.
+    pub async fn rest(&self, service: &str, method: &str, path: &str, body: Vec<u8>) -> Answer {
+        self.send(Request::rest(service, method, path, body)).await
+    }
+
+    pub async fn get(&self, service: &str, path: &str) -> Answer {
+        self.rest(service, "GET", path, Vec::new()).await
+    }
+
+    pub async fn delete(&self, service: &str, path: &str) -> Answer {
+        self.rest(service, "DELETE", path, Vec::new()).await
+    }
+
+    /// One of the launcher's own endpoints, for all accounts unless the body names one.
+    pub async fn launcher(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.send(Request::launcher(method, &format!("/_local/{path}"), body.as_ref())).await
+    }
+
+    /// Posts to one of the launcher's endpoints, for this account alone.
+    pub async fn admin(&self, path: &str, mut body: Value) -> Value {
+        body["account"] = json!(self.account);
+        self.launcher("POST", path, Some(body)).await.json()
+    }
+
+    /// Takes the faults of this account away.
+    pub async fn mend(&self) {
+        self.launcher("DELETE", "faults", Some(json!({"account": self.account}))).await.done();
+    }
+
+    /// The calls that the step function made so far, in order: service, action, status.
+    pub async fn calls_of(&self, caller: &str) -> Vec<(String, String, Option<u64>)> {
+        let all = self.launcher("GET", "calls", None).await.json();
+        let ours = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|call| call["account"] == self.account.as_str() && call["caller"] == caller);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        ours.map(|call| (text(&call["service"]), text(&call["action"]), call["status"].as_u64())).collect()
+    }
+
+    /// How often the faults of this account have struck.
+    pub async fn faults_hit(&self) -> u64 {
+        let rules = self.launcher("GET", "faults", None).await.json();
+        let ours = rules.as_array().unwrap().iter().filter(|rule| rule["account"] == self.account.as_str());
+        ours.map(|rule| rule["hits"].as_u64().unwrap()).sum()
+    }
+}
