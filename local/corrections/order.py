@@ -18,6 +18,8 @@ NAMES: tuple[str, ...] = (
     "functions.mapping_destination",
     "dynamodb.ttl",
     "cloudformation.template_properties",
+    "cloudformation.system_tags",
+    "cloudformation.taken_names",
     "dynamodb.system_backups",
     "api_gateway.failures",
     "api_gateway.request",

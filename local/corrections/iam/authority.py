@@ -5,8 +5,8 @@ from __future__ import annotations
 # CloudWatch Logs asks about the streams of a group: a policy on the bare group's ARN, without ":*", does not match.
 GROUP = "arn:aws:logs:{region}:{account}:log-group:{id}:log-stream:"
 
-# What CloudFormation tags with its stack ("tagging.cloudFormationSystemTags" of the types' schemas; tables and roles it does
-# not), and what stands before the physical id in the ARN.
+# The types that CloudFormation tags with their stack ("tagging.cloudFormationSystemTags" of the types' schemas), and what stands
+# before the physical id in the ARN.
 _TAGGED = {
     "AWS::ApiGateway::RestApi": "/restapis/",
     "AWS::CloudWatch::Alarm": ":alarm:",

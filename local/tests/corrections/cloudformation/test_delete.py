@@ -75,7 +75,7 @@ def test_what_a_failed_resource_depends_on_is_not_tried(aws, rules):
     assert stack.delete() == "DELETE_COMPLETE"
 
 
-def allow(action: str, resource: str, effect: str = "Allow") -> dict:
+def allow(action: str | list[str], resource: str, effect: str = "Allow") -> dict:
     return {"Effect": effect, "Action": action, "Resource": resource}
 
 
@@ -114,7 +114,7 @@ def test_conditions_on_tags_and_on_what_a_resource_belongs_to(aws):
         "Type": "AWS::ApiGateway::GatewayResponse",
         "Properties": {"RestApiId": {"Ref": "Api"}, "ResponseType": "DEFAULT_4XX"},
     }
-    stack = Stack(aws, {"Table": TABLE, "Api": api, "Below": below})
+    stack = Stack(aws, {"Table": TABLE, "Group": {"Type": "AWS::Logs::LogGroup"}, "Api": api, "Below": below})
 
     def conditioned(stack_name: str, api_name: str) -> str:
         of_stack = {"StringEqualsIfExists": {"aws:ResourceTag/aws:cloudformation:stack-name": stack_name}}
@@ -122,12 +122,17 @@ def test_conditions_on_tags_and_on_what_a_resource_belongs_to(aws):
         return role(
             aws,
             "cloudformation.amazonaws.com",
-            {**allow("dynamodb:*", "*"), "Condition": of_stack},
+            {**allow(["dynamodb:*", "logs:*"], "*"), "Condition": of_stack},
             {**allow("apigateway:*", "*"), "Condition": of_api},
         )
 
     assert stack.delete(RoleARN=conditioned("another", "theirs")) == "DELETE_FAILED"
-    assert stack.resources() == {"Table": "DELETE_FAILED", "Api": "CREATE_COMPLETE", "Below": "DELETE_FAILED"}
+    assert stack.resources() == {
+        "Table": "DELETE_COMPLETE",  # no tag says whose it is
+        "Group": "DELETE_FAILED",
+        "Api": "CREATE_COMPLETE",
+        "Below": "DELETE_FAILED",
+    }
     assert stack.delete(RoleARN=conditioned(stack.name, "ours")) == "DELETE_COMPLETE"
 
 
