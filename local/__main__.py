@@ -19,7 +19,7 @@ def main() -> int:
     arguments = _arguments()
     state_dir = arguments.state_dir.resolve()
     try:
-        lock = environment.claim(state_dir)  # noqa: F841 (held as long as the process lives)
+        lock = environment.claim(state_dir)  # noqa: F841 (held for as long as the process lives)
         listener = server.bind(arguments.port)
     except environment.StateInUse as error:
         return _refuse(f"{error}; stop it first or choose another --state-dir")
@@ -29,7 +29,7 @@ def main() -> int:
         )
     endpoint = environment.prepare(listener.getsockname()[1], state_dir)
 
-    # Imported now only: MiniStack reads the environment while it is imported.
+    # Imported only now, because MiniStack reads the environment as it is imported.
     from ministack import app
 
     order.apply(without=set(arguments.without))
@@ -57,7 +57,7 @@ def _arguments() -> argparse.Namespace:
         action="append",
         default=[],
         metavar="CORRECTION",
-        help="leave a correction out, to see stock MiniStack (tests)",
+        help="leave out a correction (for tests that show what stock MiniStack does)",
     )
     return parser.parse_args()
 

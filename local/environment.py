@@ -1,8 +1,8 @@
 """The environment of the emulator and, through it, of the functions.
 
-``provided.*`` functions inherit the emulator's environment. On AWS a function sees what Lambda sets and what the
-template says, nothing else (AWS: "Defined runtime environment variables"), so almost nothing of the caller's
-environment is let through; above all no AWS profile, so that a function cannot reach a real account.
+``provided.*`` functions inherit the emulator's environment. On AWS a function sees only what Lambda and the template set
+("Defined runtime environment variables"), so almost nothing of the caller's environment is let through. Above all, no AWS
+profile is: a function must not reach a real account.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class StateInUse(Exception):
 
 
 def claim(state_dir: pathlib.Path):
-    """Takes the state directory for this process and clears what a killed one left. Keep what is returned: it is the lock."""
+    """Claims the state directory for this process and clears what a killed one left. Returns the lock: keep it."""
     state_dir.mkdir(parents=True, exist_ok=True)
     lock = (state_dir / "lock").open("w")
     try:
@@ -51,7 +51,7 @@ def claim(state_dir: pathlib.Path):
 
 
 def prepare(port: int, state_dir: pathlib.Path) -> str:
-    """Replaces ``os.environ`` by the launcher's own; to be called before MiniStack is imported. Returns the endpoint URL."""
+    """Replaces ``os.environ`` before MiniStack is imported, and returns the endpoint's URL."""
     endpoint = f"http://127.0.0.1:{port}"
     temporary = state_dir / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def prepare(port: int, state_dir: pathlib.Path) -> str:
             "IOT_MTLS_ENABLED": "0",
             "PERSIST_STATE": "0",
             "TMPDIR": str(temporary),
-            # No container is ever started, removed or even looked for on the developer's machine.
+            # So that no container is started, removed or even looked for on the developer's machine.
             "DOCKER_HOST": f"unix://{temporary}/no-docker.sock",
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_REGION": REGION,

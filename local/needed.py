@@ -1,7 +1,7 @@
-"""Which statements of the templates' policies are needed: ``python -m local.needed --decisions FILE TEMPLATE…``.
+"""Checks that every statement of the templates' policies is needed: ``python -m local.needed --decisions FILE TEMPLATE…``.
 
-A statement is needed when some call of the recorded run, allowed then, is denied without it. The emulator's own evaluator
-decides again, on the policies as they were deployed. What no local run can call stands in `UNCALLED`, with the reason.
+A statement is needed if some call that the recorded run was allowed would be denied without it. The emulator's own evaluator
+decides that, on the policies as they were deployed. ``UNCALLED`` lists what no local run can call, with the reason.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OLDER = (
     "asked for where a teardown stack has no output Services; the grant is held to taskctl's calls by cdk/tests/test_sdk_calls.py"
 )
 
-# Begin of the logical id of a role or policy ("" for any), and an action of it → why no run here shows that it is needed.
+# The beginning of a role's or policy's logical id ("" for any) and one of its actions → why no run shows that it is needed.
 UNCALLED: dict[tuple[str, str], str] = {
     **{
         ("", f"xray:{action}"): _TRACING
@@ -57,7 +57,7 @@ UNCALLED: dict[tuple[str, str], str] = {
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a template, by the role's or policy's logical id, the policy's name and its place."""
+    """One statement of a template, by its policy (logical id and name) and its place in it."""
 
     policy: str
     place: int
@@ -67,7 +67,7 @@ class Statement:
         return f"{self.policy}[{self.place}] {', '.join(self.actions)}"
 
     def reason(self) -> str | None:
-        """Why it may go uncalled, which every one of its actions must say."""
+        """Returns why it may go uncalled, if each of its actions may."""
         found = [_reason(self.policy, action) for action in self.actions]
         return found[0] if all(found) else None
 
@@ -92,7 +92,7 @@ def statements(template: dict) -> Iterator[Statement]:
 
 
 def needed(recorded: dict) -> dict[tuple[str, int], set[str]]:
-    """Statement → the actions of the calls that are denied without it."""
+    """Returns, per statement, the actions of the calls that are denied without it."""
     from ministack.core import iam_evaluator
 
     parsed = {
@@ -106,7 +106,7 @@ def needed(recorded: dict) -> dict[tuple[str, int], set[str]]:
     for call in recorded["calls"]:
         context = _context(call)
         rules = [rule for name in call["policies"] for rule in parsed[name]]
-        # Only a statement that allows the call by itself can be missed.
+        # A call can only miss a statement that allows it by itself.
         for source, place, own in rules:
             if source is None or iam_evaluator.evaluate(context, [own]).decision != "Allow":
                 continue
@@ -136,7 +136,7 @@ def _listed(value) -> list:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.needed", description=__doc__)
-    parser.add_argument("--decisions", type=pathlib.Path, required=True, help="what GET /_local/decisions answered")
+    parser.add_argument("--decisions", type=pathlib.Path, required=True, help="the answer of GET /_local/decisions")
     parser.add_argument("templates", type=pathlib.Path, nargs="+", help="the templates that were deployed")
     given = parser.parse_args(arguments)
     called = needed(json.loads(given.decisions.read_text()))
@@ -145,7 +145,7 @@ def main(arguments: list[str]) -> int:
 
 
 def report(all_of_them: list[Statement], called: dict[tuple[str, int], set[str]]) -> int:
-    """Prints what is not needed; 0 when everything is. A statement is dropped by its actions: all of them must be needed."""
+    """Prints the actions that are not needed and returns the exit code: 0 if all of them are."""
     failures, calls, reasons, idle_actions, granted = [], 0, 0, set(), set()
     for statement in all_of_them:
         seen = called.get((statement.policy, statement.place), set())
@@ -160,14 +160,14 @@ def report(all_of_them: list[Statement], called: dict[tuple[str, int], set[str]]
         calls += bool(seen)
         reasons += not seen and statement.reason() is not None
     failures += [
-        f"the reason for {role or 'any role'} {action} is not needed: it is called"
+        f"the reason for {role or 'any role'} {action} is not needed: something calls it"
         for role, action in UNCALLED
         if _any(granted, role, action) and not _any(idle_actions, role, action)
     ]
     print(*failures, sep="\n", end="\n" if failures else "")
     print(
-        f"{calls + reasons} of {len(all_of_them)} statements are needed: without one, a recorded call of "
-        f"{calls} is denied, and {reasons} have a reason on the list"
+        f"{calls + reasons} of {len(all_of_them)} statements are needed: {calls} because a recorded call is denied without them, "
+        f"{reasons} for a reason on the list"
     )
     return 1 if failures else 0
 

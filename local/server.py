@@ -1,4 +1,4 @@
-"""The HTTP server of the local AWS: one loopback socket, ``ready.json`` once it answers, a quick way down."""
+"""The HTTP server of the local AWS: one loopback socket, ``ready.json`` once it answers, and a quick stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import urllib.request
 from local.door import processes
 
 HOST = "127.0.0.1"
-PARTING_SECONDS = 0.5  # for the answers under way when it is told to stop
+PARTING_SECONDS = 0.5  # for the answers still under way when it is told to stop
 
 
 class PortInUse(Exception):
@@ -23,8 +23,8 @@ class PortInUse(Exception):
 
 
 def bind(port: int) -> socket.socket:
-    """A listening loopback socket. Bound before anything is imported, so that port 0 is known early and no port races."""
-    # The protocol is named, because asyncio sets TCP_NODELAY only where it is known to be TCP.
+    """Returns a listening loopback socket, bound first of all because the environment names the port."""
+    # With the protocol named, asyncio knows that it is TCP and sets TCP_NODELAY.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -65,23 +65,23 @@ async def _serve(app, listener: socket.socket, endpoint: str, ready: pathlib.Pat
     await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
 
     ready.unlink(missing_ok=True)
-    # In a thread, so that calls that waited for one of the processes can still be answered.
+    # In a thread, so that calls waiting for one of the processes can still be answered.
     await asyncio.to_thread(processes.stop_all)
     await asyncio.wait({serving}, timeout=PARTING_SECONDS)
     failure = serving.exception() if serving.done() and not serving.cancelled() else None
     if failure is not None:
         print(f"local AWS: {failure!r}", flush=True)
-    # Again: one may have been on its way into life when the first round went by.
+    # Once more, for a process that was just starting during the first round.
     processes.stop_all()
     announcing.cancel()
     ready.unlink(missing_ok=True)
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
-    # Worker threads may still wait for something that will never come: not our caller's problem.
+    # Not sys.exit: worker threads may be waiting for something that never comes.
     os._exit(1 if failure is not None else 0)
 
 
 def _announce(endpoint: str, ready: pathlib.Path) -> None:
-    """Writes ``ready.json`` after the first answer. The socket listens already, so the first request waits for it."""
+    """Writes ``ready.json`` after the first answer; the socket is listening already, so the request simply waits."""
     with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=60) as answer:
         answer.read()
     written = ready.with_suffix(".tmp")

@@ -1,4 +1,4 @@
-"""The admin endpoints ``/_local/…``: JSON in and out, no authentication (the socket is a loopback one)."""
+"""The admin endpoints ``/_local/…``: JSON in and out, without authentication, since the socket is on loopback."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Runs what EventBridge Scheduler has due, now or as if it were another time (``POST /_local/schedules``).
+"""Fires the EventBridge schedules that are due, now or at a pretended time (``POST /_local/schedules``).
 
-By itself MiniStack looks every ten seconds; it fires one-shot and recurring schedules at functions, queues and state machines.
+On its own, MiniStack looks every ten seconds. It fires one-shot and recurring schedules at functions, queues and state
+machines.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _running = threading.Lock()
 
 
 def run(now: float | None = None) -> list[str]:
-    """Fires every schedule that is due (at ``now``, epoch seconds, if given); their names as ``group/name``."""
+    """Fires every schedule that is due (at ``now``, epoch seconds, if given) and returns their names as ``group/name``."""
     from ministack.services import scheduler
 
     at = time.time() if now is None else float(now)

@@ -1,4 +1,4 @@
-"""Puts a stack into a state that takes long, or much breaking, to reach: a tool for tests (``POST /_local/stack``)."""
+"""Puts a stack into a state that is slow or hard to reach, for tests (``POST /_local/stack``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FORM = '{"stack": name or id, "status": …, "reason": …, "role": ARN or null,
 
 
 def put(given) -> dict:
-    """Changes what is given of a stack; its state afterwards. ``role: null`` takes its execution role away."""
+    """Changes what the request gives and returns the stack's new state. ``role: null`` removes its execution role."""
     from ministack.core.responses import request_scope
     from ministack.services.cloudformation import handlers, stacks
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import importlib
 
-# Where the order matters:
+# What is applied later wraps what came before. It matters here:
 # - access_log, mock and encoding read what request notes;
 # - cloudformation.delete replaces DeleteStack, and cloudformation.role wraps that;
-# - system_backups sees what the template says about recovery, and is asked only after what refuses a deletion;
-# - executions fails a task that step_functions.role refuses.
+# - system_backups backs a table up before template_properties forgets its recovery, and after whatever may refuse the deletion;
+# - executions fails the callback of a task that step_functions.role refuses.
 NAMES: tuple[str, ...] = (
     "functions.stream_mapping",
     "functions.mapping_destination",

@@ -1,4 +1,4 @@
-"""Which AWS call an HTTP request is: service, action, caller and the wire shape of its errors.
+"""The AWS call behind an HTTP request: its service, action, caller, and the form of its errors on the wire.
 
 The service is the one in the signature's credential scope (AWS: "Elements of an AWS API request signature"). The action is
 in the ``X-Amz-Target`` header (JSON protocols), in the form body (query protocol) or follows from method and path (REST),
@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/[^/]*/([^/]+)/aws4_request")
 _APP = re.compile(r"(?:^|\s)app/(\S+)")
 _RPC = re.compile(r"/service/[^/]+/operation/([^/]+)$")
-# Where the name in the signature is not the name of botocore's model.
+# The names in the signature that are not the names of botocore's models.
 _MODELS = {
     "execute-api": None,
     "states": "stepfunctions",
@@ -30,7 +30,7 @@ _MODELS = {
 
 @dataclass(frozen=True)
 class AwsCall:
-    """One call of an AWS API; ``account`` is the one that the caller's access key belongs to (see ``account_of``)."""
+    """One call of an AWS API; ``account`` is that of the caller's access key (see ``account_of``)."""
 
     service: str
     action: str
@@ -41,7 +41,7 @@ class AwsCall:
 
 
 def identify(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> AwsCall | None:
-    """The AWS call in a request, None for anything else (an API's data plane, an admin endpoint)."""
+    """Returns the AWS call in a request, or None for anything else (an API's data plane, an admin endpoint)."""
     parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
     scope = _SCOPE.search(headers.get("authorization", "")) or _SCOPE.search(
         "Credential=" + parameters.get("X-Amz-Credential", "")
@@ -65,7 +65,7 @@ def identify(method: str, path: str, query: str, headers: dict[str, str], body: 
 
 
 def account_of(access_key: str) -> str | None:
-    """The account that an access key names or was given out in; None for the keys of the default account's root."""
+    """Returns the account that an access key names or was issued in, or None for a root key of the default account."""
     if re.fullmatch(r"\d{12}", access_key):
         return access_key
     if not access_key.startswith(("AKIA", "ASIA")):
@@ -78,7 +78,7 @@ def account_of(access_key: str) -> str | None:
 
 
 def rest_action(service: str, method: str, path: str, parameters: dict[str, str], headers: dict[str, str]) -> str:
-    """The operation of a REST service that method, path and query belong to; ``METHOD path`` when there is none."""
+    """Returns the operation of a REST service that fits method, path and query, or ``METHOD path`` if none does."""
     best, found = -1, f"{method} {path}"
     for operation in _operations(_MODELS.get(service, service)):
         if operation.method != method or not operation.path.fullmatch(path.rstrip("/") or "/"):
@@ -137,7 +137,7 @@ def _operation(model) -> _Operation:
 
 
 def error(call: AwsCall, status: int, code: str, message: str) -> tuple[dict[str, str], bytes]:
-    """Headers and body of an error as the service's protocol writes it, so that every SDK finds the code."""
+    """Returns headers and body of an error in the service's own protocol, so that every SDK finds the code."""
     request_id = str(uuid.uuid4())
     if call.protocol == "json":
         headers = {"content-type": call.content_type or "application/x-amz-json-1.0", "x-amzn-requestid": request_id}

@@ -1,4 +1,4 @@
-"""The record of AWS calls: what was called, by whom, the how many-th, and how it was answered."""
+"""The record of AWS calls: who called what, how often, and how each call was answered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 
 from local.door.awscall import AwsCall
 
-MOST = 200_000  # the oldest are forgotten beyond that
+MOST = 200_000  # beyond that, the oldest are dropped
 
 
 class Calls:
@@ -18,7 +18,7 @@ class Calls:
         self._counts: Counter = Counter()
 
     def begin(self, call: AwsCall) -> dict:
-        """Records a call as it arrives; ``status`` is filled in when it is answered and stays null when it never is."""
+        """Records a call as it arrives; ``status`` is filled in with the answer, and stays null without one."""
         key = (call.service, call.action, call.caller)
         self._counts[key] += 1
         entry = {

@@ -8,7 +8,7 @@ _writers: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 
 def remember_all() -> None:
-    """Makes every connection of the HTTP server known by its client's address."""
+    """Notes every connection of the HTTP server from now on by its client's address."""
     from hypercorn.asyncio.tcp_server import TCPServer
 
     run = TCPServer.run

@@ -76,7 +76,7 @@ async def _body(receive) -> bytes:
 
 
 def _replay(body: bytes, receive):
-    """``receive`` of a request whose body was read already."""
+    """Returns a ``receive`` for a request whose body has been read already."""
     given = False
 
     async def replaying():
@@ -90,7 +90,7 @@ def _replay(body: bytes, receive):
 
 
 def _another(scope, given: dict):
-    """A call of the same kind with the input ``given``, as somebody else might make it: its scope and ``receive``."""
+    """Returns scope and ``receive`` of a call of the same kind with the input ``given``, as another client might make it."""
     body = json.dumps(given).encode()
     fields = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
     fields.append((b"content-length", str(len(body)).encode()))
@@ -102,7 +102,7 @@ def _another(scope, given: dict):
 
 
 def _noting(entry: dict, send):
-    """``send`` that writes the status into the record of the call."""
+    """Returns a ``send`` that notes the status in the call's record."""
 
     async def noting(message):
         if message["type"] == "http.response.start":
@@ -113,11 +113,11 @@ def _noting(entry: dict, send):
 
 
 async def _nowhere(message) -> None:
-    """The ``send`` of an answer that is dropped."""
+    """Drops an answer."""
 
 
 async def respond(send, status: int, headers: dict[str, str], body: bytes) -> None:
-    """A complete answer."""
+    """Sends a complete answer."""
     fields = [
         (name.encode(), value.encode("latin-1"))
         for name, value in {**headers, "content-length": str(len(body))}.items()

@@ -1,8 +1,8 @@
 """The plan of faults: which AWS call fails, how, and how often.
 
-A rule names calls (``service``, ``action``, ``caller``, ``account``, ``match``; what is absent matches all) and says what
-happens to the ``nth`` of them (default 1) and the ``times - 1`` after it (default 1; -1: all that follow). Counting starts when
-the rule is set. Where several rules hit one call, the first decides.
+A rule selects calls (by ``service``, ``action``, ``caller``, ``account`` and ``match``, each optional) and says what happens to
+the ``nth`` of them (default 1) and to the ``times - 1`` that follow (default 1; -1: all). Counting starts when the rule is set.
+If several rules hit the same call, the first decides.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from local.door.awscall import AwsCall
 
 
 class BadRule(ValueError):
-    """A rule that cannot be understood; the text says what is wrong."""
+    """A rule that makes no sense; the text says why."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Plan:
         self._rules: list[Rule] = []
 
     def add(self, given) -> None:
-        """Adds one rule or a list of rules; all or none."""
+        """Adds one rule or a list of rules, all or none of them."""
         self._rules += [_rule(one) for one in (given if isinstance(given, list) else [given])]
 
     def clear(self, account: str | None = None) -> None:
@@ -57,7 +57,7 @@ class Plan:
         return [asdict(rule) for rule in self._rules]
 
     def effect(self, call: AwsCall, body: bytes) -> dict | None:
-        """Counts the call against every rule that covers it; the effect of the first that hits."""
+        """Counts the call in every rule that covers it and returns the effect of the first that hits."""
         effect = None
         for rule in self._rules:
             if not rule.covers(call, body):
@@ -70,7 +70,7 @@ class Plan:
         return effect
 
 
-# The plan in force: set over the admin endpoint, asked by the door and by CloudFormation's resource handlers.
+# The one plan: the admin endpoint sets it, the door and CloudFormation's resource handlers ask it.
 PLAN = Plan()
 
 

@@ -1,4 +1,4 @@
-"""The processes of the functions: which they are, and how they end.
+"""The functions' processes: finding them and ending them.
 
 MiniStack keeps a pool of workers per function; a worker whose process is gone starts a new one at its next invocation,
 and an invocation whose process dies ends as a function error, as on AWS.
@@ -14,7 +14,7 @@ _stopping = False
 
 
 def of(function: str | None = None) -> list[subprocess.Popen]:
-    """The living processes of one function (all functions without a name)."""
+    """Returns the living processes of one function, or of all functions without a name."""
     from ministack.core import lambda_runtime
 
     with lambda_runtime._lock:
@@ -24,7 +24,7 @@ def of(function: str | None = None) -> list[subprocess.Popen]:
 
 
 def kill(function: str) -> list[int]:
-    """Kills the function's processes at once (SIGKILL), also in the middle of an invocation. Returns their ids."""
+    """Kills the function's processes at once (SIGKILL), even during an invocation, and returns their ids."""
     killed = []
     for process in of(function):
         try:
@@ -36,7 +36,7 @@ def kill(function: str) -> list[int]:
 
 
 def refuse_new_ones_when_stopping() -> None:
-    """Makes every later start of a function process fail once ``stop_all`` was called."""
+    """Makes every start of a function process fail once ``stop_all`` has been called."""
     from ministack.core import lambda_runtime
 
     for worker in (lambda_runtime.Worker, lambda_runtime.ProvidedWorker):
@@ -58,7 +58,7 @@ def _guard(worker: type) -> None:
 
 
 def stop_all() -> None:
-    """Ends every function process and lets none start again."""
+    """Ends every function process and keeps new ones from starting."""
     global _stopping
     _stopping = True
     for process in of():

@@ -37,7 +37,7 @@ class Launcher:
         self.url = json.loads((state_dir / "ready.json").read_text())["endpointUrl"]
 
     def client(self, service: str, caller: str | None = None, account: str = "test", secret: str = "test"):
-        """An AWS client without retries; ``caller`` goes into the user agent as the functions' SDKs put it there."""
+        """Returns an AWS client without retries; ``caller`` is put into the user agent, as the functions' SDKs do."""
         session = botocore.session.Session()
         config = botocore.config.Config(
             retries={"total_max_attempts": 1}, user_agent_appid=caller, s3={"addressing_style": "path"}, read_timeout=20
@@ -52,7 +52,7 @@ class Launcher:
         )
 
     def call(self, method: str, path: str, body=None, headers: dict | None = None) -> Answer:
-        """A plain HTTP call; ``body`` that is not bytes is sent as JSON."""
+        """Makes a plain HTTP call; a ``body`` that is not bytes is sent as JSON."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers or {})
         try:
@@ -87,7 +87,7 @@ def until(condition, seconds: float = 20.0):
 
 
 def archive(name: str, source: str, mode: int = 0o644) -> bytes:
-    """A deployment package with one file."""
+    """Returns a deployment package with one file."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
         entry = zipfile.ZipInfo(name)
@@ -118,7 +118,7 @@ if __name__ == "__main__":
 
 
 def bootstrap(code: str) -> bytes:
-    """A ``provided.al2023`` package around ``def handler(event)``."""
+    """Returns a ``provided.al2023`` package around ``def handler(event)``."""
     return archive("bootstrap", BOOTSTRAP.format(python=sys.executable, code=code), 0o755)
 
 

@@ -1,4 +1,4 @@
-"""A corrected and a stock launcher for the whole session, without and with IAM; the stock ones show what is wrong without us."""
+"""A corrected and a stock launcher for the whole session, each with and without IAM; the stock ones show what is wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local.corrections import order
 from local.tests.aws import Launcher
 from local.tests.stacks import let_gateway_log
 
-# The clients of the tests must not look at the profile of whoever runs them.
+# The tests' clients must not use the AWS profile of whoever runs them.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 

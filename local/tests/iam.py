@@ -19,7 +19,7 @@ def allow(actions: str | list[str], resource: str = "*", **conditions: dict) -> 
 
 
 class User:
-    """An IAM user with these statements alone."""
+    """An IAM user that may do what these statements say and no more."""
 
     def __init__(self, aws: Launcher, *statements: dict):
         self._aws, root = aws, aws.client("iam")
@@ -76,7 +76,7 @@ def table(aws: Launcher, stream: bool = False) -> str:
 
 
 def allowed(call, **arguments) -> bool:
-    """Whether IAM lets a call through, whatever becomes of it then."""
+    """Tells whether IAM lets a call through, whatever becomes of it then."""
     try:
         call(**arguments)
     except botocore.exceptions.ClientError as error:

@@ -49,7 +49,7 @@ PREFLIGHT = """#set($origin = $input.params().header.get("Origin"))
 
 
 class Api:
-    """A REST API with ANY /{proxy+} behind a TOKEN authorizer and gateway responses for everything."""
+    """A REST API with ANY /{proxy+} behind a TOKEN authorizer, and gateway responses for everything."""
 
     def __init__(self, aws, **settings):
         self.aws = aws
@@ -147,7 +147,7 @@ class Api:
         return self.aws.call(method, f"/_aws/execute-api/{self.id}/dev/{path}", body, headers=given)
 
     def see_lines(self, *values):
-        """The header ``Tags`` as the function sees it, when it is sent on a line for each value."""
+        """Returns the header ``Tags`` as the function sees it when each value is sent on its own line."""
         connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.aws.url).netloc, timeout=30)
         connection.putrequest("GET", f"/_aws/execute-api/{self.id}/dev/x")
         for name, value in [("Authorization", "good"), *(("Tags", value) for value in values)]:

@@ -26,7 +26,7 @@ def fresh(prefix: str = "stack") -> str:
 
 
 class Stack:
-    """One stack, addressed by its id once it is created."""
+    """A stack, addressed by its id once it is created."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Stack:
         )
 
     def delete(self, **more) -> str:
-        """Deletes it and waits for the end; the status it ends in."""
+        """Deletes it, waits for the end and returns the final status."""
         self.cloudformation.delete_stack(StackName=self.id, **more)
         until(lambda: not self.status.endswith("_IN_PROGRESS"), 10)
         return self.status
@@ -75,7 +75,7 @@ class Stack:
         return [event for page in pages for event in page["StackEvents"]]
 
     def why(self, logical_id: str, status: str = "DELETE_FAILED") -> str | None:
-        """The reason in a resource's (or, by the stack's name, the stack's) latest event of a status."""
+        """Returns the reason in the latest event with this status of a resource (or, by the stack's name, of the stack)."""
         for event in self.events():
             if (event["LogicalResourceId"], event["ResourceStatus"]) == (logical_id, status):
                 return event.get("ResourceStatusReason", "")
@@ -99,7 +99,7 @@ def role(
     name: str | None = None,
     account: str = "test",
 ) -> str:
-    """A role that a service can assume; what it may do (default: all). Its ARN."""
+    """Makes a role that a service can assume and that may do what is ``allowed`` (by default everything). Returns its ARN."""
     iam, name = aws.client("iam", account=account), name or fresh("role")
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     arn = iam.create_role(
@@ -121,12 +121,12 @@ def drop_role(aws: Launcher, arn: str) -> None:
 
 
 def own_account() -> str:
-    """An account of a test's own, by its access key: for what an account has one of."""
+    """Returns the access key of a fresh account, for tests of what exists once per account."""
     return f"{uuid.uuid4().int % 10**12:012d}"
 
 
 def let_gateway_log(aws: Launcher, account: str = "test") -> str:
-    """Sets the role with which API Gateway writes logs, once per account. Its ARN."""
+    """Sets the role with which API Gateway writes logs, once per account, and returns its ARN."""
     arn = role(aws, "apigateway.amazonaws.com", account=account)
     operation = {"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}
     aws.client("apigateway", account=account).update_account(patchOperations=[operation])
@@ -134,7 +134,7 @@ def let_gateway_log(aws: Launcher, account: str = "test") -> str:
 
 
 def refused(call, *args, **kwargs) -> tuple[str, str]:
-    """Code and message of the error that a call is answered with."""
+    """Returns code and message of the error with which a call is answered."""
     with pytest.raises(botocore.exceptions.ClientError) as raised:
         call(*args, **kwargs)
     error = raised.value.response["Error"]

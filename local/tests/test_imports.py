@@ -1,4 +1,4 @@
-"""The rooms of ``local`` stand on each other without a circle, and nothing imports MiniStack too early."""
+"""Neither modules nor rooms import each other in a circle, and nothing imports MiniStack too early."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = {
 
 
 def imported(path: pathlib.Path) -> set[str]:
-    """The modules of ``local`` that a file imports, inside its functions too."""
+    """Returns the modules of ``local`` that a file imports, inside its functions too."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -42,16 +42,16 @@ def circle(edges: dict[str, set[str]]) -> list[str]:
 
 
 def room(module: str) -> str:
-    """The folder of a module; what stands in no room is one of its own."""
+    """Returns the folder of a module; a module in no room is a room of its own."""
     folder = module.rpartition(".")[0]
     return module if folder in ("local", "local.corrections") else folder
 
 
-def test_no_module_imports_itself_by_way_of_others():
+def test_no_module_imports_itself_through_others():
     assert circle(graph()) == []
 
 
-def test_no_room_needs_itself_by_way_of_others():
+def test_no_room_imports_itself_through_others():
     rooms: dict[str, set[str]] = {}
     for module, needed in graph().items():
         if not module.startswith("local.tests"):
@@ -69,7 +69,7 @@ def applies(path: pathlib.Path) -> bool:
 
 
 def test_ministack_is_imported_inside_functions_only():
-    """It reads the environment while it is imported, and the launcher prepares that first."""
+    """It reads the environment as it is imported, which the launcher has to prepare first."""
     assert [(name, found) for name, path in FILES.items() for found in imported_at_once(path)] == []
 
 

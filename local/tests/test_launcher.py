@@ -1,4 +1,4 @@
-"""Start and stop of the launcher itself."""
+"""Tests of the launcher itself: how it starts and stops."""
 
 from __future__ import annotations
 

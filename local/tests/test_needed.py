@@ -1,4 +1,4 @@
-"""``local.needed`` on records of its own: what a dropped statement is missed by, and what it says."""
+"""Tests of ``local.needed`` on made-up records: which calls miss a statement, and what the report says."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Correction: API Gateway writes an access-log line per request.
 
-What AWS does ("Set up CloudWatch logging for REST APIs in API Gateway", "Variables for access logging for API Gateway"): the
-stage's format, its ``$context`` variables replaced without escaping and ``-`` where there is no value, goes to the log group of
-the stage's access-log settings.
+What AWS does ("Set up CloudWatch logging for REST APIs in API Gateway", "Variables for access logging for API Gateway"): a line
+in the stage's format goes to the log group of its access-log settings, with the ``$context`` variables replaced, unescaped, and
+``-`` where there is no value.
 
 What stock MiniStack does: nothing.
 """
@@ -95,7 +95,7 @@ def line(form: str, values: dict[str, object]) -> str:
 
 
 def variables(request: dict, status: int, length: int, latency: int) -> dict[str, object]:
-    """The ``$context`` variables of one request, as far as they are known here."""
+    """Returns the ``$context`` variables of one request, as far as they are known here."""
     from ministack.core.responses import get_account_id, get_request_client_ip
 
     headers = request["headers"]

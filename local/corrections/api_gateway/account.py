@@ -1,9 +1,9 @@
 """Correction: API Gateway's account setting changes once in 20 seconds, and no stage logs without it.
 
 What AWS does ("Amazon API Gateway quotas", "UpdateAccount", "Set up CloudWatch logging for REST APIs in API Gateway"): the role
-with which API Gateway writes logs is one setting of an account and region. UpdateAccount is limited to one call in 20
-seconds, the next is TooManyRequestsException (429), also for CloudFormation's ``AWS::ApiGateway::Account``: two stacks that set
-it at the same time are one too many. While it is not set, a stage with an access log or an execution log is refused.
+with which API Gateway writes logs is one setting per account and region. UpdateAccount takes one call in 20 seconds and answers
+the next with TooManyRequestsException (429), for CloudFormation's ``AWS::ApiGateway::Account`` too: of two stacks that set it
+at the same time, one fails. While it is not set, a stage with an access log or an execution log is refused.
 
 What stock MiniStack does: takes any number of changes, and any stage.
 """
@@ -21,7 +21,7 @@ NO_ROLE = "CloudWatch Logs role ARN must be set in account settings to enable lo
 ACCOUNT, STAGE = "AWS::ApiGateway::Account", "AWS::ApiGateway::Stage"
 _LOG_LEVEL = re.compile(r"/.+/logging/loglevel")
 
-# (account, region) → when it was changed last.
+# (account, region) → when the setting last changed.
 _changed: dict[tuple[str, str], float] = {}
 
 
@@ -68,7 +68,7 @@ def _role_is_set() -> bool:
 
 
 def _patch_logs(operations: list[dict]) -> bool:
-    """Whether a change of a stage switches one of its logs on."""
+    """Tells whether a change to a stage switches one of its logs on."""
 
     def logs(operation: dict) -> bool:
         path, value = operation.get("path", ""), operation.get("value")
@@ -83,7 +83,7 @@ def _create_account(logical_id, props, *_):
     return logical_id, {}
 
 
-def _update_account(physical_id, old_props, new_props, *_, **__):
+def _update_account(physical_id, _old_props, new_props, *_, **__):
     _set_role(new_props)
     return physical_id, {}
 

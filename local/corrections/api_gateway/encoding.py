@@ -3,7 +3,8 @@
 What AWS does ("Payload compression for REST APIs in API Gateway", "Receive an API response with a compressed payload", "Call an
 API method with a compressed payload"): an answer of at least the API's ``minimumCompressionSize`` without a Content-Encoding of
 its own is compressed if the coding that Accept-Encoding ranks highest is gzip or deflate. A request's body is inflated as its
-Content-Encoding says before anybody sees it; an unknown coding, or a body that is not in it, is 415 UNSUPPORTED_MEDIA_TYPE.
+Content-Encoding says before anything else sees it; an unknown coding, or a body that is not in that coding, is 415
+UNSUPPORTED_MEDIA_TYPE.
 
 What stock MiniStack does: stores ``minimumCompressionSize``, compresses nothing and passes compressed bodies on as they are.
 """
@@ -61,7 +62,7 @@ def _compress_answers(gateway) -> None:
 
 
 def preferred(accept_encoding: str) -> str | None:
-    """The coding that the header ranks highest; of several the first."""
+    """Returns the coding that the header ranks highest, or the first of several."""
     ranked: dict[str, float] = {}
     for part in accept_encoding.lower().split(","):
         coding, _, parameter = part.partition(";")

@@ -1,16 +1,16 @@
-"""Correction: what API Gateway answers by itself when the function fails, and how it writes its own answers.
+"""Correction: API Gateway's own answers, when the function fails and otherwise.
 
 What AWS does ("Gateway response types for API Gateway", "Set up Lambda proxy integrations in API Gateway", "Quotas for
-configuring and running a REST API in API Gateway", "Lambda quotas"): a function that fails, times out or returns something that is
-not a proxy response gives 502 and goes through DEFAULT_5XX; one that cannot be invoked at all, throttled or frozen by reserved
-concurrency 0, is INTEGRATION_FAILURE; an integration that exceeds its time-out is 504 INTEGRATION_TIMEOUT. Each answer has the
-headers and the template of its gateway response (else of DEFAULT_4XX, DEFAULT_5XX), and none shows the function's error text.
-``$context`` variables of a template that have no value are empty. An authorizer's error is a 401 only if its text is exactly
-``Unauthorized``. Three answers come before any gateway response and are plain: 413 to a body over 10 MB, 413 to an event over
-Lambda's 6 MB, 414 to a path that makes the method's ARN longer than 1,600 bytes.
+configuring and running a REST API in API Gateway", "Lambda quotas"): a function that fails, times out or returns something that
+is not a proxy response gives 502 and goes through DEFAULT_5XX; one that cannot be invoked at all, throttled or frozen by
+reserved concurrency 0, is INTEGRATION_FAILURE; an integration that exceeds its time-out is 504 INTEGRATION_TIMEOUT. Each answer
+has the headers and the template of its gateway response (else of DEFAULT_4XX, DEFAULT_5XX), and none shows the function's error
+text. ``$context`` variables of a template that have no value are empty. An authorizer's error is a 401 only if its text is
+exactly ``Unauthorized``. Three answers come before any gateway response and are plain: 413 to a body over 10 MB, 413 to an
+event over Lambda's 6 MB, 414 to a path that makes the method's ARN longer than 1,600 bytes.
 
-What stock MiniStack does: 502 with the function's error text and no gateway response, any object is taken as a response,
-no time-out, most ``$context`` variables stay in the body, ``unauthorized`` in any case gives 401.
+What stock MiniStack does: 502 with the function's error text and no gateway response, any object is taken as a response, no
+time-out, most ``$context`` variables stay in the body, ``unauthorized`` in any case gives 401.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _VARIABLE = re.compile(r"\$\{?context((?:\.[A-Za-z]\w*)+)\}?")
 
 
 class IntegrationFailure(Exception):
-    """The integration gave no answer that can be passed on."""
+    """An integration that gave no answer to pass on."""
 
     def __init__(self, status: int, response_type: str = "DEFAULT_5XX", message: str = "Internal server error"):
         super().__init__(message)
@@ -88,7 +88,7 @@ def _stop_at_failed_functions(gateway) -> None:
 
 
 def is_proxy_response(answer) -> bool:
-    """Whether a function's result is a response of a Lambda proxy integration."""
+    """Tells whether a function's result has the form of a proxy response."""
     if isinstance(answer, (str, bytes)):
         try:
             answer = json.loads(answer)
@@ -117,7 +117,7 @@ def _stop_at_the_timeout(gateway) -> None:
     async def bounded(integration, *args, **kwargs):
         milliseconds = int(integration.get("timeoutInMillis") or DEFAULT_TIMEOUT_MILLISECONDS)
         invocation = asyncio.ensure_future(invoke(integration, *args, **kwargs))
-        # Also where nobody waits for it any more (time-out, client gone) its failure counts as seen.
+        # So that asyncio does not complain about a failure that nobody waits for any more (time-out, client gone).
         invocation.add_done_callback(lambda finished: finished.cancelled() or finished.exception())
         done, _ = await asyncio.wait({invocation}, timeout=milliseconds / 1000)
         if not done:  # the function goes on, as on AWS
@@ -178,7 +178,7 @@ def _finish_gateway_responses(gateway) -> None:
 
 
 def _status_is_set(gateway, response_type: str, request: dict) -> bool:
-    """Whether the deployed API itself sets the status of this response type."""
+    """Tells whether the deployed API itself sets the status of this response type."""
     deployed = gateway._deployed_gateway_responses.get(request["api_id"], {}).get(request["stage"].get("deploymentId"))
     if deployed is None:
         deployed = gateway._gateway_responses.get(request["api_id"], {})
@@ -189,7 +189,7 @@ def _status_is_set(gateway, response_type: str, request: dict) -> bool:
 
 
 def _last_of_each(headers: dict) -> dict:
-    """Header names differ in case only: the configured one replaces the default."""
+    """Keeps the configured header where the default differs from it in case only."""
     latest = {name.lower(): name for name in headers}
     return {name: value for name, value in headers.items() if latest[name.lower()] == name}
 

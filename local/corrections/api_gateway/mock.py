@@ -9,7 +9,9 @@ transform request"; also without a body), unless the integration's ``contentHand
 
 What stock MiniStack does: ``context.requestId`` is sent as text, a template is sent as it stands, a 204 has ``{}``, and neither
 the request's media type nor ``contentHandling`` matters.
-Of templates only what a preflight needs is understood: ``#set``, ``#if`` with ``==`` and ``||``, request headers.
+
+Only as much of the template language is understood as a preflight needs: ``#set``, ``#if`` with ``==`` and ``||``, request
+headers.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ def apply() -> None:
 
 
 def _read(integration: dict, request: dict, gateway) -> None:
-    """Fails where the request has no text from which a template makes a ``statusCode``."""
+    """Fails where no template can make a ``statusCode`` of the request."""
     media_type = (request.get("headers") or {}).get("content-type") or "application/json"
     templates = integration.get("requestTemplates") or {}
     if media_type.split(";")[0].strip().lower() not in templates:
@@ -65,7 +67,7 @@ def _mapped(value: str, request: dict) -> str:
 
 
 def evaluate(template: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """A template's text and the headers it overrides. Header names of the request are matched as HTTP does."""
+    """Returns a template's text and the headers it overrides. The request's header names are matched without regard to case."""
     variables: dict[str, str] = {}
 
     def value(expression: str) -> str:

@@ -2,12 +2,13 @@
 
 What AWS does ("Input format of a Lambda function for proxy integration", "Variables for access logging for API Gateway"):
 ``requestContext.path`` is the path the client sent, stage or base path included; ``requestContext.requestId`` is the answer's
-``x-amzn-RequestId``; a header that stands on several lines has them all in ``multiValueHeaders``, and the last one in ``headers``;
-``identity.sourceIp`` is the address of the connection whatever ``X-Forwarded-For`` says, and is
-appended to that header; ``domainName`` and ``domainPrefix`` are there.
+``x-amzn-RequestId``; of a header on several lines, ``multiValueHeaders`` has all and ``headers`` the last;
+``identity.sourceIp`` is the address of the connection, whatever ``X-Forwarded-For`` says, and is appended to that header;
+``domainName`` and ``domainPrefix`` are set.
 
-What stock MiniStack does: ``/<stage>/…`` even when the client used a path-style URL, so that links built from it lead
-nowhere; another request id than the answer's; the lines of a header joined to one; the first ``X-Forwarded-For`` as source; no domain name.
+What stock MiniStack does: ``/<stage>/…`` even when the client used a path-style URL, so that links built from it lead nowhere;
+another request id than the answer's; a header's lines joined into one; the first ``X-Forwarded-For`` as the source; no domain
+name.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _request: contextvars.ContextVar[dict | None] = contextvars.ContextVar("request"
 
 
 def current_request() -> dict | None:
-    """The request being served: MiniStack's own record of it, and what the corrections add."""
+    """Returns MiniStack's record of the request being served, with what the corrections have added to it."""
     return _request.get()
 
 
@@ -92,7 +93,7 @@ def _correct_the_event(gateway) -> None:
 
 
 def _forwarded(event: dict, source: str, host: str) -> None:
-    """The three headers that API Gateway adds."""
+    """Sets the three headers that API Gateway adds."""
     before = event["headers"].pop("x-forwarded-for", None)
     event["multiValueHeaders"].pop("x-forwarded-for", None)
     added = {

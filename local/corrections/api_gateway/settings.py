@@ -1,10 +1,10 @@
-"""Correction: API Gateway refuses settings of a stage and of the account that it refuses on AWS.
+"""Correction: API Gateway refuses the settings of a stage or the account that it refuses on AWS.
 
-What AWS does ("UpdateStage", "UpdateAccount", API reference; "Patch operations"): a path that is no setting, or a value that its
-setting cannot have, is a BadRequestException and nothing is changed; the account's role has to exist and to trust
+What AWS does ("UpdateStage", "UpdateAccount", API reference; "Patch operations"): a path that is not a setting, or a value that
+the setting cannot have, is a BadRequestException, and nothing changes; the account's role has to exist and to trust
 ``apigateway.amazonaws.com``.
 
-What stock MiniStack does: takes any path, any number, any role, and answers 500 to a limit that is no number.
+What stock MiniStack does: takes any path, any number, any role, and answers 500 to a limit that is not a number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _STAGE = (
     "/tracingEnabled /accessLogSettings /accessLogSettings/destinationArn /accessLogSettings/format /canarySettings "
     "/canarySettings/deploymentId /canarySettings/percentTraffic /canarySettings/useStageCache"
 ).split()
-# MiniStack's handler of a template passes these whole; a client's values are texts.
+# MiniStack's resource handler passes these as objects; the values of a client are strings.
 _BY_TEMPLATE = ("/methodSettings", "/variables")
 _OPEN = re.compile(r"/(variables|canarySettings/stageVariableOverrides)/\w+")
 _LIMIT = re.compile(r"/.+/[A-Z*]+/throttling/(rateLimit|burstLimit)")

@@ -4,15 +4,17 @@ What AWS does ("DeleteStack", "Delete a stack", "Troubleshooting CloudFormation"
 
 - Every resource is deleted under the stack's execution role; what the role may not do is DELETE_FAILED with the service's own
   words, and so is everything from the moment the role is gone.
-- What failed keeps what it depends on: that is not even tried. The rest goes, the stack is DELETE_FAILED.
+- A resource that failed keeps what it depends on: its dependencies are not even tried. The rest goes, and the stack is
+  DELETE_FAILED.
 - While another stack imports an export, the call succeeds, nothing is deleted and the stack goes back to the status it had,
-  with the reason in the event (seen in botocore issue 2590, rlister/stax issue 40).
-- A stack on its way (``UPDATE_IN_PROGRESS``, …) is refused; one that is being deleted already is not deleted twice; the same
-  ClientRequestToken with the same request is the same deletion, with another request TokenAlreadyExistsException.
-- ``RetainResources`` only for a stack in DELETE_FAILED, not for what is deleted already.
-- A deleted stack is found by its id only, beside a new one of the same name.
+  with the reason in the event (reported from deployments).
+- A stack with an operation under way (``UPDATE_IN_PROGRESS``, …) is refused, and one that is already being deleted is not
+  deleted twice. The same ClientRequestToken with the same request is the same deletion, with another request
+  TokenAlreadyExistsException.
+- ``RetainResources`` works only for a stack in DELETE_FAILED, and not for what is already deleted.
+- A deleted stack is found only by its id, also while a new one has its name.
 
-What stock MiniStack does: knows no role, tries everything, refuses a stack with imports at once, starts a second deletion
+What stock MiniStack does: ignores roles, tries everything, refuses a stack with imports at once, starts a second deletion
 beside the first, ignores the token, and forgets a deleted stack when its name is used again.
 
 The fault injector reaches the handlers: a rule for service ``cloudformation-handler`` and a resource type as action applies to
@@ -43,7 +45,7 @@ def apply() -> None:
 
 
 def _held(deploy):
-    """A stack operation that a rule can hold in *_IN_PROGRESS."""
+    """Lets a rule hold a stack's creation or update in *_IN_PROGRESS."""
 
     async def held(stack_name, stack_id, *args, **kwargs):
         from ministack.services.cloudformation import _stacks
@@ -51,14 +53,15 @@ def _held(deploy):
         operation = "UPDATE" if kwargs.get("is_update") else "CREATE"
         await _fault(STACK, {"Operation": operation, "StackName": stack_name, "StackId": stack_id})
         stack = _stacks.get(stack_name) or {}
-        if stack.get("StackId") == stack_id and stack["StackStatus"] == f"{operation}_IN_PROGRESS":  # not deleted since
+        # It may have been deleted meanwhile.
+        if stack.get("StackId") == stack_id and stack["StackStatus"] == f"{operation}_IN_PROGRESS":
             await deploy(stack_name, stack_id, *args, **kwargs)
 
     return held
 
 
 async def _fault(kind: str, about: dict) -> dict:
-    """The effect planned for a handler's work, after its delay."""
+    """Returns the effect planned for a handler's work, after the delay that belongs to it."""
     from ministack.core.responses import get_account_id
 
     call = AwsCall(SERVICE, kind, None, get_account_id(), "json", "")
@@ -135,7 +138,7 @@ def _problem(given: str, stack: dict, status: str, retain: list[str], force: boo
 
 
 async def _delete(stack_name: str, stack_id: str, retain_resources=(), force: bool = False) -> None:
-    """The deletion of one stack, from DELETE_IN_PROGRESS to its end."""
+    """Deletes one stack, from DELETE_IN_PROGRESS to its final status."""
     from ministack.services.cloudformation import _stacks, stacks
 
     stack = _stacks.get(stack_name)
@@ -163,7 +166,7 @@ async def _delete(stack_name: str, stack_id: str, retain_resources=(), force: bo
 
 
 def _export_in_use(stack: dict) -> str | None:
-    """Why the stack's exports keep it from being deleted."""
+    """Returns why the stack's exports keep it from being deleted, if they do."""
     from ministack.services.cloudformation import _stacks, handlers
 
     names = [output["ExportName"] for output in stack.get("Outputs", []) if output.get("ExportName")]
@@ -182,7 +185,7 @@ def _export_in_use(stack: dict) -> str | None:
 
 
 def _forget(stack: dict) -> None:
-    """The stack gives up its exports and its name; it is found by its id from now on."""
+    """Takes the stack's exports and name away: it is found only by its id from now on."""
     from ministack.core.responses import now_iso
     from ministack.services.cloudformation import _exports, _stacks
 
@@ -194,7 +197,7 @@ def _forget(stack: dict) -> None:
 
 
 async def _delete_resources(stack: dict, retained, force: bool) -> list[str]:
-    """Deletes what is not retained, dependents first; the logical ids of what could not be deleted."""
+    """Deletes what is not retained, dependents first, and returns the logical ids of what could not be deleted."""
     from ministack.core.responses import now_iso
     from ministack.services.cloudformation import stacks
 

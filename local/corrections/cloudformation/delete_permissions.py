@@ -1,8 +1,8 @@
-"""What the delete handler of each resource type has to be allowed, and whether an execution role allows it.
+"""The permissions that each resource type's delete handler needs, and a check of an execution role for them.
 
-From the types' schemas (the CloudFormation registry: ``handlers.delete.permissions``). ``calls`` is what the handler cannot do
-without and is demanded here; ``more`` stands in the schema too, but is not known to be always called (by hand on AWS: deny it
-and delete). An executor's policy should grant both. A type that is not in the table is not checked.
+They are taken from the types' schemas (the CloudFormation registry: ``handlers.delete.permissions``). ``calls`` are those that
+the handler cannot do without; they are demanded here. ``more`` are in the schema too, but not known to be used every time (to
+find out on AWS: deny one and delete). An executor's policy should grant both. A type that is not in the table is not checked.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from local.corrections.iam import authority
 
 @dataclass(frozen=True)
 class Deletion:
-    """The rights that deleting one resource takes."""
+    """The permissions that deleting one resource takes."""
 
     resource: Callable[[str, dict], str]  # physical id, properties → ARN, with {region} and {account} left open
     calls: tuple[str, ...]
     more: tuple[str, ...] = ()
-    when: tuple[tuple[str, str], ...] = ()  # property → call that it makes necessary
+    when: tuple[tuple[str, str], ...] = ()  # property → the call that it makes necessary
 
 
 def _named(pattern: str):
@@ -29,7 +29,7 @@ def _named(pattern: str):
 
 
 def _gateway(path: str, *names: str):
-    """``path`` under the REST API; {id} is the physical id, other names are properties."""
+    """Returns the ARN of ``path`` under the REST API; ``{id}`` is the physical id, ``<Name>`` a property."""
 
     def arn(physical_id, properties):
         filled = path.replace("{id}", physical_id)
@@ -111,7 +111,7 @@ DELETIONS: dict[str, Deletion] = {
     ),
 }
 
-# How the SDK of the handlers calls each service, and the status of its denial.
+# Each service's name in the handlers' error messages, and the HTTP status of its denial.
 _SERVICES = {
     "apigateway": ("ApiGateway", 403),
     "cloudwatch": ("CloudWatch", 403),
@@ -127,7 +127,7 @@ _SERVICES = {
 
 
 def demand(role_arn: str, kind: str, physical_id: str, properties: dict) -> None:
-    """Fails as the handler does when the role may not do what deleting the resource takes."""
+    """Fails as the handler does if the role lacks a permission that deleting the resource takes."""
     from ministack.core.responses import get_account_id, get_region
 
     deletion = DELETIONS.get(kind)

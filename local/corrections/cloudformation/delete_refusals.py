@@ -1,11 +1,11 @@
 """Correction: CloudFormation's delete handlers fail where the service refuses the deletion, and leave what AWS leaves.
 
 What AWS does: the handlers call the service's own delete operation and its refusal is the resource's DELETE_FAILED reason. A
-bucket must be empty, old versions and delete markers included ("DeleteBucket"); a table must not have deletion protection
-("DeleteTable"); a role keeps the handler from deleting it by policies that its template does not name ("DeleteRole": detach
-and delete them first); a managed policy by entities that its template does not name ("DeletePolicy"). What is absent already
-deletes fine. ``AWS::ApiGateway::Account`` deletes nothing: "When you delete a stack containing this resource, API Gateway can
-still assume the provided IAM role" (template reference).
+bucket must be empty, old versions and delete markers included ("DeleteBucket"). A table must not have deletion protection
+("DeleteTable"). A role must have no policies but those of its template ("DeleteRole": detach and delete them first), and a
+managed policy must be attached to nothing but what its template names ("DeletePolicy"). What is already gone deletes fine.
+``AWS::ApiGateway::Account`` deletes nothing: "When you delete a stack containing this resource, API Gateway can still assume
+the provided IAM role" (template reference).
 
 What stock MiniStack does: deletes all of these without a word, and takes the role out of the account's settings.
 """

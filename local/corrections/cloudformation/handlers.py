@@ -1,7 +1,7 @@
 """CloudFormation's resource handlers: how one fails, and how a correction comes before or after one.
 
-A handler is MiniStack's function that creates, updates or deletes the resources of one type. It is not the service's API: a
-template passes by what a correction of the API checks, so the correction has to check it here too.
+A handler is the function of MiniStack that creates, updates or deletes the resources of one type. It does not call the
+service's API, so a check that a correction adds to the API does not apply to templates: the correction has to add it here too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import uuid
 
 
 class HandlerFailure(Exception):
-    """What a resource handler ends with, as CloudFormation writes it into ResourceStatusReason."""
+    """A resource handler's failure, in the words that CloudFormation puts into ResourceStatusReason."""
 
     def __init__(self, message: str, code: str):
         super().__init__(
@@ -19,15 +19,15 @@ class HandlerFailure(Exception):
 
 
 def service_failure(message: str, service: str, status: int, code: str) -> HandlerFailure:
-    """The failure of a handler whose call of a service failed."""
+    """Returns the failure of a handler whose call to a service failed."""
     call = f"(Service: {service}, Status Code: {status}, Request ID: {uuid.uuid4()}) (SDK Attempt Count: 1)"
     return HandlerFailure(f"{message} {call}", code)
 
 
 def check_before(kind: str, check, operations: tuple[str, ...] = ("create", "update")) -> None:
-    """Calls ``check(properties)`` with what the template says before a resource is created or updated."""
+    """Calls ``check(properties)`` with the template's properties before a resource is created or updated."""
     handlers = _of(kind)
-    # A creation gets its properties second; an update gets the old ones before them.
+    # create(logical_id, properties, …), update(physical_id, old_properties, properties, …)
     for operation, place in (("create", 1), ("update", 2)):
         if operation in operations:
             handlers[operation] = _checked(handlers[operation], check, place)

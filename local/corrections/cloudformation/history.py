@@ -1,12 +1,12 @@
 """Correction: CloudFormation remembers what it deleted, shows a stack as AWS does and pages its lists.
 
-What AWS does ("DescribeStacks", "ListStackResources", "DescribeStackResources" in the API reference): resources that are
-deleted stay in the lists of their stack as DELETE_COMPLETE, of a deleted stack too (90 days, by its id); a deleted stack has a
-DeletionTime; DescribeStackResources gives the first 100 resources only; ListStackResources gives the reason of a status. A list
-may come in pages of any size: only the absence of NextToken says that it is complete.
+What AWS does ("DescribeStacks", "ListStackResources", "DescribeStackResources" in the API reference): deleted resources stay in
+their stack's lists as DELETE_COMPLETE, for 90 days after the stack itself is deleted (by its id); a deleted stack has a
+DeletionTime; DescribeStackResources gives only the first 100 resources; ListStackResources gives the reason for a status. A
+list may come in pages of any size: only the absence of NextToken says that it is complete.
 
-What stock MiniStack does: forgets deleted resources, knows no DeletionTime, gives all resources, no reasons, and pages at 100:
-a client that ignores NextToken looks right with our stacks. Here a page has 25 entries.
+What stock MiniStack does: forgets deleted resources, knows no DeletionTime, gives all resources, no reasons, and pages of 100:
+with our stacks, a client that ignores NextToken would look right. Here a page has 25 entries.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _remembering(handler):
 
 
 def _with_their_words(handler):
-    """Each call has its own words for a stack that is not there."""
+    """Words a missing stack as these calls do; stock has the words of the others."""
 
     def with_their_words(params):
         status, headers, body = handler(params)

@@ -2,9 +2,9 @@
 
 What AWS does ("CloudFormation service role", "Stack", "DeleteStack" in the API reference): ``RoleARN`` of CreateStack,
 UpdateStack, CreateChangeSet (executed later) and DeleteStack stays associated with the stack, is shown by DescribeStacks and is
-used by every later operation that names none; it cannot be taken away, only replaced. If the role is gone, or its trust policy
-does not let ``cloudformation.amazonaws.com`` assume it, the call itself answers ValidationError ``Role … is invalid or cannot
-be assumed`` and the stack stays as it is: the stack that cannot be deleted any more.
+used by every later operation that names none; it cannot be removed, only replaced. If the role is gone, or its trust policy
+does not let ``cloudformation.amazonaws.com`` assume it, the call itself answers ValidationError
+``Role … is invalid or cannot be assumed`` and the stack stays as it is: nobody can delete it any more.
 
 What stock MiniStack does: ignores ``RoleARN``.
 
@@ -36,7 +36,7 @@ def apply() -> None:
 
 
 def assumable(arn: str, stack_id: str = "") -> bool:
-    """Whether CloudFormation can assume a role of the current account."""
+    """Tells whether CloudFormation can assume a role of the current account."""
     from ministack.core import iam_evaluator
     from ministack.core.responses import get_account_id, get_region
     from ministack.services import iam
@@ -75,14 +75,14 @@ def _listed(value) -> list:
 
 
 def _refused(role: str, stack_id: str = ""):
-    """The error answer for a role that cannot be assumed, else None."""
+    """Returns the error answer for a role that cannot be assumed, else None."""
     from ministack.services.cloudformation.helpers import _error
 
     return _error("ValidationError", refusal(role)) if role and not assumable(role, stack_id) else None
 
 
 def _operation(handler):
-    """An operation on an existing stack."""
+    """Wraps an operation on an existing stack."""
 
     def with_role(params):
         from ministack.services.cloudformation import handlers

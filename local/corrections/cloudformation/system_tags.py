@@ -1,9 +1,8 @@
 """Correction: tables and roles get no tags of CloudFormation's own.
 
-What AWS does ("CloudFormation resource tagging", the types' schemas: ``tagging.cloudFormationSystemTags``): the stack's tags go to
-every resource that can be tagged, ``aws:cloudformation:stack-name`` and its like only where the type takes system tags. DynamoDB
-and IAM do not (aws-cloudformation/cloudformation-coverage-roadmap issues 1360 and 1966), so that no policy can know a table or a
-role by them.
+What AWS does ("CloudFormation resource tagging", the types' schemas: ``tagging.cloudFormationSystemTags``): the stack's tags go
+to every resource that can be tagged, ``aws:cloudformation:stack-name`` and its like only where the type takes system tags.
+DynamoDB and IAM do not, so that no policy can know a table or a role by them.
 
 What stock MiniStack does: hands them to every type as if they were the user's.
 """

@@ -1,10 +1,13 @@
 """Correction: a log group whose name is taken is not created.
 
-What AWS does (reported from deployments: serverless/serverless issue 3168, aws-solutions/amazon-marketing-cloud-uploader-from-aws
-issue 167): the resource fails with ``AlreadyExists``, the stack rolls back, and the group that was there stays as it was. A change
-set with ``ImportExistingResources`` adopts it instead ("Import AWS resources into a CloudFormation stack automatically").
+What AWS does (reported from deployments): the resource fails with ``AlreadyExists``, the stack rolls back, and the group that was
+there stays as it was. A change set with ``ImportExistingResources`` adopts it instead ("Import AWS resources into a
+CloudFormation stack automatically").
 
 What stock MiniStack does: puts an empty group in the place of the one that was there.
+
+Not known: how a stack ends whose conflict is found before anything is provisioned ("Validate stack deployments"). Here it is
+found when the group's turn comes.
 """
 
 from __future__ import annotations

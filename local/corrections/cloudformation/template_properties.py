@@ -1,11 +1,11 @@
-"""Correction: CloudFormation passes on properties of tables, stages, methods and buckets that MiniStack drops.
+"""Correction: CloudFormation sets properties of tables, stages, methods and buckets that MiniStack drops.
 
 What AWS does ("AWS::DynamoDB::Table", "AWS::ApiGateway::Stage", "AWS::ApiGateway::Method Integration", "AWS::S3::Bucket" in the
 template reference): TimeToLiveSpecification and PointInTimeRecoverySpecification are set on the table, AccessLogSetting on the
 stage, ContentHandling on the method's integration, LifecycleConfiguration on the bucket (here: expiration and aborted uploads);
 a property that a new template leaves out is switched off again.
 
-What stock MiniStack does: drops them without a word. (Access-log lines themselves: ``access_log``.)
+What stock MiniStack does: drops them silently. (The access log itself is ``api_gateway.access_log``.)
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ What AWS does ("Change data capture for DynamoDB Streams", "DescribeStream"): a 
 of some partition keys, in order; they come, are closed (``EndingSequenceNumber``) and go. DescribeStream lists them in pages.
 The last GetRecords of a closed shard has no ``NextShardIterator``.
 
-What stock MiniStack does: one shard for everything, open for ever: what looks at one shard only has seen all.
+What stock MiniStack does: one shard for everything, open for ever, so that a reader of a single shard sees it all.
 
-Here three are open and one is closed and empty, and DescribeStream gives two at a time. The functions' stream mappings read
-the one sequence underneath.
+Here three are open, one is closed and empty, and DescribeStream lists two at a time. The functions' stream mappings still read
+the single sequence underneath.
 """
 
 from __future__ import annotations

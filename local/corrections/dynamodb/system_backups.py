@@ -24,7 +24,7 @@ def apply() -> None:
     delete_resource = handlers["delete"]
 
     def back_up(name: str) -> str | None:
-        """The ARN of the backup, if the table is one that leaves it."""
+        """Makes the backup if the table is one that leaves it, and returns its ARN."""
         if name not in dynamodb._tables or not dynamodb._pitr_settings.get(name):
             return None
         _, _, body = create({"TableName": name, "BackupName": f"{name}$DeletedTableBackup"})

@@ -1,10 +1,10 @@
-"""Correction: changes of a table and backups take their time.
+"""Correction: changes to a table, deletions and backups take their time.
 
-What AWS does ("UpdateTable", "CreateBackup", "DescribeContinuousBackups", API reference): a table is UPDATING for a while after a
-change, then ACTIVE; meanwhile DeleteTable and UpdateTable answer ResourceInUseException, and so does CloudFormation's handler. A
-table is DELETING for a while before it is not found ("DeleteTable"); CloudFormation waits for that. A backup is CREATING, then
-AVAILABLE; a second one meanwhile is refused with BackupInUseException. DescribeContinuousBackups of a table that is not there
-answers TableNotFoundException.
+What AWS does ("UpdateTable", "CreateBackup", "DescribeContinuousBackups", API reference): a table is UPDATING for a while after
+a change, then ACTIVE; meanwhile DeleteTable and UpdateTable answer ResourceInUseException, and so does CloudFormation's
+handler. A table is DELETING for a while before it is not found ("DeleteTable"); CloudFormation waits for that. A backup is
+CREATING, then AVAILABLE; a second one meanwhile is refused with BackupInUseException. DescribeContinuousBackups of a table that
+is not there answers TableNotFoundException.
 
 What stock MiniStack does: ACTIVE, gone and AVAILABLE at once, ResourceNotFoundException.
 """
@@ -39,7 +39,7 @@ def apply() -> None:
     change = provisioners._ddb_update_call
 
     def change_and_wait(data):
-        """CloudFormation waits until a table is ACTIVE again, so its own changes do not meet each other."""
+        """Changes a table at once: CloudFormation waits for ACTIVE, so its own changes never meet."""
         table = dynamodb._tables.get(data.get("TableName")) or {}
         table.pop("_busy_until", None)
         change(data)
@@ -98,8 +98,8 @@ def _slow_deletions(dynamodb) -> None:
     from ministack.core.responses import get_account_id, get_region, json_response
 
     delete, describe = dynamodb._delete_table, dynamodb._describe_table
-    going: dict[tuple[str, str, str], tuple[float, dict]] = {}  # account, region, name → until when, as described
-    unseen = set()  # those of them that nobody has looked at: shown once, however late somebody looks
+    going: dict[tuple[str, str, str], tuple[float, dict]] = {}  # (account, region, name) → until when it is shown, and as what
+    unseen = set()  # shown at least once, however late the first look at them
 
     def key(data) -> tuple[str, str, str]:
         return get_account_id(), get_region(), dynamodb._normalize_table_name(data.get("TableName"))
@@ -124,10 +124,10 @@ def _slow_deletions(dynamodb) -> None:
 
 def _slow_backups(dynamodb, error) -> None:
     create, describe, listed = dynamodb._create_backup, dynamodb._describe_backup, dynamodb._list_backups
-    ready: dict[str, float] = {}  # backup ARN → when it is AVAILABLE
+    ready: dict[str, float] = {}  # backup ARN → when it becomes AVAILABLE
 
     def settle() -> None:
-        # Only the calling account's: another's are not to be seen here, and are settled when it asks.
+        # Only those of the calling account are visible here; the others are settled when their account asks.
         for arn in [arn for arn, at in ready.items() if at <= time.monotonic() and arn in dynamodb._backups]:
             del ready[arn]
             dynamodb._backups[arn]["BackupDetails"]["BackupStatus"] = "AVAILABLE"

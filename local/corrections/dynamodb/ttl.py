@@ -1,13 +1,13 @@
-"""Correction: an expired item is removed by DynamoDB itself, and its stream record says so.
+"""Correction: DynamoDB itself removes expired items, and the stream record says so.
 
 What AWS does ("DynamoDB Streams and Time to Live"): the REMOVE record of a TTL deletion carries
-``userIdentity: {type: Service, principalId: dynamodb.amazonaws.com}``. TTL ignores an attribute that is not a number and
-one more than five years in the past ("Using time to live (TTL) in DynamoDB").
+``userIdentity: {type: Service, principalId: dynamodb.amazonaws.com}``. TTL ignores an attribute that is not a number and one
+more than five years in the past ("Using time to live (TTL) in DynamoDB").
 
-What stock MiniStack does: a thread removes expired items once a minute, of any type, without a stream record; GetRecords
-hands records out as Lambda writes them, where its own shape has ``Type`` and ``PrincipalId`` ("Identity", API reference).
+What stock MiniStack does: a thread removes expired items once a minute, of any type, without a stream record; GetRecords spells
+the identity as Lambda does, where the API has ``Type`` and ``PrincipalId`` ("Identity", API reference).
 
-Here the reaper runs when it is asked to (``POST /_local/ttl``) and every minute.
+Here the reaper runs every minute and on request (``POST /_local/ttl``).
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def _reap_regularly() -> None:
 
 
 def reap(now: float | None = None) -> int:
-    """Removes every item that is expired (at ``now``, epoch seconds, if given) from every table; how many.
+    """Removes every expired item (at ``now``, epoch seconds, if given) from every table and returns how many.
 
-    To be called on the server's event loop, where all writes happen.
+    Call it on the server's event loop, where all writes happen.
     """
     from ministack.core.responses import request_scope
     from ministack.services import dynamodb

@@ -1,10 +1,10 @@
-"""Correction: the processes of a deleted function end.
+"""Correction: the processes of a deleted function end with it.
 
-What AWS does ("Understanding the Lambda execution environment lifecycle"): an execution environment ends with its function; an
-invocation under way is let finish.
+What AWS does ("Understanding the Lambda execution environment lifecycle"): an execution environment ends with its function,
+after the invocation under way.
 
-What stock MiniStack does: DeleteFunction ends them, the deletion of a stack with the function in it does not. Each keeps a
-process and three threads for as long as MiniStack runs, so that many stacks made and removed slow it down more and more.
+What stock MiniStack does: DeleteFunction ends them, the deletion of the function's stack does not. Each environment keeps a
+process and three threads for as long as MiniStack runs, so that it slows down with every stack that is made and removed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def apply() -> None:
 
     def delete_and_end(name, props):
         delete(name, props)
-        # In a thread of its own: ending a process can take seconds.
+        # In a separate thread, because ending a process can take seconds.
         threading.Thread(target=_end_idle, args=(get_account_id(), get_region(), name), daemon=True).start()
 
     handlers["delete"] = delete_and_end

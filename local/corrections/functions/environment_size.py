@@ -1,8 +1,8 @@
 """Correction: a function's environment variables are limited to 4 KB, as Lambda counts them.
 
-What AWS does ("Lambda quotas", "CreateFunction"; the refusal's text shows what is measured): the variables are measured as one JSON
-object without spaces, names, quotes and escapes included; over 4,096 bytes CreateFunction and UpdateFunctionConfiguration answer
-InvalidParameterValueException, and a resource of CloudFormation fails with it.
+What AWS does ("Lambda quotas", "CreateFunction"; the text of the refusal shows what is measured): the variables are measured as
+one JSON object without spaces, names, quotes and escapes included. Over 4,096 bytes, CreateFunction and
+UpdateFunctionConfiguration answer InvalidParameterValueException, and CloudFormation's resource fails with it.
 
 What stock MiniStack does: takes any number of bytes.
 """
@@ -27,7 +27,7 @@ def apply() -> None:
 
 
 def refusal(properties: dict) -> str | None:
-    """Lambda's words for variables that take too many bytes."""
+    """Returns Lambda's refusal of variables that take too many bytes, else None."""
     variables = (properties.get("Environment") or {}).get("Variables") or {}
     text = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
     if len(text.encode()) <= LIMIT_BYTES:

@@ -85,7 +85,7 @@ def _put(bucket: str, key: str, body: bytes) -> None:
     from ministack.services import s3
 
     headers = {"host": "s3.amazonaws.com", "content-type": "application/json", "content-length": str(len(body))}
-    # Nobody signs it: ``functions.role`` asks first whether the function's role may write there.
+    # The call is not signed: ``functions.role`` has asked whether the function's role may write there.
     put = functools.partial(s3.handle_request, internal=True)
     status, _, answer = call_service_handler_sync(
         put, "PUT", f"/{bucket}/{key}", headers, body, {}, timeout=30

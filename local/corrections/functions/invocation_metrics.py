@@ -30,7 +30,7 @@ def apply() -> None:
         return result
 
     def emit(name, duration_ms, error, throttle):
-        # Called for Invoke again after the invocation, with its duration: that one is counted above.
+        # After an Invoke this is called again with the duration; that invocation is already counted above.
         if throttle and not duration_ms:
             _record(name, "Throttles", 1)
 

@@ -29,8 +29,8 @@ def apply() -> None:
 
 
 def lets_in(function_ref: str, service: str, source_arn: str) -> bool:
-    """Whether the function's policy lets this service invoke it on behalf of this resource. A function that is not there
-    fails later, and otherwise."""
+    """Tells whether the function's policy lets this service invoke it for this resource. A missing function fails later, in
+    its own way."""
     from ministack.core import iam_evaluator
     from ministack.core.responses import get_account_id, get_region
     from ministack.services import lambda_svc

@@ -1,15 +1,16 @@
 """Correction: a function's output reaches its log group line by line, in one stream per execution environment.
 
 What AWS does ("Sending Lambda function logs to CloudWatch Logs", "Configuring advanced logging controls", "Defined runtime
-environment variables"): every execution environment has one log stream, named by ``AWS_LAMBDA_LOG_STREAM_NAME``; output
-arrives as it is written, also that of an invocation that never ends; the group is LoggingConfig.LogGroup, which Lambda does
-not create for a role without ``logs:CreateLogGroup``; with LogFormat JSON the platform's own lines are JSON too. A time-out
-leaves ``Task timed out after N seconds``, a process that ends ``Error: Runtime exited …`` with ``Runtime.ExitError``, and both
-their status in REPORT ("Troubleshoot invocation issues in Lambda", "Understanding the Lambda execution environment lifecycle").
+environment variables"): every execution environment has one log stream, named by ``AWS_LAMBDA_LOG_STREAM_NAME``; output arrives
+as it is written, even from an invocation that never ends; the group is LoggingConfig.LogGroup, which Lambda does not create for
+a role without ``logs:CreateLogGroup``; with LogFormat JSON the platform's own lines are JSON too. A time-out leaves
+``Task timed out after N seconds``, a process that ends ``Error: Runtime exited …`` with ``Runtime.ExitError``, and both their
+status in REPORT ("Troubleshoot invocation issues in Lambda", "Understanding the Lambda execution environment lifecycle").
 
 What stock MiniStack does: a new stream for every invocation, written after it; ``AWS_LAMBDA_LOG_STREAM_NAME`` names none of
-them; no line for a time-out or an exit; a silent invocation waits 50 ms for output that does not come. (Only ``provided.*``
-functions are corrected.)
+them; no line for a time-out or an exit; a silent invocation waits 50 ms for output that does not come.
+
+Only ``provided.*`` functions are corrected.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from datetime import UTC, datetime
 
 logger = logging.getLogger(__name__)
 
-# The worker that starts its process, and the one that ran the last invocation, on this thread.
+# Per thread: the worker that is starting its process, and how the last invocation ran.
 _here = threading.local()
 
 
@@ -66,7 +67,7 @@ def group_name(config: dict) -> str:
 
 
 def stream_name(config: dict) -> str:
-    """``YYYY/MM/DD/[version]<id>``; in a group that functions may share the function's name stands before the version."""
+    """Returns ``YYYY/MM/DD/[version]<id>``, with the function's name before the version in a group that functions may share."""
     function = config.get("FunctionName", "")
     shared = "" if group_name(config) == f"/aws/lambda/{function}" else function
     return f"{datetime.now(UTC):%Y/%m/%d}/{shared}[{config.get('Version', '$LATEST')}]{uuid.uuid4().hex}"
@@ -76,7 +77,7 @@ def _pump_into_the_group(worker: type) -> None:
     pump, drain = worker._pump_output, worker._drain_stderr_bounded
 
     def pumping(self, stream, log_queue):
-        # Stock code still collects the lines for the answer's LogResult; they are copied as it reads them.
+        # Stock code still collects the lines, for the answer's LogResult; they are copied as it reads them.
         pump(self, _Copied(stream, self.config, self.log_stream), log_queue)
 
     def draining(self, first_line_wait: float = 0.0, **kwargs):
@@ -103,7 +104,7 @@ class _Copied:
         self._output.close()
 
 
-# How an invocation ended that the function could not report itself: the emulator's error type → status in REPORT.
+# Endings that the function cannot report itself: the emulator's error type → the status in REPORT.
 _PLATFORM_FAILURES = {"Sandbox.Timedout": "timeout", "Runtime.ExitError": "error"}
 
 
@@ -137,7 +138,7 @@ def _write_platform_lines(worker: type, lambda_svc) -> None:
 
 
 def peak_memory_megabytes(process) -> int:
-    """The most memory a function's process ever had resident; 0 when it is gone or the system does not tell."""
+    """Returns the peak resident memory of a function's process, or 0 if it is gone or the system does not say."""
     try:
         with open(f"/proc/{process.pid}/status") as status:
             return next(-(-int(line.split()[1]) // 1024) for line in status if line.startswith("VmHWM"))
@@ -148,7 +149,7 @@ def peak_memory_megabytes(process) -> int:
 def platform_lines(
     config: dict, request_id: str, begun: int, duration: int, memory: int, failure: str | None = None
 ) -> list[tuple[int, str]]:
-    """START, END and REPORT of an invocation, as text or JSON, and the line of a time-out or an exit."""
+    """Returns START, END and REPORT of an invocation, as text or JSON, with the line for a time-out or an exit."""
     version, size, now = (
         config.get("Version", "$LATEST"),
         config.get("MemorySize", 128),

@@ -1,11 +1,11 @@
 """Correction: an event source mapping with an S3 destination needs a function role that may write to the whole bucket.
 
-What AWS does ("Retain discarded records for a DynamoDB event source in Lambda"; the refusal is reported from deployments): when a
-mapping is created or its destination changed, Lambda checks with the function's role that ``s3:PutObject`` is allowed on the
+What AWS does ("Retain discarded records for a DynamoDB event source in Lambda"; the refusal is reported from deployments): when
+a mapping is created or its destination changed, Lambda checks with the function's role that ``s3:PutObject`` is allowed on the
 bucket's objects, whatever their keys. A role that may only write below ``aws/lambda/``, where the records really go, is refused
 with InvalidParameterValueException; in CloudFormation the mapping's creation fails.
 
-What stock MiniStack does: takes any destination, and any role.
+What stock MiniStack does: takes any destination and any role.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def apply() -> None:
 
 
 def _refused(data: dict, function: str | None):
-    """The error answer to a mapping whose function may not write to its destination, else None."""
+    """Returns the error answer to a mapping whose function may not write to its destination, else None."""
     from ministack.core.responses import error_response_json
 
     if _may_write(data, function):
@@ -52,5 +52,5 @@ def _may_write(mapping: dict, function: str | None) -> bool:
     found, _ = lambda_svc._get_func_record_for_qualifier((function or "").split(":function:")[-1].split(":")[0], None)
     if not destination.startswith("arn:aws:s3:::") or found is None:
         return True
-    # A pattern matches this only if it covers every key.
+    # Only a pattern that covers every key matches this.
     return authority.decision((found.get("config") or found)["Role"], "s3:PutObject", f"{destination}/*") == "Allow"

@@ -1,8 +1,8 @@
 """Correction: Lambda does with a function's role what the role may do, and no more (with ``AUTH=true``).
 
 What AWS does: Lambda reads a stream with the function's role, which it checks when the mapping is made ("Using AWS Lambda with
-Amazon DynamoDB"). With the same role it writes the records it gives up ("Retain discarded records") and what the function
-logs: without the permission there is no log ("Sending Lambda function logs to CloudWatch Logs").
+Amazon DynamoDB"). With the same role it writes the records it gives up ("Retain discarded records") and what the function logs:
+without the permission there is no log ("Sending Lambda function logs to CloudWatch Logs").
 
 What stock MiniStack does: all of it, whatever the role may do.
 """

@@ -1,20 +1,22 @@
 """Correction: a DynamoDB stream's event source mapping fails, splits, retries and discards as on AWS.
 
-What AWS does ("Configuring partial batch response with DynamoDB and Lambda", "Retain discarded records for a DynamoDB
-event source in Lambda"):
+What AWS does ("Configuring partial batch response with DynamoDB and Lambda", "Retain discarded records for a DynamoDB event
+source in Lambda"):
 
 - with ``ReportBatchItemFailures`` the lowest reported sequence number becomes the checkpoint and everything from there is
   retried; an empty, null or unknown identifier, or an answer of another shape, fails the whole batch;
 - a batch whose invocation failed is split in two with ``BisectBatchOnFunctionError``, a partly failed one is split at the
   reported record; splitting does not consume the retry quota;
-- a batch that failed ``MaximumRetryAttempts`` retries is discarded to the on-failure destination, a throttled one is not;
-- a shard is processed in order: nothing behind a failed batch is read before that batch is through.
+- a batch that has used up its ``MaximumRetryAttempts`` is discarded to the on-failure destination; a throttled one is not;
+- a shard is processed in order: nothing after a failed batch is read before that batch is done.
 
 What stock MiniStack does: every answer without a function error is a success, a failing batch is retried for ever, and one
-thread serves all mappings. Retries wait milliseconds here where AWS waits seconds.
+thread serves all mappings.
 
-Not known from the documentation: whether a report of the batch's *first* record splits the batch. Here it does not: it
-counts as a retry of the whole batch, the stricter reading.
+Retries wait milliseconds here where AWS waits seconds.
+
+Not known from the documentation: whether a report of the batch's *first* record splits the batch. Here it does not: it counts
+as a retry of the whole batch, the stricter reading.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class Batch:
     """Consecutive records of a shard, as (position in the stream, record)."""
 
     entries: list[tuple[int, dict]]
-    end: int  # the checkpoint once this batch is through
+    end: int  # the checkpoint once this batch is done
     failures: int = 0  # failed invocations, splits included
     retries: int = 0  # what counts against MaximumRetryAttempts
 
@@ -60,14 +62,14 @@ def apply() -> None:
     lambda_svc._poll_dynamodb_streams = _start_idle_shards
 
 
-# The shards being worked on and, per mapping, the batches read from the stream that are not through yet.
+# The mappings at work, and per mapping the batches that are read but not done.
 _busy: set[str] = set()
 _busy_lock = threading.Lock()
 _waiting: dict[str, list[Batch]] = {}
 
 
 def _start_idle_shards() -> bool:
-    """One pass over all mappings: starts a thread for each with work. Returns whether any was started."""
+    """Starts a thread for each mapping that has work, and tells whether it started any."""
     from ministack.core.concurrency import spawn_background
     from ministack.services import lambda_svc
 
@@ -92,7 +94,7 @@ def _start_idle_shards() -> bool:
 
 
 class _scope:
-    """The account and region MiniStack looks things up in."""
+    """Sets the account and region in which MiniStack looks things up."""
 
     def __init__(self, account: str, region: str):
         self._values = (account, region)
@@ -109,7 +111,7 @@ class _scope:
 
 
 def _source(esm: dict) -> tuple[str, dict] | None:
-    """Table name and function of a mapping that can run now."""
+    """Returns the table's name and the function of a mapping that can run now, else None."""
     from ministack.services import dynamodb, lambda_svc
 
     if not esm.get("Enabled", True) or esm["UUID"] not in lambda_svc._esms:
@@ -124,7 +126,7 @@ def _source(esm: dict) -> tuple[str, dict] | None:
 
 
 def _position(esm: dict, table_name: str) -> int:
-    """The checkpoint: the position of the first record that is not through."""
+    """Returns the checkpoint, the position of the first record that is not done."""
     from ministack.services import dynamodb, lambda_svc
 
     horizon = dynamodb.stream_start_position(table_name)
@@ -188,14 +190,14 @@ def _read(esm: dict, table_name: str) -> list[Batch]:
 
 
 def _process(esm: dict, function: dict, batch: Batch) -> tuple[list[Batch], float]:
-    """Invokes once. Returns what of the batch is still to do, in order, and how long to wait before it (seconds)."""
+    """Invokes once. Returns the batches that remain, in order, and the seconds to wait before them."""
     from ministack.services import lambda_svc
 
     if not batch.entries:  # all filtered out
         return [], 0
     result = lambda_svc._execute_function(function, {"Records": batch.records})
     if result.get("throttle"):
-        # Not invoked at all: AWS retries until the records expire.
+        # The function was not invoked: AWS retries until the records expire.
         return [batch], BACKOFF_SECONDS
     failed_at = first_failure(esm, result, batch.records)
     if failed_at is None:
@@ -228,7 +230,7 @@ def _process(esm: dict, function: dict, batch: Batch) -> tuple[list[Batch], floa
 
 
 def _exhausted(esm: dict, batch: Batch) -> str | None:
-    """Why a failed batch is not retried any more, in AWS's words; None while it is."""
+    """Returns AWS's word for why a failed batch is not retried any more, or None while it is."""
     quota = esm.get("MaximumRetryAttempts")
     if quota is not None and 0 <= int(quota) <= batch.retries:
         return "RetryAttemptsExhausted"
@@ -241,7 +243,7 @@ def _exhausted(esm: dict, batch: Batch) -> str | None:
 
 
 def first_failure(esm: dict, result: dict, records: list[dict]) -> int | None:
-    """Index of the first record that counts as failed; None when the whole batch succeeded."""
+    """Returns the index of the first record that counts as failed, or None if the whole batch succeeded."""
     if result.get("error"):
         return 0
     if "ReportBatchItemFailures" not in (esm.get("FunctionResponseTypes") or []):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# CloudWatch Logs asks about the streams of a group: a policy on the bare group's ARN, without ":*", does not match.
+# CloudWatch Logs checks the streams of a group: a policy on the group's bare ARN, without ":*", does not match.
 GROUP = "arn:aws:logs:{region}:{account}:log-group:{id}:log-stream:"
 
 # The types that CloudFormation tags with their stack ("tagging.cloudFormationSystemTags" of the types' schemas), and what stands
@@ -17,14 +17,14 @@ _TAGGED = {
 
 
 def on() -> bool:
-    """Whether requests are checked at all (``AUTH=true``)."""
+    """Tells whether requests are checked at all (``AUTH=true``)."""
     import ministack.app
 
     return ministack.app.AUTH
 
 
 def decision(role_arn: str, action: str, resource: str, keys: dict | None = None) -> str:
-    """``Allow``, ``Deny`` or ``ImplicitDeny``, by the role's own policies; a role that is gone may do nothing."""
+    """Returns ``Allow``, ``Deny`` or ``ImplicitDeny`` by the role's own policies; a role that is gone may do nothing."""
     from ministack.core import iam_evaluator
     from ministack.core.responses import get_account_id, get_region
     from ministack.services import iam
@@ -44,12 +44,12 @@ def decision(role_arn: str, action: str, resource: str, keys: dict | None = None
 
 
 def may(role_arn: str, action: str, resource: str, keys: dict | None = None) -> bool:
-    """Whether the role may, where requests are checked; else anything goes."""
+    """Tells whether the role may do it; where requests are not checked, anything goes."""
     return not on() or decision(role_arn, action, resource, keys) == "Allow"
 
 
 def denial(role_arn: str, session: str, action: str, resource: str) -> str:
-    """The words that services use for it."""
+    """Returns the message with which services deny it."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     return (
         f"User: arn:aws:sts::{account}:assumed-role/{name}/{session} is not authorized to perform: {action} on resource: "
@@ -58,7 +58,7 @@ def denial(role_arn: str, session: str, action: str, resource: str) -> str:
 
 
 def resource_keys(arn: str) -> dict:
-    """The condition keys that the services set about a resource; what is gone has none, as on AWS."""
+    """Returns the condition keys that services set for a resource; one that is gone has none, as on AWS."""
     from ministack.services import apigateway_v1, cloudwatch_logs, lambda_svc
     from ministack.services.tagging import resource_tags
 

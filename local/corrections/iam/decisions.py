@@ -1,4 +1,4 @@
-"""Correction: what IAM allowed is remembered, with all it was decided by (``GET /_local/decisions``).
+"""Correction: IAM's decisions are remembered, with everything they rested on (``GET /_local/decisions``).
 
 What AWS does ("AWS CloudTrail", "Refining permissions using last accessed information"): who used which permission can be
 looked up afterwards. What stock MiniStack does: decides and forgets.
@@ -16,7 +16,7 @@ from local.corrections.iam import authority
 
 
 class Decisions:
-    """Each allowed call of a template's role or policy once."""
+    """The calls that a template's role or policy was allowed, each once."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -29,7 +29,7 @@ class Decisions:
             return {"policies": dict(self._policies), "calls": list(self._calls.values())}
 
     def note(self, context, policies) -> None:
-        """Remembers a call that was allowed, if any of its policies comes from a stack's template."""
+        """Remembers an allowed call if any of the policies behind it comes from a stack's template."""
         named = self._named(context)
         if not any(source for source, _ in named):
             return
@@ -52,7 +52,7 @@ class Decisions:
         return name
 
     def _named(self, context) -> list[tuple[str | None, object]]:
-        """The principal's policies, each with the logical id it comes from."""
+        """Returns the principal's policies, each with the logical id it comes from."""
         from ministack.core.iam_evaluator import _resolve_managed_policy_document
         from ministack.services import iam
 
@@ -73,7 +73,7 @@ class Decisions:
         return [(source, document) for source, document in own + attached if document]
 
     def _source(self, account: str, kind: str, physical_id: str) -> str | None:
-        """The logical id of what CloudFormation made; None for what a hand made."""
+        """Returns the logical id of a resource that CloudFormation made, or None for any other."""
         from ministack.services.cloudformation import _stacks
 
         key = account, kind, physical_id

@@ -1,10 +1,10 @@
 """Correction: giving a role to a service takes ``iam:PassRole`` on it (with ``AUTH=true``).
 
 What AWS does ("Grant a user permissions to pass a role to an AWS service"): a call that names a role for a service is allowed
-only if the caller may also pass that role, to that service (``iam:PassedToService``). CloudFormation asks for it where a call
-names a role, not where a stack goes on with the one it has.
+only if the caller may also pass that role, to that service (``iam:PassedToService``). CloudFormation asks for it when a call
+names a role, not when a stack goes on using the one it has.
 
-What stock MiniStack does: lets anybody pass any role.
+What stock MiniStack does: lets anyone pass any role.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 
 from local.corrections.iam import authority
 
-# Action → where the role stands in the request (a path through its members), and the service it is for.
+# Action → where the request names the role (a path through its members), and the service that gets it.
 _PASSED = {
     **{
         f"cloudformation:{action}": (("RoleARN",), "cloudformation.amazonaws.com")
@@ -28,7 +28,7 @@ _PASSED = {
     "scheduler:UpdateSchedule": (("Target", "RoleArn"), "scheduler.amazonaws.com"),
 }
 
-# Of the request under way: action, role and service; and the pass that was refused, for the answer's words.
+# For the request under way: its action, role and service, and the role that it was not allowed to pass.
 _passing: contextvars.ContextVar[tuple[str, str, str] | None] = contextvars.ContextVar("passing", default=None)
 _refused: contextvars.ContextVar[str | None] = contextvars.ContextVar("refused", default=None)
 

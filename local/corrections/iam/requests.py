@@ -1,18 +1,19 @@
-"""Correction: action, resource and condition keys of a request are those that AWS checks (with ``AUTH=true``).
+"""Correction: a request is checked with AWS's action, resource and condition keys (with ``AUTH=true``).
 
 What AWS does ("Actions, resources, and condition keys for AWS services": CloudWatch Logs, CloudWatch, Lambda, DynamoDB,
 CloudFormation, API Gateway; "Working with Lambda execution environment credentials"):
 
-- what names a log group is checked on ``log-group:NAME:log-stream:STREAM``, DescribeAlarms on all of the account's alarms;
+- a call that names a log group is checked on ``log-group:NAME:log-stream:STREAM``, DescribeAlarms on all alarms of the account;
 - each Lambda operation is an action of its own; DynamoDB's streams and backups are resources;
-- ``dynamodb:LeadingKeys`` holds the partition keys that are touched, ``cloudformation:RoleArn`` the role that is passed,
+- ``dynamodb:LeadingKeys`` has the partition keys in the request, ``cloudformation:RoleArn`` the role that is passed,
   ``lambda:FunctionArn`` a mapping's function, ``lambda:SourceFunctionArn`` the function whose credentials are used;
-- tags are those of the resource, or of the API it belongs to, CloudFormation's own (``aws:cloudformation:stack-name``) too.
+- the tags are those of the resource or of the API it belongs to, with CloudFormation's own (``aws:cloudformation:stack-name``).
 
-What stock MiniStack does: checks the group without a stream; knows some twenty Lambda actions, and lets pass what it has no
-name for (UpdateEventSourceMapping, all that comes by Smithy's RPC); takes streams and backups for ``*``; has none of the keys
-and no tags of CloudFormation's. HTTP is no TLS to it, and here there is nothing else: on the loopback interface every request
-counts as ``aws:SecureTransport``.
+What stock MiniStack does: checks the group without a stream; knows some twenty Lambda actions and lets through what it has no
+name for (UpdateEventSourceMapping, everything in Smithy's RPC); takes streams and backups for ``*``; has none of these keys.
+
+Stock also sets ``aws:SecureTransport`` to false for plain HTTP. Since the loopback interface has nothing else, every request
+counts as secure here.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def _name_lambda_actions(actions) -> None:
 
 
 def _named_in_the_path(extract):
-    """The protocol of today's SDKs for CloudWatch has the operation in its path ("Smithy RPC v2 CBOR")."""
+    """Reads the operation from the path, where today's SDKs put it for CloudWatch ("Smithy RPC v2 CBOR")."""
 
     def named(service, method, path, headers, body, *more):
         operation = _RPC.fullmatch(path) if service == "monitoring" else None
@@ -69,11 +70,11 @@ def _exact(actions):
 
     def exact(service, method, path, headers, body, params, region, account):
         if _RPC.fullmatch(path):
-            body = b""  # CBOR, which is read as JSON
+            body = b""  # CBOR, which stock would read as JSON
         found = extract(service, method, path, headers, body, params, region, account)
         if service == "monitoring" and found == "*":
             called = actions.extract_iam_action(service, method, path, headers, body, params)
-            # Whatever names it gives.
+            # Whichever names it asks for.
             return f"arn:aws:cloudwatch:{region}:{account}:alarm:*" if called == "cloudwatch:DescribeAlarms" else found
         if service == "logs" and found == "*" and (group := _json(body).get("logGroupIdentifier")):
             found = group if group.startswith("arn:") else f"arn:aws:logs:{region}:{account}:log-group:{group}"
@@ -90,7 +91,7 @@ def _stream_or_backup(data: dict) -> str | None:
     from ministack.services import dynamodb_streams
 
     if data.get("ShardIterator"):
-        iterator = data["ShardIterator"]  # with the shard before it where `stream_shards` has several
+        iterator = data["ShardIterator"]  # ``dynamodb.stream_shards`` puts the shard before it
         return (dynamodb_streams._decode_iterator(iterator.rpartition("|")[2]) or {}).get("arn")
     return data.get("StreamArn") or data.get("BackupArn") or data.get("ResourceArn")
 
@@ -116,7 +117,7 @@ def _completed(context):
 
 
 def _leading_keys(data: dict) -> list[str]:
-    """The partition keys of every item that a DynamoDB request names."""
+    """Returns the partition keys of all items that a DynamoDB request names."""
     if "TransactItems" in data:
         parts = [part for item in data["TransactItems"] for part in item.values()]
         return sorted({key for part in parts for key in _leading_keys(part)})
@@ -160,7 +161,7 @@ def _about_the_caller(principal_keys):
         from ministack.services import lambda_svc
 
         keys = principal_keys(credential)
-        if credential.principal_type == "AssumedRole" and credential.expiration is None:  # Lambda's: they have no end here
+        if credential.principal_type == "AssumedRole" and credential.expiration is None:  # a function's, which never expires here
             function = credential.principal_arn.rsplit("/", 1)[-1]
             if function in lambda_svc._functions:
                 keys["lambda:sourcefunctionarn"] = lambda_svc._func_arn(function)

@@ -1,7 +1,8 @@
 """CloudWatch Logs filter patterns: terms and JSON ("Filter pattern syntax for metric filters, … and filter log events").
 
-Terms: all plain ones must occur, those after ``-`` must not; with only ``?`` terms one of them must; a term with other than
-letters, digits and underscores stands in quotes; ``%…%`` is a regular expression. JSON: ``{ $.a.b[0] = "x*" && … }``.
+Terms: all plain ones must occur, and none of those after ``-``; if there are only ``?`` terms, one of them must occur. A term
+with anything but letters, digits and underscores is quoted; ``%…%`` is a regular expression. JSON:
+``{ $.a.b[0] = "x*" && … }``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class InvalidPattern(ValueError):
 
 
 def compiled(pattern: str) -> Match:
-    """Whether a message matches a pattern."""
+    """Returns the test of a message against a pattern."""
     text = pattern.strip()
     if not text:
         return lambda message: True

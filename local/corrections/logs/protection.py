@@ -1,12 +1,12 @@
 """Correction: a log group with deletion protection is not deleted.
 
 What AWS does ("Protecting log groups from deletion", "PutLogGroupDeletionProtection", "AWS::Logs::LogGroup" in the template
-reference): CreateLogGroup, PutLogGroupDeletionProtection and the property DeletionProtectionEnabled switch the protection on and
-off, DescribeLogGroups shows it, and DeleteLogGroup answers ValidationException "Cannot delete log group with deletion protection
-enabled. Disable deletion protection first.", on which CloudFormation's deletion of the resource fails. A property that a new
-template leaves out is switched off.
+reference): CreateLogGroup, PutLogGroupDeletionProtection and the property DeletionProtectionEnabled switch the protection on
+and off, DescribeLogGroups shows it, and DeleteLogGroup answers ValidationException "Cannot delete log group with deletion
+protection enabled. Disable deletion protection first.", so that CloudFormation fails to delete the resource. A new template
+without the property switches it off.
 
-What stock MiniStack does: drops the property, does not know the call, deletes.
+What stock MiniStack does: drops the property, does not know the call, and deletes the group.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What AWS does ("PutLogEvents", API reference): a batch is in chronological order, spans at most 24 hours and holds at most
 10,000 events and 1,048,576 bytes, each event counting its UTF-8 length plus 26 bytes, else InvalidParameterException; events
-more than two hours in the future, or older than 14 days or the group's retention, are not stored and reported in
+more than two hours in the future, or older than 14 days or the group's retention, are not stored but reported in
 ``rejectedLogEventsInfo``.
 
 What stock MiniStack does: stores everything.
@@ -44,7 +44,7 @@ def apply() -> None:
 
 
 def refusal(events: list[dict]) -> str | None:
-    """Why a batch is refused as a whole."""
+    """Returns why a batch is refused as a whole, if it is."""
     times = [event.get("timestamp", 0) for event in events]
     if len(events) > MOST_EVENTS:
         return f"Upload too large: {len(events)} log events exceed the limit of {MOST_EVENTS}"
@@ -61,7 +61,7 @@ def refusal(events: list[dict]) -> str | None:
 
 
 def sift(events: list[dict], now: int, retention_days: int | None) -> tuple[list[dict], dict]:
-    """What is stored, and the ``rejectedLogEventsInfo`` about the rest."""
+    """Returns the events to store and the ``rejectedLogEventsInfo`` about the rest."""
     times = [event.get("timestamp", 0) for event in events]
     old = sum(at < now - 14 * DAY for at in times)
     expired = sum(at < now - int(retention_days) * DAY for at in times) if retention_days else 0

@@ -1,8 +1,8 @@
 """Correction: FilterLogEvents understands its pattern and comes in pages.
 
-What AWS does ("FilterLogEvents", API reference): a page holds what was found in the part of the group that was searched for it,
-which may be nothing: "This operation can return empty results while there are more log events available through the token."
-The search is over when there is no ``nextToken``. Patterns: ``patterns``.
+What AWS does ("FilterLogEvents", API reference): a page has what was found in the part of the group that was searched for it,
+which may be nothing: "This operation can return empty results while there are more log events available through the token." The
+search is over when there is no ``nextToken``. Patterns: ``patterns``.
 
 What stock MiniStack does: a JSON pattern matches everything, ``?a ?b`` nothing, ``limit`` cuts off without a token. Here a page
 searches 100 events.
@@ -54,13 +54,13 @@ def _filter_log_events(data):
 
 
 def _key(data: dict, group: str) -> str:
-    """What a token belongs to: the same search."""
+    """Returns the key of a search, which its tokens carry."""
     search = {name: value for name, value in data.items() if name not in ("nextToken", "limit")}
     return hashlib.sha256(f"{group} {sorted(search.items())}".encode()).hexdigest()[:32]
 
 
 def _events(logs, group: str, data: dict) -> list[tuple[str, dict]]:
-    """The events of the chosen streams and time, oldest first."""
+    """Returns the events of the chosen streams and time, oldest first."""
     named, prefix = data.get("logStreamNames"), data.get("logStreamNamePrefix") or ""
     first, last = data.get("startTime"), data.get("endTime")
     with logs._log_events_lock:

@@ -1,13 +1,13 @@
-"""Correction: executions of Step Functions as its history, its API and its time-outs show them.
+"""Correction: the history, the API and the time-outs of Step Functions show executions as AWS does.
 
 What AWS does ("GetExecutionHistory", "StartExecution", "Wait for a Callback with Task Token", "Amazon States Language"): a
 task's ``TaskScheduled`` event has the resolved ``parameters`` (with the task token, where one is waited for), region and the
-short names of service and action; ``TaskStarted`` follows. StartExecution with the name and input of an execution that still
-runs is that execution. A function that fails under ``.waitForTaskToken`` fails the task. ``TimeoutSeconds`` of the machine ends
-an execution as TIMED_OUT. A failed execution has no output. A token that is used up answers TaskTimedOut, one that never was
-InvalidToken.
+short names of service and action; ``TaskStarted`` follows. StartExecution with the name and input of an execution that is still
+running returns that execution. A function that fails under ``.waitForTaskToken`` fails the task. ``TimeoutSeconds`` of the
+machine ends an execution as TIMED_OUT. A failed execution has no output. A used token answers TaskTimedOut, one that was never
+issued InvalidToken.
 
-What stock MiniStack does: no parameters, ExecutionAlreadyExists always, waits for a token that nobody has, no time-out, the
+What stock MiniStack does: no parameters, always ExecutionAlreadyExists, a wait for a token that nobody has, no time-out, the
 error as output, TaskDoesNotExist.
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import threading
 
-_doing = threading.local()  # an execution, or a branch of one, is a thread
+_doing = threading.local()  # each execution, and each branch of one, has its thread
 
 
 def apply() -> None:
@@ -61,7 +61,7 @@ def _complete_history(machine) -> None:
 
 
 def _names(resource: str) -> dict[str, str]:
-    """Service and action of ``arn:aws:states:::service:action``; a function's own ARN is ``lambda`` and itself."""
+    """Returns service and action of ``arn:aws:states:::service:action``, or ``lambda`` and the ARN for a function's own."""
     if ":states:::" not in resource:
         return {"resourceType": "lambda" if ":lambda:" in resource else "states", "resource": resource}
     service, _, action = resource.rpartition(":states:::")[2].rpartition(":")

@@ -1,4 +1,4 @@
-"""Smoke tests of ``api_gateway.encoding``, and of what ``api_gateway.mock`` makes of binary media types, over HTTP."""
+"""Smoke test of ``api_gateway.encoding``, and of what ``api_gateway.mock`` makes of binary media types, over HTTP."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"S
 
 
 def tags(aws) -> list[set[str]]:
-    """The names of the tags of a table, a role and a log group that one stack has made."""
+    """Returns the tag names of a table, a role and a log group of one stack."""
     group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/{fresh('group')}"}}
     stack = Stack(aws, {"Table": TABLE, "Role": ROLE, "Group": group}, Tags=[{"Key": "team", "Value": "a"}])
     dynamodb = aws.client("dynamodb")

@@ -12,7 +12,7 @@ def group(name: str) -> dict:
 
 
 def taken(aws) -> str:
-    """A log group with a stream, by which it is known again."""
+    """Makes a log group with a stream, which shows later that it is the same group."""
     name, logs = f"/{fresh('taken')}", aws.client("logs")
     logs.create_log_group(logGroupName=name)
     logs.create_log_stream(logGroupName=name, logStreamName="kept")

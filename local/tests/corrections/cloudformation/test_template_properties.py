@@ -1,4 +1,4 @@
-"""Smoke test of ``template_properties``: what the template says about table, stage and bucket is true of them."""
+"""Smoke test of ``cloudformation.template_properties``: table, stage and bucket are as the template says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Smoke test of ``stream_shards``."""
+"""Smoke test of ``dynamodb.stream_shards``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Smoke test of ``system_backups``."""
+"""Smoke test of ``dynamodb.system_backups``."""
 
 from __future__ import annotations
 

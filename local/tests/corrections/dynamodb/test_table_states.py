@@ -1,4 +1,4 @@
-"""Smoke test of ``table_states``."""
+"""Smoke test of ``dynamodb.table_states``."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_another_account_that_asks_takes_no_backup_away(aws):
     name = fresh("table")
     one.create_table(TableName=name, **TABLE["Properties"])
     arn = one.create_backup(TableName=name, BackupName="teardown")["BackupDetails"]["BackupArn"]
-    time.sleep(SECONDS)  # nothing to wait for: whoever looked would settle it
+    time.sleep(SECONDS)  # a look at it would settle the backup, so there is nothing to poll
     assert other.list_backups()["BackupSummaries"] == []
     described = one.describe_backup(BackupArn=arn)["BackupDescription"]
     assert described["BackupDetails"]["BackupStatus"] == "AVAILABLE"

@@ -1,4 +1,4 @@
-"""Smoke test of ``ttl``: an expired item leaves a REMOVE record of the service, nothing else is removed."""
+"""Smoke test of ``dynamodb.ttl``: an expired item leaves a REMOVE record of the service, nothing else is removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Smoke test of ``environment_size``: the last byte that fits, by call and by template."""
+"""Smoke test of ``functions.environment_size``: the last byte that fits, by call and by template."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFUSAL = "exceeded the 4KB limit. String measured: {"
 
 
 def variables(size: int, character: str = "x") -> dict:
-    """An environment that takes so many bytes as Lambda counts them; a quote counts twice, for its escape."""
+    """Returns an environment of ``size`` bytes as Lambda counts them; a quote counts twice, for its escape."""
     width = len(json.dumps(character, ensure_ascii=False).encode()) - 2
     room = size - len('{"V":""}')
     return {"Variables": {"V": character * (room // width) + "x" * (room % width)}}

@@ -1,4 +1,4 @@
-"""Smoke test of ``invocation_metrics``: what the authorizer, the gateway and Invoke leave in AWS/Lambda."""
+"""Smoke test of ``functions.invocation_metrics``: what the authorizer, the gateway and Invoke leave in AWS/Lambda."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def handler(event):
 
 
 class Api:
-    """GET / of a REST API, by a function behind an authorizer that is asked every time."""
+    """A REST API whose GET / is a function behind an authorizer that is asked every time."""
 
     def __init__(self, aws: Launcher):
         self.aws, gateway = aws, aws.client("apigateway")

@@ -1,4 +1,4 @@
-"""Smoke test of ``mapping_destination``: which roles a mapping with a failure bucket takes, by call and by template."""
+"""Smoke test of ``functions.mapping_destination``: which roles a mapping with a failure bucket takes, by call and by template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Smoke test of ``runtime_api``."""
+"""Smoke test of ``functions.runtime_api``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 
 from local.tests.aws import create_function
 
-# With Nagle's algorithm at work headers and body of /next arrive some 40 ms apart; the function measures the gap.
+# With Nagle's algorithm at work, headers and body of /next arrive some 40 ms apart; the function measures the gap.
 MEASURING = """
 gaps = []
 read = http.client.HTTPResponse.read

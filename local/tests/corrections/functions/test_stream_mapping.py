@@ -1,4 +1,4 @@
-"""Smoke test of ``stream_mapping``: what a batch's failures lead to, on the wire."""
+"""Smoke test of ``functions.stream_mapping``: what a batch's failures lead to, on the wire."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _journal(entry):
 
 
 class Mapping:
-    """A table whose stream goes to a recording function; the items are there before the mapping is, so they are one batch."""
+    """A table whose stream goes to a recording function; the items are older than the mapping, so they are one batch."""
 
     def __init__(self, aws, decide: str, items: int = 4, **properties):
         name = f"mapping-{uuid.uuid4().hex[:8]}"
@@ -88,7 +88,7 @@ class Mapping:
         return [" ".join(entry["ids"]) for entry in self.entries()]
 
     def expect(self, *batches):
-        """The function gets exactly these batches, and then the record ``end`` to show that there is nothing in between."""
+        """Checks that the function gets exactly these batches; the record ``end`` shows that nothing comes after them."""
         until(lambda: len(self.batches()) >= len(batches))
         self.put("end")
         until(lambda: "end" in self.batches()[-1])

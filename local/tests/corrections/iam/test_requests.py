@@ -60,7 +60,7 @@ def test_alarms_are_described_for_the_whole_account(iam):
 
 
 def test_the_operation_in_the_path_of_an_rpc_is_checked(iam):
-    """As today's SDKs call CloudWatch; the body is CBOR, here ``{"AlarmNames": ["mine"]}``."""
+    """This is how today's SDKs call CloudWatch; the body is ``{"AlarmNames": ["mine"]}`` in CBOR."""
     body = b"\xa1\x6aAlarmNames\x81\x64mine"
     for action, status in (("cloudwatch:DescribeAlarms", 200), ("cloudwatch:ListMetrics", 403)):
         path = "/service/GraniteServiceVersion20100801/operation/DescribeAlarms"
