@@ -1,6 +1,6 @@
 """Prints the role with which API Gateway writes logs in an account and region; an empty line where none is set.
 
-`cargo xtask` asks before it deploys (xtask/src/log_role.rs). It signs in as the AWS CLI does, with the profile in the first
+`cargo xtask` asks before it deploys (xtask/src/service/log_role.rs). It signs in as the AWS CLI does, with the profile in the first
 argument if there is one; AWS_ENDPOINT_URL leads to the local AWS.
 """
 

@@ -2,7 +2,7 @@
 
 Not part of the service stack: UpdateAccount takes one call in 20 seconds ("Amazon API Gateway quotas"), so two stages deployed
 at the same time would be one too many. `cargo xtask deploy` looks first and deploys this stack only where no role is set
-(xtask/src/log_role.rs, docs/decisions/0021).
+(xtask/src/service/log_role.rs, docs/decisions/0021).
 """
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack

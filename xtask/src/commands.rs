@@ -1,0 +1,78 @@
+//! The commands, one file each.
+
+mod bench;
+mod deploy;
+mod deploy_teardown;
+mod destroy;
+mod down;
+mod faults;
+mod fmt;
+mod lint;
+mod stuck_demo;
+mod test;
+mod token;
+mod up;
+mod verify_aws;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::tools::workspace::Workspace;
+
+/// The developer's commands of the task service
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring the service up on a local AWS and say how to call it; changes only what changed since the last time
+    Up(up::UpArgs),
+    /// Stop the local AWS and everything it started
+    Down,
+    /// Run every check: format, clippy, unit tests, template tests, and the whole service on a local AWS of its own
+    Test(test::TestArgs),
+    /// Measure sizes, memory, latencies and the teardown's overhead with the release binaries, on a local AWS of its own
+    Bench,
+    /// Let every AWS call of a teardown fail in every way, on a local AWS of its own, and say how each run ended
+    Faults(faults::FaultsArgs),
+    /// Make a stack that nothing can delete any more, on a local AWS of its own, and remove it with the teardown workflow
+    StuckDemo,
+    /// Format the Rust sources
+    Fmt,
+    /// Check statically: format, clippy, template, dependencies' licences and sources
+    Lint(lint::LintArgs),
+    /// Deploy to an AWS account
+    Deploy(deploy::DeployArgs),
+    /// Deploy the workflow that removes services to an AWS account, with your own credentials
+    DeployTeardown(deploy_teardown::DeployTeardownArgs),
+    /// Delete the stack from an AWS account
+    Destroy(destroy::DestroyArgs),
+    /// Check on an AWS account what nothing else can prove, on a throw-away stage, and remove it again
+    VerifyAws(verify_aws::VerifyArgs),
+    /// Make a token for a caller of the deployed service; the principals file gets its hash only
+    Token(token::TokenArgs),
+}
+
+/// Runs the command that was typed.
+pub fn run(command: &Command) -> Result<()> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Up(args) => up::run(&workspace, args),
+        Command::Down => down::run(&workspace),
+        Command::Test(args) => test::run(&workspace, args),
+        Command::Bench => bench::run(&workspace),
+        Command::Faults(args) => faults::run(&workspace, args),
+        Command::StuckDemo => stuck_demo::run(&workspace),
+        Command::Fmt => fmt::run(&workspace),
+        Command::Lint(args) => lint::run(&workspace, args),
+        Command::Deploy(args) => deploy::run(&workspace, args),
+        Command::DeployTeardown(args) => deploy_teardown::run(&workspace, args),
+        Command::Destroy(args) => destroy::run(&workspace, args),
+        Command::VerifyAws(args) => verify_aws::run(&workspace, args),
+        Command::Token(args) => token::run(&workspace, args),
+    }
+}

@@ -1,0 +1,171 @@
+//! `cargo xtask bench`: what the service costs, measured with the release binaries on a local AWS of its own.
+//!
+//! Judged is what does not depend on the machine's mood: sizes, resident memory, the teardown's transitions. Times are shown
+//! as ratios within the run.
+
+mod memory;
+mod overhead;
+mod traffic;
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use deployment::Outputs;
+
+use crate::local::client::LocalAws;
+use crate::local::disposable::Disposable;
+use crate::service::functions::{self, Binary};
+use crate::tools::progress::step;
+use crate::tools::workspace::Workspace;
+
+/// A megabyte here is a million bytes.
+const MB: f64 = 1e6;
+const LARGEST_API: f64 = 6.0;
+const MOST_MEMORY: f64 = 9.0;
+const MOST_TRANSITIONS: usize = 60;
+
+/// Measures, prints the table, and fails when a target is missed.
+pub fn run(workspace: &Workspace) -> Result<()> {
+    let binaries = step("Functions, release", || {
+        functions::build(workspace, &[&["--release"][..], &functions::ALL].concat())
+    })?;
+    let mut rows = sizes(&binaries)?;
+    let local = Disposable::new(workspace, "bench")?;
+    let outputs = local.bring_up(&binaries)?;
+    let aws = LocalAws::new(outputs.endpoint()?);
+    let api = traffic::Api::new(outputs.service()?);
+    step(&format!("{} requests", traffic::REQUESTS), || api.mix())?;
+    rows.push(memory(&local, &outputs)?);
+    rows.extend(latencies(&step("Latencies", || api.latencies(&aws, outputs.service()?))?));
+    let run = step("One teardown, its waits at a tenth", || overhead::measure(workspace, &aws, &outputs))?;
+    rows.extend(teardown(&run));
+    drop(local);
+    println!("\n{}", table(&rows));
+    match rows.iter().filter(|row| row.missed).count() {
+        0 => Ok(()),
+        count => bail!("{count} of the targets missed: see the table"),
+    }
+}
+
+/// A line of the table.
+#[derive(Debug, Default)]
+struct Row {
+    what: String,
+    figure: String,
+    target: String,
+    missed: bool,
+}
+
+impl Row {
+    fn shown(what: impl Into<String>, figure: impl Into<String>) -> Self {
+        Self { what: what.into(), figure: figure.into(), ..Self::default() }
+    }
+
+    fn megabytes(what: impl Into<String>, found: f64, most: f64) -> Self {
+        let target = format!("≤ {most:.0} MB");
+        Self { target, missed: found > most, ..Self::shown(what, format!("{found:.2} MB")) }
+    }
+}
+
+fn sizes(binaries: &[Binary]) -> Result<Vec<Row>> {
+    let row = |binary: &Binary| {
+        let size = fs::metadata(&binary.path)
+            .with_context(|| format!("{} cannot be read", binary.path.display()))?
+            .len();
+        let (what, megabytes) = (format!("size of {}, stripped", binary.name), as_megabytes(size));
+        Ok(match binary.name.as_str() {
+            "task-api" => Row::megabytes(what, megabytes, LARGEST_API),
+            _ => Row::shown(what, format!("{megabytes:.2} MB")),
+        })
+    };
+    binaries.iter().map(row).collect()
+}
+
+fn memory(local: &Disposable<'_>, outputs: &Outputs) -> Result<Row> {
+    let function = &outputs.service()?.task_api_function;
+    let found = memory::of_function(local.folder(), function);
+    let largest = found.iter().max().with_context(|| {
+        format!("no process of {function} is found: its memory can be read on Linux only")
+    })?;
+    let what = format!("memory of task-api after {} requests (RSS)", traffic::REQUESTS);
+    Ok(Row::megabytes(what, as_megabytes(*largest), MOST_MEMORY))
+}
+
+fn latencies(measured: &traffic::Latencies) -> Vec<Row> {
+    let row = |(what, time): &(&str, Duration)| {
+        let ratio = time.as_secs_f64() / measured.item.as_secs_f64();
+        Row::shown(
+            format!("{what}, median"),
+            format!("{ratio:.1} × GetItem ({:.1} ms)", time.as_secs_f64() * 1e3),
+        )
+    };
+    let calls = [
+        ("one GetItem, no function", measured.item),
+        ("GET /health", measured.health),
+        ("GET /tasks/{id}", measured.get),
+        ("GET /tasks?limit=20", measured.list),
+        ("POST /tasks", measured.create),
+    ];
+    calls.iter().map(row).collect()
+}
+
+fn teardown(run: &overhead::Overhead) -> Vec<Row> {
+    let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+    let transitions = Row {
+        target: format!("≤ {MOST_TRANSITIONS}"),
+        missed: run.transitions > MOST_TRANSITIONS,
+        ..Row::shown(
+            format!(
+                "teardown: transitions, deleting for {} s",
+                run.of_wait(overhead::FOR_CLOUDFORMATION).on_aws.as_secs()
+            ),
+            run.transitions.to_string(),
+        )
+    };
+    let drain = run.steps.get("Drain").copied().unwrap_or_default();
+    let mut rows = vec![
+        transitions,
+        Row::shown("teardown: the steps' own time", seconds(run.stepping().saturating_sub(drain))),
+        Row::shown("teardown: Drain (lets running requests end first)", seconds(drain)),
+        Row::shown("teardown: between the steps", seconds(run.between())),
+    ];
+    rows.extend(run.waits.iter().map(|(name, wait)| {
+        let figure = format!("{} × {} s = {}", wait.times, wait.seconds(), seconds(wait.on_aws));
+        Row::shown(format!("teardown: {name}, on AWS"), figure)
+    }));
+    rows
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
+fn as_megabytes(bytes: u64) -> f64 {
+    bytes as f64 / MB
+}
+
+fn table(rows: &[Row]) -> String {
+    let width =
+        |column: fn(&Row) -> &str| rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0);
+    let (whats, figures) = (width(|row| &row.what), width(|row| &row.figure));
+    let line = |row: &Row| {
+        let verdict = if row.missed { "MISSED" } else { "" };
+        let line = format!("  {:<whats$}  {:<figures$}  {:<7} {verdict}", row.what, row.figure, row.target);
+        line.trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Row, table};
+
+    #[test]
+    fn the_table_names_what_was_missed() {
+        let rows = [
+            Row::megabytes("size", 5.994, 6.0),
+            Row::megabytes("memory", 9.01, 9.0),
+            Row::shown("GET", "1.5 ×"),
+        ];
+        let expected = "  size    5.99 MB  ≤ 6 MB\n  memory  9.01 MB  ≤ 9 MB  MISSED\n  GET     1.5 ×";
+        assert_eq!(table(&rows), expected);
+    }
+}

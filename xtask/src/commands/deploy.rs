@@ -1,0 +1,93 @@
+//! `cargo xtask deploy`: the service on the user's AWS account.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::account::folder::{default_principals, deploy_folder};
+use crate::account::release::{Architecture, release};
+use crate::account::target::{AccountArgs, stage};
+use crate::service::cdk::{App, Cdk, Settings};
+use crate::service::log_role;
+use crate::service::principals;
+use crate::tools::lock::Lock;
+use crate::tools::programs;
+use crate::tools::progress::step;
+use crate::tools::workspace::Workspace;
+
+/// What `deploy` may be told.
+#[derive(Args, Debug)]
+pub struct DeployArgs {
+    #[command(flatten)]
+    account: AccountArgs,
+    /// Names the environment, the stack (tasks-STAGE) and the API's stage
+    #[arg(long, default_value = "dev", value_parser = stage)]
+    stage: String,
+    /// Who may call: the file that `cargo xtask token` writes [default: .local/deploy/STAGE/principals.json]
+    #[arg(long, value_name = "FILE")]
+    principals: Option<PathBuf>,
+    /// Processor of the functions
+    #[arg(long, value_enum, default_value = "arm64")]
+    architecture: Architecture,
+    /// Origins whose pages may call the API, comma separated; required for every stage but dev
+    #[arg(long, value_name = "LIST")]
+    allowed_origins: Option<String>,
+    /// More settings of the CDK app, such as `--context deletionProtection=true` (see docs)
+    #[arg(long, value_name = "KEY=VALUE")]
+    context: Vec<String>,
+    /// First make what CDK needs in the account and region (once for each)
+    #[arg(long)]
+    bootstrap: bool,
+}
+
+/// Builds for Lambda and deploys.
+pub fn run(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
+    // What is wrong is said before minutes of compiling.
+    let principals = args.principals.clone().unwrap_or_else(|| default_principals(workspace, &args.stage));
+    if principals::read(&principals)?.is_empty() {
+        bail!(
+            "{} names nobody who may call the service.\n  Make a token first: cargo xtask token --id NAME --owner NAME --principals {}",
+            principals.display(),
+            principals.display()
+        );
+    }
+    principals::judge(workspace, &principals)?;
+    if args.stage != "dev" && args.allowed_origins.is_none() {
+        bail!("--allowed-origins is required for stage {}: `*` is for dev only", args.stage);
+    }
+    programs::node()?;
+    let assets = release(workspace, args.architecture)?;
+    let folder = deploy_folder(workspace, &args.stage);
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let _lock = Lock::wait(&folder.join("lock"), "another deployment of this stage")?;
+    let settings = Settings {
+        stage: args.stage.clone(),
+        architecture: args.architecture.context().to_owned(),
+        assets,
+        principals: principals.canonicalize().context("the principals file cannot be read")?,
+        more: args
+            .allowed_origins
+            .iter()
+            .map(|list| format!("allowedOrigins={list}"))
+            .chain(args.context.clone())
+            .collect(),
+    };
+    let cdk = Cdk { workspace, target: args.account.target(), folder };
+    step("CDK template", || cdk.synthesise(App::Service, &settings))?;
+    if args.bootstrap {
+        step("CDK bootstrap", || cdk.bootstrap())?;
+    }
+    log_role::ensure(&cdk)?;
+    let outputs = step(&format!("Deployment of {}", settings.stack(App::Service)), || cdk.deploy(App::Service, &settings)).context(
+        "the deployment failed.\n  Are the account, the region and the profile right (`--profile`, `--region`)? Was the account prepared \
+         for CDK in this region (`--bootstrap`)?",
+    )?;
+    println!("\nThe service is deployed.\n");
+    for (name, value) in &outputs {
+        println!("  {name:<20} {value}");
+    }
+    println!("\nCall it with a token from `cargo xtask token`: Authorization: Bearer TOKEN");
+    Ok(())
+}

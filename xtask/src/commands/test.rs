@@ -1,0 +1,242 @@
+//! `cargo xtask test`: every check of the repository, the cheap ones first.
+//!
+//! # How often the dependencies are compiled
+//!
+//! The AWS SDK crates take minutes, and cargo compiles a crate again for every other set of features of it or of anything
+//! below it. The set follows from the packages and targets selected: `cargo build -p functions --bins` leaves out what
+//! dev-dependencies add (tokio's `process` by way of dynoxide, for one), `-p e2e` brings features of its own. So every command
+//! here selects `--workspace` and test targets, and narrows down by target only: unit tests, the end-to-end tests and the
+//! functions they run against share one compilation. (`clippy` checks without generating code and cannot share; `up` builds the
+//! functions alone, so that a first `up` compiles no test dependency.)
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use deployment::names::TEARDOWN_STACK;
+use serde::Deserialize;
+
+use crate::commands::lint;
+use crate::commands::verify_aws::rehearsal;
+use crate::local::client::LocalAws;
+use crate::local::launcher::Launcher;
+use crate::local::stack::Stack;
+use crate::service::functions;
+use crate::tools::checks::{self, Check, succeed};
+use crate::tools::environment;
+use crate::tools::install;
+use crate::tools::lock::Lock;
+use crate::tools::process;
+use crate::tools::programs;
+use crate::tools::python::pytest;
+use crate::tools::workspace::{Workspace, python_of};
+
+/// A part of the checks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Part {
+    /// cargo fmt --check, the state machine's picture, clippy
+    Lint,
+    /// the CDK app's tests (template, cdk-nag, cfn-lint)
+    Cdk,
+    /// the local AWS's own tests
+    Local,
+    /// unit, property and integration tests in Rust
+    Unit,
+    /// the whole service on a local AWS of its own
+    E2e,
+    /// `verify-aws` rehearsed on a local AWS of its own
+    Verify,
+}
+
+/// What `test` may be told.
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Only these parts, in the usual order [default: all]
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// After `--`: of the end-to-end tests only those whose name contains one of these
+    #[arg(last = true, value_name = "NAME")]
+    names: Vec<String>,
+}
+
+type PartCheck = (Part, &'static str, fn(&Workspace, &TestArgs) -> Result<()>);
+
+/// Cheap before dear.
+const CHECKS: [PartCheck; 8] = [
+    (Part::Lint, "lint: fmt", |workspace, _| lint::format(workspace)),
+    (Part::Lint, "lint: picture", |workspace, _| lint::picture(workspace)),
+    (Part::Cdk, "cdk", |workspace, _| lint::template(workspace)),
+    (Part::Local, "local", |workspace, _| local(workspace)),
+    (Part::Lint, "lint: clippy", |workspace, _| lint::clippy(workspace)),
+    (Part::Unit, "unit", |workspace, _| unit(workspace)),
+    (Part::E2e, "e2e", |workspace, args| e2e(workspace, &args.names)),
+    (Part::Verify, "verify", |workspace, _| rehearsal::rehearse(workspace)),
+];
+
+/// Runs the chosen parts to the end, whatever fails, and lists them.
+pub fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
+    let chosen = CHECKS.iter().filter(|(part, _, _)| args.parts.is_empty() || args.parts.contains(part));
+    let checks: Vec<Check<'_>> =
+        chosen.map(|&(_, name, check)| Check::new(name, move || check(workspace, args))).collect();
+    checks::run(&checks)
+}
+
+fn local(workspace: &Workspace) -> Result<()> {
+    install::local_venv(workspace)?;
+    pytest(workspace, &workspace.local_venv(), "local")
+}
+
+fn unit(workspace: &Workspace) -> Result<()> {
+    let tests = test_targets(workspace)?;
+    let mut command = workspace.cargo(&["test", "--workspace", "--lib", "--bins"]);
+    for target in tests.iter().filter(|target| target.package != "e2e") {
+        command.args(["--test", &target.name]);
+    }
+    succeed(&mut command, "cargo test")?;
+    succeed(&mut workspace.cargo(&["test", "--workspace", "--doc"]), "cargo test --doc")
+}
+
+fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
+    let tests = test_targets(workspace)?;
+    let mut command = workspace.cargo(&["test", "--workspace"]);
+    for target in tests.iter().filter(|target| target.package == "e2e") {
+        command.args(["--test", &target.name]);
+    }
+    if command.get_args().all(|argument| argument != "--test") {
+        bail!("the package e2e has no integration test: cargo would run all others instead");
+    }
+    programs::node()?;
+    install::local_venv(workspace)?;
+    install::cdk(workspace)?;
+    let folder = workspace.scratch().join("test");
+    let _lock = Lock::wait(&workspace.scratch().join("test.lock"), "another end-to-end test")?;
+    let stack = Stack::new(workspace, folder.clone());
+    let stopped = Stopped(stack.launcher());
+    stopped.0.stop()?;
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
+    }
+    command.arg("--").args(names);
+    let binaries = functions::build(workspace, &["--workspace", "--bins", "--tests"])?;
+    let (_, outputs) = stack.bring_up(&binaries, None)?;
+    environment::local_aws(&mut command, outputs.endpoint()?);
+    command.env("E2E_OUTPUTS", stack.outputs_file());
+    // The teardown's tests put the same templates into accounts of their own.
+    command.env("E2E_SERVICE_ASSEMBLY", folder.join("cdk.out"));
+    command.env("E2E_TEARDOWN_ASSEMBLY", folder.join("teardown.out"));
+    succeed(&mut command, "cargo test").with_context(|| {
+        format!(
+            "the end-to-end tests failed; the local AWS's log is {}",
+            folder.join("local-aws.log").display()
+        )
+    })?;
+    // Some of the tests do not need every permission.
+    if names.is_empty() { needed_statements(workspace, &folder, outputs.endpoint()?) } else { Ok(()) }
+}
+
+/// Every statement of the deployed roles and policies was needed for a call: without it, the call would have been denied.
+fn needed_statements(workspace: &Workspace, folder: &Path, endpoint: &str) -> Result<()> {
+    let decisions = folder.join("decisions.json");
+    let answer = LocalAws::new(endpoint).launcher("/_local/decisions")?;
+    fs::write(&decisions, answer).with_context(|| format!("{} cannot be written", decisions.display()))?;
+    let mut command = Command::new(python_of(&workspace.local_venv()));
+    command.args(["-m", "local.needed", "--decisions"]).arg(&decisions);
+    command
+        .arg(folder.join("cdk.out/tasks-dev.template.json"))
+        .arg(folder.join(format!("teardown.out/{TEARDOWN_STACK}.template.json")));
+    command.current_dir(workspace.root()).env("PYTHONDONTWRITEBYTECODE", "1");
+    environment::without_aws(&mut command);
+    succeed(&mut command, "python -m local.needed").context("a permission is not needed, or nothing tests it")
+}
+
+/// Stops the local AWS at the end of a test, however it ends.
+struct Stopped<'a>(&'a Launcher);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.stop() {
+            eprintln!("error: {error:#}");
+        }
+    }
+}
+
+#[derive(Debug, Eq, PartialEq)]
+struct TestTarget {
+    package: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// The integration tests of all packages.
+fn test_targets(workspace: &Workspace) -> Result<Vec<TestTarget>> {
+    let mut command = workspace.cargo(&["metadata", "--no-deps", "--format-version", "1"]);
+    let answer = process::answer(&mut command).context("`cargo metadata` fails: is a Cargo.toml damaged?")?;
+    parse_targets(&answer)
+}
+
+fn parse_targets(metadata: &str) -> Result<Vec<TestTarget>> {
+    let metadata: Metadata =
+        serde_json::from_str(metadata).context("`cargo metadata` answers something unknown")?;
+    let of = |package: Package| {
+        let tests = package.targets.into_iter().filter(|target| target.kind == ["test"]);
+        tests
+            .map(move |target| TestTarget { package: package.name.clone(), name: target.name })
+            .collect::<Vec<_>>()
+    };
+    let targets: Vec<TestTarget> = metadata.packages.into_iter().flat_map(of).collect();
+    // Targets are selected by name only, so that the selection of packages stays the same.
+    for (at, target) in targets.iter().enumerate() {
+        if let Some(twin) = targets[..at].iter().find(|twin| twin.name == target.name) {
+            bail!(
+                "{} and {} both have a test named {}: rename one",
+                twin.package,
+                target.package,
+                target.name
+            );
+        }
+    }
+    Ok(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TestTarget, parse_targets};
+
+    #[test]
+    fn integration_tests_are_told_from_other_targets() {
+        let metadata = r#"{"packages":[
+            {"name":"functions","targets":[{"name":"functions","kind":["lib"]},{"name":"store","kind":["test"]}]},
+            {"name":"e2e","targets":[{"name":"service","kind":["test"]},{"name":"speed","kind":["bench"]}]}]}"#;
+        let target =
+            |package: &str, name: &str| TestTarget { package: package.to_owned(), name: name.to_owned() };
+        let found = parse_targets(metadata).expect("targets");
+        assert_eq!(found, [target("functions", "store"), target("e2e", "service")]);
+    }
+
+    #[test]
+    fn two_tests_of_one_name_are_refused() {
+        let package =
+            |name: &str| format!(r#"{{"name":"{name}","targets":[{{"name":"service","kind":["test"]}}]}}"#);
+        let metadata = format!(r#"{{"packages":[{},{}]}}"#, package("functions"), package("e2e"));
+        let error = parse_targets(&metadata).expect_err("a clash").to_string();
+        assert_eq!(error, "functions and e2e both have a test named service: rename one");
+    }
+}

@@ -1,0 +1,63 @@
+//! `cargo xtask up`: the service on a local AWS of the developer's own.
+
+mod follow;
+
+use anyhow::Result;
+use clap::Args;
+use deployment::Service;
+
+use crate::local::outputs::calls;
+use crate::local::stack::{Stack, Work};
+use crate::service::functions;
+use crate::tools::install;
+use crate::tools::lock::Lock;
+use crate::tools::programs;
+use crate::tools::progress::step;
+use crate::tools::workspace::Workspace;
+
+/// What `up` may be told.
+#[derive(Args, Debug)]
+pub struct UpArgs {
+    /// Then show audit records as they arrive, until Ctrl-C
+    #[arg(long)]
+    follow: bool,
+    /// Port of the local AWS on 127.0.0.1 [default: the running one's, else any free one]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+}
+
+/// Brings the service up, says how to call it, and follows its audit log if asked to.
+pub fn run(workspace: &Workspace, args: &UpArgs) -> Result<()> {
+    let stack = Stack::new(workspace, workspace.scratch());
+    let outputs = {
+        let _lock = Lock::wait(&workspace.scratch().join("up.lock"), "another `cargo xtask up` or `down`")?;
+        // What is wrong is said before the long steps, and before anything that runs is touched.
+        stack.launcher().check_port(args.port)?;
+        programs::node()?;
+        install::local_venv(workspace)?;
+        install::cdk(workspace)?;
+        let binaries = step("Functions", || functions::build(workspace, &functions::ALL))?;
+        let (work, outputs) = stack.bring_up(&binaries, args.port)?;
+        say(work, outputs.service()?, &stack);
+        outputs
+    };
+    if args.follow {
+        return follow::audit(&outputs);
+    }
+    Ok(())
+}
+
+fn say(work: Work, service: &Service, stack: &Stack<'_>) {
+    let state = match work {
+        Work::Nothing => "is up already, and nothing has changed",
+        Work::Deploy => "is up with today's changes; what the table held is kept",
+        Work::Start => "is up, with an empty table",
+    };
+    println!("\nThe service {state}.\n");
+    println!("  URL              {}", service.api_url);
+    println!("  token            {}", service.token);
+    println!("  read-only token  {}", service.read_only_token);
+    println!("  for scripts      {}\n", stack.outputs_file().display());
+    print!("{}", calls(service));
+    println!("\nAudit records as they arrive: cargo xtask up --follow.  Stop: cargo xtask down");
+}

@@ -1,0 +1,179 @@
+//! What a deployment tells scripts and people: `outputs.json` and calls ready to paste.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use deployment::{Outputs, Service};
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use crate::service::principals::Tokens;
+
+/// The file's content once the service is deployed on the local AWS.
+pub fn of_service(
+    stack: &str,
+    outputs: BTreeMap<String, String>,
+    endpoint: &str,
+    region: &str,
+    tokens: &Tokens,
+) -> Result<Outputs> {
+    let mut keys = keys(outputs);
+    for (key, value) in [
+        ("endpointUrl", endpoint),
+        ("region", region),
+        ("serviceStack", stack),
+        ("token", &tokens.token),
+        ("readOnlyToken", &tokens.read_only_token),
+        ("otherOwnerToken", &tokens.other_owner_token),
+    ] {
+        keys.insert(key.to_owned(), value.into());
+    }
+    if let Some(Value::String(url)) = keys.get_mut("apiUrl") {
+        *url = local_url(url, endpoint);
+    }
+    // Names the key that is missing; the whole file would only have no service.
+    Service::deserialize(&Value::Object(keys.clone()))
+        .with_context(|| format!("the stack {stack} lacks an output"))?;
+    serde_json::from_value(Value::Object(keys)).context("the outputs do not fit into outputs.json")
+}
+
+/// The same with the outputs of the teardown stack.
+pub fn with_teardown(service: &Outputs, stack: &str, outputs: BTreeMap<String, String>) -> Result<Outputs> {
+    let mut whole = serde_json::to_value(service).context("outputs.json cannot be written")?;
+    if let Value::Object(whole) = &mut whole {
+        whole.extend(keys(outputs));
+        whole.insert("teardownStack".to_owned(), stack.into());
+    }
+    serde_json::from_value(whole).context("the outputs do not fit into outputs.json")
+}
+
+fn keys(outputs: BTreeMap<String, String>) -> serde_json::Map<String, Value> {
+    outputs.into_iter().map(|(name, value)| (camel_case(&name), value.into())).collect()
+}
+
+/// Three calls, ready to paste, for both shells.
+pub fn calls(service: &Service) -> String {
+    let mut text = String::new();
+    let (url, bearer) = (format!("{}/tasks", service.api_url), format!("Bearer {}", service.token));
+    let curl = format!("curl -sS -H 'Authorization: {bearer}'");
+    let body = r#"{"title":"Try the task service"}"#;
+    let newest = format!("{curl} '{url}?limit=1' | sed -E 's/.*\"id\":\"([^\"]+)\".*/\\1/'");
+    writeln!(text, "curl: create a task, list the tasks, delete the newest\n").ok();
+    writeln!(text, "  {curl} -X POST '{url}' -H 'Content-Type: application/json' -d '{body}'").ok();
+    writeln!(text, "  {curl} '{url}'").ok();
+    writeln!(text, "  {curl} -i -X DELETE \"{url}/$({newest})\"").ok();
+    let rest = format!("Invoke-RestMethod -Headers @{{Authorization='{bearer}'}}");
+    writeln!(text, "\nPowerShell: the same\n").ok();
+    writeln!(text, "  {rest} -Method Post -Uri '{url}' -ContentType 'application/json' -Body '{body}'").ok();
+    writeln!(text, "  ({rest} -Uri '{url}').items").ok();
+    writeln!(text, "  {rest} -Method Delete -Uri ('{url}/' + ({rest} -Uri '{url}?limit=1').items[0].id)")
+        .ok();
+    text
+}
+
+/// A stack's `https://<id>.execute-api.<region>.amazonaws.com/<stage>/` as the local AWS serves it, without a name server:
+/// `<endpoint>/_aws/execute-api/<id>/<stage>`.
+pub fn local_url(url: &str, endpoint: &str) -> String {
+    let url = url.trim_end_matches('/');
+    let parts = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+    match parts.and_then(|(host, stage)| Some((host.split_once(".execute-api.")?.0, stage))) {
+        Some((id, stage)) => format!("{}/_aws/execute-api/{id}/{stage}", endpoint.trim_end_matches('/')),
+        None => url.to_owned(),
+    }
+}
+
+fn camel_case(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use deployment::Outputs;
+
+    use super::{calls, camel_case, local_url, of_service, with_teardown};
+    use crate::service::principals::Tokens;
+
+    fn owned(outputs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        outputs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    fn outputs() -> Outputs {
+        let stack = [
+            ("ApiUrl", "https://abc123.execute-api.us-east-1.amazonaws.com/dev/"),
+            ("TableName", "t"),
+            ("AuditLogGroup", "/tasks/dev/audit"),
+            ("QuarantineLogGroup", "/tasks/dev/quarantine"),
+            ("TaskApiFunction", "tasks-dev-task-api"),
+            ("AuditFunction", "tasks-dev-audit"),
+            ("FailureBucket", "b"),
+        ];
+        let tokens = Tokens {
+            token: "T".to_owned(),
+            read_only_token: "R".to_owned(),
+            other_owner_token: "O".to_owned(),
+        };
+        of_service("tasks-dev", owned(&stack), "http://127.0.0.1:4566", "us-east-1", &tokens)
+            .expect("outputs")
+    }
+
+    #[test]
+    fn the_file_has_the_promised_keys() {
+        let json = serde_json::to_value(outputs()).expect("json");
+        let url = "http://127.0.0.1:4566/_aws/execute-api/abc123/dev";
+        let expected = serde_json::json!({
+            "apiUrl": url, "endpointUrl": "http://127.0.0.1:4566", "region": "us-east-1", "token": "T", "readOnlyToken": "R",
+            "otherOwnerToken": "O", "tableName": "t", "auditLogGroup": "/tasks/dev/audit", "serviceStack": "tasks-dev",
+            "quarantineLogGroup": "/tasks/dev/quarantine", "taskApiFunction": "tasks-dev-task-api", "auditFunction": "tasks-dev-audit",
+            "failureBucket": "b",
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn the_teardowns_keys_follow_and_the_services_stay() {
+        let outputs = outputs();
+        let teardown = owned(&[("StateMachineArn", "m"), ("Services", "tasks-dev"), ("EvidenceTable", "e")]);
+        let whole = with_teardown(&outputs, "tasks-teardown", teardown).expect("outputs");
+        assert_eq!(whole.service, outputs.service);
+        assert_eq!(whole.state_machine(), Ok("m"));
+        assert_eq!(whole.teardown.teardown_stack.as_deref(), Some("tasks-teardown"));
+        assert_eq!(whole.more.get("evidenceTable").map(String::as_str), Some("e"));
+    }
+
+    #[test]
+    fn an_output_that_the_stack_lacks_is_named() {
+        let tokens =
+            Tokens { token: String::new(), read_only_token: String::new(), other_owner_token: String::new() };
+        let error =
+            of_service("tasks-dev", owned(&[("ApiUrl", "u")]), "e", "r", &tokens).expect_err("not whole");
+        assert!(format!("{error:#}").contains("`tableName`"), "{error:#}");
+    }
+
+    #[test]
+    fn the_calls_hold_url_and_token_and_balanced_quotes() {
+        let calls = calls(outputs().service().expect("a service"));
+        let lines: Vec<&str> = calls.lines().filter(|line| line.starts_with("  ")).collect();
+        assert_eq!(lines.len(), 6);
+        for line in lines {
+            assert!(line.contains("http://127.0.0.1:4566/_aws/execute-api/abc123/dev/tasks"), "{line}");
+            assert!(line.contains("Authorization"), "{line}");
+            assert!(line.contains("Bearer T"), "{line}");
+            assert_eq!(line.matches('\'').count() % 2, 0, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_url_that_is_local_already_stays() {
+        let url = "http://127.0.0.1:1/_aws/execute-api/x/dev";
+        assert_eq!(local_url(&format!("{url}/"), "http://127.0.0.1:1"), url);
+    }
+
+    #[test]
+    fn names_are_in_camel_case() {
+        assert_eq!(camel_case("TaskApiFunction"), "taskApiFunction");
+    }
+}

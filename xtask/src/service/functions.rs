@@ -1,0 +1,173 @@
+//! Builds the functions for this machine and lays them out as Lambda wants them: `<binary>/bootstrap`.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, FileTimes};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::tools::fingerprint::size_and_time;
+use crate::tools::process;
+use crate::tools::workspace::Workspace;
+
+/// One compiled function.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Binary {
+    pub name: String,
+    pub path: PathBuf,
+}
+
+/// Cargo's selection of every function.
+pub const ALL: [&str; 9] = ["-p", "task-api", "-p", "authorizer", "-p", "audit", "-p", "teardown", "--bins"];
+
+/// Builds with cargo, which shows its own progress, and asks it where the functions' binaries are: the target folder, the
+/// profile and the platform are the developer's business.
+pub fn build(workspace: &Workspace, selection: &[&str]) -> Result<Vec<Binary>> {
+    let mut cargo = workspace.cargo(&["build", "--message-format=json-render-diagnostics"]);
+    cargo.args(selection).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = process::start(&mut cargo)?;
+    let mut output = child.stdout.take().context("cargo's messages cannot be read")?;
+    // Read beside the wait: a full pipe would block cargo, and a blocking read would miss Ctrl-C.
+    let reader = std::thread::spawn(move || std::io::read_to_string(&mut output));
+    let status = process::wait(&mut child, None)?;
+    if !status.success() {
+        bail!("cargo could not build the functions: see its messages above");
+    }
+    let messages = reader
+        .join()
+        .ok()
+        .context("cargo's messages were lost")?
+        .context("cargo's messages cannot be read")?;
+    let binaries = binaries(&messages, &workspace.root().join("functions"));
+    if binaries.is_empty() {
+        bail!("cargo built no function: are they still packages in functions/?");
+    }
+    Ok(binaries)
+}
+
+/// Lays the binaries out below `assets` and removes what is no function any more. A file that is the same already is not
+/// touched; a new one takes its place in one move, since the old one may be running.
+pub fn lay_out(binaries: &[Binary], assets: &Path) -> Result<()> {
+    for binary in binaries {
+        let folder = assets.join(&binary.name);
+        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let target = folder.join("bootstrap");
+        if target.is_file() && size_and_time(&target)? == size_and_time(&binary.path)? {
+            continue;
+        }
+        copy(&binary.path, &target).with_context(|| format!("{} cannot be written", target.display()))?;
+    }
+    for entry in
+        fs::read_dir(assets).with_context(|| format!("{} cannot be read", assets.display()))?.flatten()
+    {
+        if !binaries.iter().any(|binary| entry.file_name() == OsStr::new(&binary.name)) {
+            fs::remove_dir_all(entry.path()).ok();
+        }
+    }
+    Ok(())
+}
+
+/// A copy that keeps the time of change, by which [`lay_out`] knows it again. Not beside the target: CDK packs that folder.
+fn copy(source: &Path, target: &Path) -> std::io::Result<()> {
+    let part = target.parent().unwrap_or(target).with_extension("part");
+    fs::copy(source, &part)?;
+    let modified = fs::metadata(source)?.modified()?;
+    File::options().write(true).open(&part)?.set_times(FileTimes::new().set_modified(modified))?;
+    fs::rename(part, target)
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    manifest_path: Option<PathBuf>,
+    target: Option<Target>,
+    profile: Option<Profile>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+fn binaries(messages: &str, folder: &Path) -> Vec<Binary> {
+    let binary = |line: &str| {
+        let message: Message = serde_json::from_str(line).ok()?;
+        let target = message.target?;
+        let wanted = message.reason == "compiler-artifact"
+            && message.manifest_path.is_some_and(|manifest| manifest.starts_with(folder))
+            && target.kind == ["bin"]
+            && !message.profile?.test;
+        Some(Binary { name: target.name, path: message.executable? }).filter(|_| wanted)
+    };
+    let mut found: Vec<Binary> = messages.lines().filter_map(binary).collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::{Binary, binaries, lay_out};
+    use crate::tools::fingerprint::size_and_time;
+    use crate::tools::testing::folder;
+
+    fn artifact(manifest: &str, name: &str, kind: &str, test: bool, executable: &str) -> String {
+        format!(
+            r#"{{"reason":"compiler-artifact","manifest_path":"{manifest}","target":{{"name":"{name}","kind":["{kind}"]}},"profile":{{"test":{test}}},"executable":{executable}}}"#
+        )
+    }
+
+    #[test]
+    fn only_the_functions_own_binaries_are_taken() {
+        let messages = [
+            artifact("/r/functions/task-api/Cargo.toml", "task-api", "bin", false, r#""/t/task-api""#),
+            artifact("/r/functions/audit/Cargo.toml", "audit", "bin", false, r#""/t/audit""#),
+            artifact("/r/functions/audit/Cargo.toml", "audit", "bin", true, r#""/t/deps/audit-1""#),
+            artifact("/r/functions/tasks/Cargo.toml", "tasks", "lib", false, "null"),
+            artifact("/r/functions/audit/Cargo.toml", "tour", "example", false, r#""/t/tour""#),
+            artifact("/r/xtask/Cargo.toml", "xtask", "bin", false, r#""/t/xtask""#),
+            r#"{"reason":"build-finished","success":true}"#.to_owned(),
+            "not json".to_owned(),
+        ]
+        .join("\n");
+        let found = binaries(&messages, Path::new("/r/functions"));
+        let expected =
+            |name: &str| Binary { name: name.to_owned(), path: PathBuf::from(format!("/t/{name}")) };
+        assert_eq!(found, [expected("audit"), expected("task-api")]);
+    }
+
+    #[test]
+    fn an_unchanged_binary_is_not_touched_and_an_old_function_goes() {
+        let root = folder("assets");
+        let assets = root.join("assets");
+        let binary = Binary { name: "audit".to_owned(), path: root.join("audit") };
+        fs::write(&binary.path, "one").expect("a file");
+        fs::create_dir_all(assets.join("retired")).expect("a folder");
+        lay_out(std::slice::from_ref(&binary), &assets).expect("laid out");
+        let laid = assets.join("audit/bootstrap");
+        assert!(!assets.join("retired").exists());
+        assert_eq!(size_and_time(&laid).expect("data"), size_and_time(&binary.path).expect("data"));
+
+        // Same size and time: the target is left as it is, which a foreign content of the same length shows.
+        let time = fs::metadata(&laid).expect("data").modified().expect("a time");
+        fs::write(&laid, "two").expect("a file");
+        fs::File::options().write(true).open(&laid).expect("open").set_modified(time).expect("a time");
+        lay_out(std::slice::from_ref(&binary), &assets).expect("laid out");
+        assert_eq!(fs::read_to_string(&laid).expect("a file"), "two");
+
+        fs::write(&binary.path, "three").expect("a file");
+        lay_out(&[binary], &assets).expect("laid out");
+        assert_eq!(fs::read_to_string(&laid).expect("a file"), "three");
+    }
+}

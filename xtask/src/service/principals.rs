@@ -1,0 +1,168 @@
+//! Tokens and who they stand for. A token is kept only by its owner; what is deployed holds its SHA-256.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::tools::fingerprint::hex;
+use crate::tools::private::write_private;
+use crate::tools::programs;
+use crate::tools::workspace::Workspace;
+
+/// What a principal may do.
+pub const SCOPES: [&str; 2] = ["tasks:read", "tasks:write"];
+
+/// An entry of the principals file: what the authorizer knows.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Principal {
+    pub id: String,
+    pub owner: String,
+    pub scopes: Vec<String>,
+    pub token_sha256: String,
+}
+
+impl Principal {
+    /// Who presents `token` is this principal.
+    pub fn new(id: &str, owner: &str, scopes: &[&str], token: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            owner: owner.to_owned(),
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            token_sha256: hex(&Sha256::digest(token.as_bytes())),
+        }
+    }
+}
+
+/// The tokens of a local AWS.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tokens {
+    /// Reads and writes.
+    pub token: String,
+    /// Same owner, reads only.
+    pub read_only_token: String,
+    /// Reads and writes as another owner.
+    pub other_owner_token: String,
+}
+
+impl Tokens {
+    /// Three fresh ones.
+    pub fn fresh() -> Result<Self> {
+        Ok(Self {
+            token: random_token()?,
+            read_only_token: random_token()?,
+            other_owner_token: random_token()?,
+        })
+    }
+
+    /// The ones kept in `path`; fresh ones when there are none or the file is damaged.
+    pub fn keep(path: &Path) -> Result<Self> {
+        let kept = fs::read(path).ok().and_then(|content| serde_json::from_slice::<Self>(&content).ok());
+        if let Some(tokens) = kept {
+            return Ok(tokens);
+        }
+        let tokens = Self::fresh()?;
+        write_private(path, &tokens)?;
+        Ok(tokens)
+    }
+
+    /// What the authorizer learns of them.
+    pub fn principals(&self) -> Vec<Principal> {
+        vec![
+            Principal::new("local-developer", "local", &SCOPES, &self.token),
+            Principal::new("local-reader", "local", &SCOPES[..1], &self.read_only_token),
+            Principal::new("local-other", "other", &SCOPES, &self.other_owner_token),
+        ]
+    }
+}
+
+/// 256 random bits in hex.
+pub fn random_token() -> Result<String> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
+    Ok(hex(&bytes))
+}
+
+/// Reads a principals file; a missing one is an empty list.
+pub fn read(path: &Path) -> Result<Vec<Principal>> {
+    match fs::read(path) {
+        Ok(content) => serde_json::from_slice(&content)
+            .with_context(|| format!("{} is not a list of principals", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
+}
+
+/// Refuses a principals file that the CDK app would refuse: the app's own judge is asked, in a moment and without the CDK.
+pub fn judge(workspace: &Workspace, path: &Path) -> Result<()> {
+    let mut command = Command::new(programs::python()?.program);
+    command.args(["-m", "task_service.principals"]).arg(path).current_dir(workspace.cdk());
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = command.output().context("the judge of principals cannot be started")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    bail!("{}", String::from_utf8_lossy(&output.stderr).trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::{Principal, SCOPES, Tokens, judge, random_token};
+    use crate::tools::private::write_private;
+    use crate::tools::testing::folder;
+    use crate::tools::workspace::Workspace;
+
+    #[test]
+    fn a_principal_holds_the_hash_and_never_the_token() {
+        let principal = Principal::new("ci", "team", &SCOPES, "abc");
+        let json = serde_json::to_string(&principal).expect("json");
+        assert_eq!(
+            json,
+            r#"{"id":"ci","owner":"team","scopes":["tasks:read","tasks:write"],"tokenSha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}"#
+        );
+    }
+
+    #[test]
+    fn a_wrong_file_is_refused_with_the_entry_and_the_rule() {
+        let workspace = Workspace::find().expect("the repository");
+        let path = folder("principals").join("principals.json");
+        write_private(&path, &[Principal::new("ci@team", "team", &SCOPES, "abc")]).expect("a file");
+        judge(&workspace, &path).expect("a good file");
+        write_private(&path, &[Principal::new("ci", "team/a", &SCOPES, "abc")]).expect("a file");
+        let error = judge(&workspace, &path).expect_err("a wrong file").to_string();
+        assert!(error.contains("entry 0, field `owner` must be 1 to 128 characters"), "{error}");
+    }
+
+    #[test]
+    fn tokens_are_random() {
+        let (one, other) = (random_token().expect("a token"), random_token().expect("a token"));
+        assert_eq!(one.len(), 64);
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn tokens_are_kept_privately_and_repaired() {
+        let path = folder("tokens").join("tokens.json");
+        let first = Tokens::keep(&path).expect("tokens");
+        assert_eq!(Tokens::keep(&path).expect("tokens"), first);
+        assert_eq!(fs::metadata(&path).expect("data").permissions().mode() & 0o777, 0o600);
+        fs::write(&path, "{").expect("a damaged file");
+        assert_ne!(Tokens::keep(&path).expect("tokens"), first);
+    }
+
+    #[test]
+    fn the_reader_shares_the_owner_but_cannot_write() {
+        let principals = Tokens::fresh().expect("tokens").principals();
+        assert_eq!(principals[0].owner, principals[1].owner);
+        assert_eq!(principals[1].scopes, ["tasks:read"]);
+        assert_ne!(principals[2].owner, principals[0].owner);
+    }
+}
