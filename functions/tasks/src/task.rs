@@ -177,15 +177,8 @@ pub struct Title(String);
 
 impl Title {
     /// The error says which rule is broken, in words for the client.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let title = text.trim();
-        match title.chars().count() {
-            0 => Err("must not be empty"),
-            1..=TITLE_MAX if title.chars().any(char::is_control) => Err("must not hold control characters"),
-            1..=TITLE_MAX if !title.chars().any(is_visible) => Err("must have a visible character"),
-            1..=TITLE_MAX => Ok(Self(title.to_owned())),
-            _ => Err("must be at most 200 characters"),
-        }
+    pub fn parse(text: &str) -> Result<Self, String> {
+        line(text, TITLE_MAX).map(Self)
     }
 
     /// A title as it is stored: the rules of its day let it in.
@@ -197,6 +190,18 @@ impl Title {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Returns one line of text, trimmed: 1 to `max` characters, no control characters, at least one of them visible.
+fn line(text: &str, max: usize) -> Result<String, String> {
+    let line = text.trim();
+    match line.chars().count() {
+        0 => Err("must not be empty".to_owned()),
+        length if length > max => Err(format!("must be at most {max} characters")),
+        _ if line.chars().any(char::is_control) => Err("must not hold control characters".to_owned()),
+        _ if !line.chars().any(is_visible) => Err("must have a visible character".to_owned()),
+        _ => Ok(line.to_owned()),
     }
 }
 
@@ -219,9 +224,9 @@ pub struct Description(String);
 
 impl Description {
     /// The error says which rule is broken, in words for the client.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > DESCRIPTION_MAX {
-            return Err("must be at most 4000 characters");
+            return Err(format!("must be at most {DESCRIPTION_MAX} characters"));
         }
         Ok(Self(text.to_owned()))
     }

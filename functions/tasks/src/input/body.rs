@@ -156,15 +156,13 @@ impl Fields {
 
     fn title(&mut self) -> Option<Title> {
         let value = self.take("title")?;
-        self.string("title", value, |text| Title::parse(text).map_err(str::to_owned))
+        self.string("title", value, Title::parse)
     }
 
     fn description(&mut self, nulls: Nulls) -> Option<Description> {
         match self.take("description")? {
             Value::Null if nulls == Nulls::Reset => Some(Description::default()),
-            value => {
-                self.string("description", value, |text| Description::parse(text).map_err(str::to_owned))
-            }
+            value => self.string("description", value, Description::parse),
         }
     }
 
@@ -178,16 +176,19 @@ impl Fields {
         self.string("priority", value, |text| one_of(text, Priority::ALL, Priority::parse, Priority::as_str))
     }
 
-    /// `Some(None)` for an explicit `null`.
     #[expect(clippy::option_option, reason = "absent, null and a time are three things")]
     fn due_at(&mut self) -> Option<Option<Timestamp>> {
-        match self.take("dueAt")? {
+        self.nullable("dueAt", |text| {
+            Timestamp::parse(text).ok_or_else(|| "must be an RFC 3339 timestamp or null".to_owned())
+        })
+    }
+
+    /// A string or `null`, which gives `Some(None)`.
+    #[expect(clippy::option_option, reason = "absent, null and a value are three things")]
+    fn nullable<T>(&mut self, name: &str, check: impl Fn(&str) -> Result<T, String>) -> Option<Option<T>> {
+        match self.take(name)? {
             Value::Null => Some(None),
-            value => self
-                .string("dueAt", value, |text| {
-                    Timestamp::parse(text).ok_or_else(|| "must be an RFC 3339 timestamp or null".to_owned())
-                })
-                .map(Some),
+            value => self.string(name, value, check).map(Some),
         }
     }
 
