@@ -4,5 +4,6 @@
 mod api;
 mod contract;
 mod cost;
+mod fields;
 mod small_print;
 mod table;

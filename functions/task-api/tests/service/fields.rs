@@ -1,0 +1,121 @@
+//! Every field of a task, whatever it is, is stored, answered, indexed, audited and removed.
+
+use serde_json::{Value, json};
+use tasks::{
+    audit::{AuditRecord, FreeText, StreamRecord},
+    item::{Field, InAudit, Index},
+    task::{TaskId, Timestamp},
+};
+
+use crate::table::Table;
+
+/// Two values that a client may give a field, the second after the first.
+fn samples(field: Field) -> [Value; 2] {
+    match field {
+        Field::Title => [json!("first title"), json!("second title")],
+        Field::Description => [json!("first words"), json!("second words")],
+        Field::Status => [json!("IN_PROGRESS"), json!("COMPLETED")],
+        Field::Priority => [json!("LOW"), json!("HIGH")],
+        Field::DueAt => [json!("2026-01-01T00:00:00.000Z"), json!("2026-02-02T00:00:00.000Z")],
+    }
+}
+
+fn body(nth: usize) -> Value {
+    Field::ALL.into_iter().map(|field| (field.name().to_owned(), samples(field)[nth].clone())).collect()
+}
+
+/// The task's item as it is in the table, in DynamoDB's JSON.
+fn image(table: &Table, id: &str) -> Value {
+    table.item(id).map_or(Value::Null, |item| serde_json::to_value(item).unwrap())
+}
+
+fn audit(old: &Value, new: &Value) -> AuditRecord {
+    let keys = if new.is_null() { old } else { new };
+    let record = json!({
+        "eventID": "e", "eventSourceARN": "arn",
+        "dynamodb": {
+            "Keys": {"PK": keys["PK"], "SK": keys["SK"]}, "OldImage": old, "NewImage": new, "SequenceNumber": "1",
+        },
+    });
+    let record: StreamRecord = serde_json::from_value(record).unwrap();
+    record.audit(FreeText::Hashed, Timestamp::now()).unwrap().unwrap()
+}
+
+/// The record lists every field, with `old` and `new` as the audit log shows them.
+fn lists_every_field(record: &AuditRecord, old: impl Fn(Field) -> Value, new: impl Fn(Field) -> Value) {
+    let fields: Vec<_> = record.changes.iter().map(|change| change.field).collect();
+    assert_eq!(fields, Field::ALL.map(Field::name), "{record:?}");
+    for (field, change) in Field::ALL.into_iter().zip(&record.changes) {
+        for (shown, value) in [(&change.old, old(field)), (&change.new, new(field))] {
+            match (field.in_audit(), value) {
+                (InAudit::Shown, value) => assert_eq!(*shown, value, "{field:?}"),
+                (InAudit::Hashed, Value::Null) => assert_eq!(*shown, Value::Null, "{field:?}"),
+                (InAudit::Hashed, value) => {
+                    assert_eq!(shown["length"], json!(value.as_str().unwrap().chars().count()), "{field:?}");
+                    assert!(shown["sha256"].is_string(), "{field:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_field_lives_changes_and_goes_with_its_traces() {
+    let table = Table::new().await;
+    let key = json!({"Idempotency-Key": "k"});
+    let created = table.send("POST", "/tasks", key.clone(), &body(0).to_string()).await.json();
+    let id = created["id"].as_str().unwrap();
+    // A task whose create came twice keeps its tombstone, which is looked at below.
+    table.remove(id);
+    let again = table.send("POST", "/tasks", key, &body(0).to_string()).await;
+    assert_eq!(again.json(), created);
+    let first = image(&table, id);
+    lists_every_field(&audit(&Value::Null, &first), |_| Value::Null, |field| samples(field)[0].clone());
+
+    let path = format!("/tasks/{id}");
+    let changed = table.send("PUT", &path, json!({}), &body(1).to_string()).await.json();
+    assert_eq!(table.send("GET", &path, json!({}), "").await.json(), changed);
+    assert_eq!(table.send("GET", "/tasks", json!({}), "").await.json()["items"], json!([changed]));
+    let second = image(&table, id);
+    lists_every_field(
+        &audit(&first, &second),
+        |field| samples(field)[0].clone(),
+        |field| samples(field)[1].clone(),
+    );
+    for field in Field::ALL {
+        let (name, [old, new]) = (field.name(), samples(field));
+        assert_eq!((&created[name], &changed[name]), (&old, &new), "{name}");
+        if let Some(index) = field.index() {
+            let list = async |value: &Value| {
+                let list = format!("/tasks?{name}={}", value.as_str().unwrap());
+                table.send("GET", &list, json!({}), "").await.json()["items"].clone()
+            };
+            assert_eq!((list(&old).await, list(&new).await), (json!([]), json!([changed])), "{name}");
+            let key = Index::sort_key_of(new.as_str().unwrap(), TaskId::parse(id).unwrap());
+            assert_eq!(second[index.sort_key]["S"], key, "{name}");
+        }
+    }
+
+    assert_eq!(table.send("DELETE", &path, json!({}), "").await.status(), 204);
+    let tombstone = image(&table, id);
+    lists_every_field(&audit(&second, &tombstone), |field| samples(field)[1].clone(), |_| Value::Null);
+    let (left, gone) = (tombstone.to_string(), second["salt"]["B"].as_str().unwrap());
+    assert!(left.contains("deletedBy") && !left.contains(gone), "the salt goes too: {left}");
+    for field in Field::ALL {
+        assert!(!left.contains(samples(field)[1].as_str().unwrap()), "{field:?}: {left}");
+    }
+}
+
+/// Each field alone is a change, and the same value again is none.
+#[tokio::test]
+async fn every_field_alone_is_a_change_once() {
+    for field in Field::ALL {
+        let table = Table::new().await;
+        let path = format!("/tasks/{}", table.create(&body(0).to_string()).await);
+        let change = json!({field.name(): samples(field)[1]}).to_string();
+        for _ in 0..2 {
+            let answer = table.send("PUT", &path, json!({}), &change).await;
+            assert_eq!((answer.status(), answer.header("ETag")), (200, Some("\"2\"")), "{field:?}");
+        }
+    }
+}
