@@ -26,13 +26,14 @@ async fn a_tombstone_left_behind_is_purged_by_ttl() {
     let app = alone().await;
     let id = app.create("left behind").await;
     let path = format!("/tasks/{id}");
+    assert_eq!(app.call("PUT", &path, json!({"assignee": "ann"})).await.status, 200);
     let failure = json!({"error": {"status": 500, "code": "InternalServerError", "message": "down"}});
     app.break_api("DeleteItem", &id, -1, failure).await;
     assert_eq!(app.call("DELETE", &path, Value::Null).await.status, 204, "stamped is deleted");
     app.mend().await;
     let tombstone = app.item(&id).await;
     assert_eq!(tombstone["deletedBy"]["S"], "local-developer");
-    for content in ["title", "description", "status", "statusKey", "salt"] {
+    for content in ["title", "description", "status", "statusKey", "assignee", "assigneeKey", "salt"] {
         assert_eq!(tombstone[content], Value::Null, "{content} is gone");
     }
     assert_eq!(app.call("GET", &path, Value::Null).await.status, 404);
@@ -43,7 +44,8 @@ async fn a_tombstone_left_behind_is_purged_by_ttl() {
         "UpdateExpression": "SET expiresAt = :past", "ExpressionAttributeValues": {":past": {"N": "1700000000"}}});
     app.account.dynamodb("UpdateItem", expire).await.done();
     app.admin("ttl", json!({})).await;
-    let records = app.audit_of(&id, 4).await;
-    assert_eq!(records[3]["action"], "task.purged");
-    assert_eq!(records[3]["actor"], json!({"id": "dynamodb-ttl", "auth": "service"}));
+    let records = app.audit_of(&id, 5).await;
+    assert_eq!(records[1]["changes"], json!([{"field": "assignee", "old": null, "new": "ann"}]));
+    assert_eq!(records[4]["action"], "task.purged");
+    assert_eq!(records[4]["actor"], json!({"id": "dynamodb-ttl", "auth": "service"}));
 }

@@ -68,6 +68,7 @@ impl Index {
     }
 }
 
+pub const BY_ASSIGNEE: Index = Index { name: "byAssignee", sort_key: "assigneeKey" };
 pub const BY_STATUS: Index = Index { name: "byStatus", sort_key: "statusKey" };
 
 /// The way a field's values stand in the audit log.
@@ -114,6 +115,7 @@ fields! {
     Status      "status"      Shown  Some(BY_STATUS);
     Priority    "priority"    Shown  None;
     DueAt       "dueAt"       Shown  None;
+    Assignee    "assignee"    Shown  Some(BY_ASSIGNEE);
 }
 
 /// Returns the attributes that a tombstone no longer has: all that a client said, and what could lead back to it.

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 use uuid::Uuid;
 
@@ -13,6 +14,8 @@ use crate::{
 
 /// Longest title, in Unicode scalar values after trimming.
 pub const TITLE_MAX: usize = 200;
+/// Longest assignee, in Unicode scalar values after trimming.
+pub const ASSIGNEE_MAX: usize = 100;
 /// Longest description, in Unicode scalar values.
 pub const DESCRIPTION_MAX: usize = 4_000;
 
@@ -237,6 +240,28 @@ impl Description {
     }
 }
 
+/// Whoever a task is assigned to: a name, an address, an id; 1 to [`ASSIGNEE_MAX`] characters by the rules of a title.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Assignee(String);
+
+impl Assignee {
+    /// The error says which rule is broken, in words for the client.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        line(text, ASSIGNEE_MAX).map(Self)
+    }
+
+    /// An assignee as it is stored: the rules of its day let it in.
+    #[must_use]
+    pub fn stored(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// What a client gives to create a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -246,9 +271,20 @@ pub struct Draft {
     pub status: Status,
     pub priority: Priority,
     pub due_at: Option<Timestamp>,
+    // Left out when null, so that the fingerprint stays what it was before there was this field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<Assignee>,
 }
 
-/// What a client gives to change a task: `None` keeps a field. `due_at: Some(None)` clears it.
+impl Draft {
+    /// Returns the SHA-256, in hex, by which a replayed create is known to be the same; stored for a day, so a new version of
+    /// the service must find the same one.
+    pub fn fingerprint(&self) -> Result<String, serde_json::Error> {
+        Ok(hex::encode(Sha256::digest(serde_json::to_vec(self)?)))
+    }
+}
+
+/// What a client gives to change a task: `None` keeps a field, `Some(None)` clears it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Change {
     pub title: Option<Title>,
@@ -256,6 +292,7 @@ pub struct Change {
     pub status: Option<Status>,
     pub priority: Option<Priority>,
     pub due_at: Option<Option<Timestamp>>,
+    pub assignee: Option<Option<Assignee>>,
     pub stated: Stated,
 }
 
@@ -319,6 +356,7 @@ impl Stated {
             status: _,
             priority: _,
             due_at: _,
+            assignee: _,
             version,
             created_at,
             updated_at,
@@ -338,13 +376,14 @@ impl Stated {
 impl Change {
     /// Returns the fields that change with their new text; `None` clears one.
     pub fn values(&self) -> impl Iterator<Item = (Field, Option<Cow<'_, str>>)> {
-        let Self { title, description, status, priority, due_at, stated: _ } = self;
+        let Self { title, description, status, priority, due_at, assignee, stated: _ } = self;
         let each: [(Field, Option<Option<Cow<'_, str>>>); Field::ALL.len()] = [
             (Field::Title, title.as_ref().map(|title| Some(title.as_str().into()))),
             (Field::Description, description.as_ref().map(|description| Some(description.as_str().into()))),
             (Field::Status, status.map(|status| Some(status.as_str().into()))),
             (Field::Priority, priority.map(|priority| Some(priority.as_str().into()))),
             (Field::DueAt, due_at.map(|due_at| due_at.map(|at| at.to_string().into()))),
+            (Field::Assignee, assignee.as_ref().map(|new| new.as_ref().map(|new| new.as_str().into()))),
         ];
         each.into_iter().filter_map(|(field, value)| Some((field, value?)))
     }
@@ -367,6 +406,7 @@ pub struct Task {
     pub status: Status,
     pub priority: Priority,
     pub due_at: Option<Timestamp>,
+    pub assignee: Option<Assignee>,
     pub version: u64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -384,6 +424,7 @@ impl Task {
             status,
             priority,
             due_at,
+            assignee,
             id: _,
             version: _,
             created_at: _,
@@ -397,13 +438,14 @@ impl Task {
             (Field::Status, Some(status.as_str().into())),
             (Field::Priority, Some(priority.as_str().into())),
             (Field::DueAt, due_at.map(|at| at.to_string().into())),
+            (Field::Assignee, assignee.as_ref().map(|assignee| assignee.as_str().into())),
         ]
     }
 
     /// Version 1 of a task. `at` is the creation time that `id` carries.
     #[must_use]
     pub fn created(id: TaskId, draft: Draft, by: &str, at: Timestamp) -> Self {
-        let Draft { title, description, status, priority, due_at } = draft;
+        let Draft { title, description, status, priority, due_at, assignee } = draft;
         Self {
             id,
             title,
@@ -411,6 +453,7 @@ impl Task {
             status,
             priority,
             due_at,
+            assignee,
             version: 1,
             created_at: at,
             updated_at: at,
@@ -477,6 +520,23 @@ mod tests {
             assert!(Title::parse(&format!(" {invisible}\u{2003}{invisible} ")).is_err(), "{invisible:?}");
         }
         assert_eq!(Title::stored("\u{200B}").as_str(), "\u{200B}", "what was stored before stays readable");
+    }
+
+    #[test]
+    fn a_drafts_fingerprint_survives_a_new_field() {
+        let draft = Draft {
+            title: Title::parse("a").unwrap(),
+            description: Description::default(),
+            status: Status::Pending,
+            priority: Priority::Normal,
+            due_at: None,
+            assignee: None,
+        };
+        // printf '{"title":"a","description":"","status":"PENDING","priority":"NORMAL","dueAt":null}' | sha256sum
+        let before = "c0dcf5cd35e903e0572ea881d4fc29058cb30e1fbfcd11733f8140ef49c91d42";
+        assert_eq!(draft.fingerprint().unwrap(), before);
+        let assigned = Draft { assignee: Assignee::parse("ann").ok(), ..draft };
+        assert_ne!(assigned.fingerprint().unwrap(), before);
     }
 
     #[test]

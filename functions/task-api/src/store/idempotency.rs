@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::{
         TransactWriteItem,
     },
 };
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{
@@ -52,7 +51,7 @@ impl Store {
         deadline: Instant,
     ) -> Result<Claim, Error> {
         let record = format!("{IDEMPOTENCY_PREFIX}{}", key.hash());
-        let fingerprint = hex::encode(Sha256::digest(serde_json::to_vec(draft).map_err(Error::internal)?));
+        let fingerprint = draft.fingerprint().map_err(Error::internal)?;
         let put = insist(deadline, async || self.put_record(by, id, &record, &fingerprint).await).await;
         let found = put.map_err(|error| match error {
             // Only the record may have been written: there is no task yet, and the same request finds the key its own.

@@ -16,7 +16,7 @@ use tasks::{
         },
         removed_by_deletion,
     },
-    task::{Change, Description, Priority, Scalar, Stated, Status, Task, TaskId, Timestamp, Title},
+    task::{Assignee, Change, Description, Priority, Scalar, Stated, Status, Task, TaskId, Timestamp, Title},
 };
 
 /// Longest user agent kept: it is the client's to choose, and an item's size costs money.
@@ -79,6 +79,7 @@ impl Item {
             status: self.parsed(Field::Status.name(), Status::parse)?,
             priority: self.parsed(Field::Priority.name(), Priority::parse)?,
             due_at: self.nullable(Field::DueAt, Timestamp::parse)?,
+            assignee: self.nullable(Field::Assignee, |text| Some(Assignee::stored(text)))?,
             version: self.version()?,
             created_at: self.parsed(CREATED_AT, Timestamp::parse)?,
             updated_at: self.parsed(UPDATED_AT, Timestamp::parse)?,

@@ -22,7 +22,7 @@ async fn a_task_lives_and_dies() {
     let shown: Vec<_> = fields.iter().map(|field| task[field].clone()).collect();
     let due = "2026-12-24T17:00:00.000Z";
     assert_eq!(json!(shown), json!(["Buy milk", "", "PENDING", "HIGH", due, 1, "alice", "alice"]));
-    assert_eq!(task.as_object().unwrap().len(), 11, "no salt, no key: {task}");
+    assert_eq!(task.as_object().unwrap().len(), 12, "no salt, no key: {task}");
 
     let path = format!("/tasks/{id}");
     let updated = table.send("PUT", &path, json!({}), r#"{"status":"IN_PROGRESS"}"#).await;
@@ -363,4 +363,59 @@ async fn a_replay_says_so_and_goes_on_where_the_first_try_ended() {
         tombstone.contains_key("deletedBy") && !tombstone.contains_key("title"),
         "a deleted task stays deleted"
     );
+}
+
+#[tokio::test]
+async fn a_task_is_found_by_its_assignee_and_no_other() {
+    let table = Table::new().await;
+    let mut ids = Vec::new();
+    for assignee in ["ann", "ann#b", "Ann", "ann b/ü"] {
+        ids.push(table.create(&json!({"title": "a", "assignee": assignee}).to_string()).await);
+    }
+    table.create(r#"{"title":"nobody's"}"#).await;
+    let second = table.create(r#"{"title":"second","assignee":" ann "}"#).await;
+    let list = async |query: &str| table.send("GET", &format!("/tasks?{query}"), json!({}), "").await;
+    let found = |answer: &Value| -> Vec<String> {
+        answer["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|task| task["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(found(&list("assignee=ann").await.json()), [second.clone(), ids[0].clone()]);
+    for (assignee, id) in ["ann#b", "Ann", "ann b/ü"].iter().zip(&ids[1..]) {
+        assert_eq!(
+            found(&list(&format!("assignee={assignee}")).await.json()),
+            std::slice::from_ref(id),
+            "{assignee}"
+        );
+    }
+    let first = list("assignee=ann&limit=1").await;
+    let link = first.header("Link").unwrap();
+    assert!(link.starts_with("</dev/tasks?assignee=ann&order=desc&limit=1&cursor="), "{link}");
+    let cursor = first.json()["nextCursor"].as_str().unwrap().to_owned();
+    let rest = list(&format!("assignee=ann&limit=1&cursor={cursor}")).await.json();
+    assert_eq!(found(&rest), [ids[0].clone()]);
+    assert_eq!(
+        list(&format!("assignee=Ann&cursor={cursor}")).await.problem(),
+        (400, "invalid-cursor".into())
+    );
+    assert_eq!(list("assignee=ann&status=PENDING").await.problem(), (400, "invalid-request".into()));
+
+    let path = format!("/tasks/{second}");
+    let cleared = table.send("PATCH", &path, json!({}), r#"{"assignee":null}"#).await.json();
+    assert_eq!((&cleared["assignee"], &cleared["version"]), (&Value::Null, &json!(2)));
+    assert_eq!(found(&list("assignee=ann").await.json()), [ids[0].clone()]);
+}
+
+#[tokio::test]
+async fn a_link_escapes_the_assignee() {
+    let table = Table::new().await;
+    for _ in 0..2 {
+        table.create(r#"{"title":"a","assignee":"a b/ü+%#"}"#).await;
+    }
+    let page = table.send("GET", "/tasks?assignee=a b/ü+%#&limit=1", json!({}), "").await;
+    let link = page.header("Link").unwrap();
+    assert!(link.contains("?assignee=a%20b%2F%C3%BC%2B%25%23&order="), "{link}");
 }

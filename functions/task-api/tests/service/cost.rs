@@ -21,6 +21,25 @@ async fn a_create_is_one_write_and_its_index_entry_and_one_more_when_keyed() {
 }
 
 #[tokio::test]
+async fn an_assignee_has_an_index_entry_of_its_own() {
+    let table = Table::new().await;
+    let id = table.create(r#"{"title":"a","assignee":"ann"}"#).await;
+    assert_eq!(table.spent(), [cost("PutItem", 1.0, 2.0)]);
+    let path = format!("/tasks/{id}");
+    table.send("PUT", &path, json!({}), r#"{"title":"b"}"#).await;
+    assert_eq!(table.spent(), [cost("UpdateItem", 1.0, 2.0)]);
+    // One entry written over, one removed, one written.
+    table.send("PUT", &path, json!({}), r#"{"assignee":"bob"}"#).await;
+    assert_eq!(table.spent(), [cost("UpdateItem", 1.0, 3.0)]);
+    table.send("PUT", &path, json!({}), r#"{"assignee":null}"#).await;
+    assert_eq!(table.spent(), [cost("UpdateItem", 1.0, 2.0)]);
+    table.send("PUT", &path, json!({}), r#"{"assignee":"bob"}"#).await;
+    assert_eq!(table.spent(), [cost("UpdateItem", 1.0, 2.0)]);
+    table.send("DELETE", &path, json!({}), "").await;
+    assert_eq!(table.spent(), [cost("UpdateItem", 1.0, 2.0), cost("DeleteItem", 1.0, 0.0)]);
+}
+
+#[tokio::test]
 async fn a_get_is_one_strongly_consistent_read() {
     let table = Table::new().await;
     let id = table.create(r#"{"title":"a"}"#).await;

@@ -16,6 +16,7 @@ fn samples(field: Field) -> [Value; 2] {
         Field::Description => [json!("first words"), json!("second words")],
         Field::Status => [json!("IN_PROGRESS"), json!("COMPLETED")],
         Field::Priority => [json!("LOW"), json!("HIGH")],
+        Field::Assignee => [json!("ann"), json!("bob")],
         Field::DueAt => [json!("2026-01-01T00:00:00.000Z"), json!("2026-02-02T00:00:00.000Z")],
     }
 }

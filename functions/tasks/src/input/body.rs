@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::one_of;
 use crate::{
     error::FieldError,
-    task::{Change, Description, Draft, Priority, Stated, Status, TaskId, Timestamp, Title},
+    task::{Assignee, Change, Description, Draft, Priority, Stated, Status, TaskId, Timestamp, Title},
 };
 
 /// What `null` means for a field that is not itself nullable.
@@ -34,9 +34,12 @@ pub fn parse_draft(body: &[u8]) -> Result<Draft, Vec<FieldError>> {
     let status = fields.status().unwrap_or(Status::Pending);
     let priority = fields.priority().unwrap_or(Priority::Normal);
     let due_at = fields.due_at().flatten();
+    let assignee = fields.assignee().flatten();
     let errors = fields.finish();
     match title {
-        Some(title) if errors.is_empty() => Ok(Draft { title, description, status, priority, due_at }),
+        Some(title) if errors.is_empty() => {
+            Ok(Draft { title, description, status, priority, due_at, assignee })
+        }
         _ => Err(errors),
     }
 }
@@ -53,6 +56,7 @@ pub fn parse_change(body: &[u8], id: TaskId, nulls: Nulls) -> Result<Change, Vec
         status: fields.status(),
         priority: fields.priority(),
         due_at: fields.due_at(),
+        assignee: fields.assignee(),
         stated: Stated {
             version: fields.stated("version", Value::as_u64),
             created_at: fields.stated("createdAt", time),
@@ -181,6 +185,11 @@ impl Fields {
         self.nullable("dueAt", |text| {
             Timestamp::parse(text).ok_or_else(|| "must be an RFC 3339 timestamp or null".to_owned())
         })
+    }
+
+    #[expect(clippy::option_option, reason = "absent, null and a name are three things")]
+    fn assignee(&mut self) -> Option<Option<Assignee>> {
+        self.nullable("assignee", Assignee::parse)
     }
 
     /// A string or `null`, which gives `Some(None)`.
@@ -321,6 +330,7 @@ mod tests {
                 status: Status::Pending,
                 priority: Priority::High,
                 due_at: Timestamp::from_unix_millis(1),
+                assignee: Assignee::parse("bob").ok(),
             };
             let body = serde_json::to_vec(&draft).unwrap();
             let id = TaskId::new();

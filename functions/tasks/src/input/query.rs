@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use super::one_of;
 use crate::{
     error::{Error, FieldError},
-    item::{BY_STATUS, Field, Index},
-    task::{Status, TaskId},
+    item::{BY_ASSIGNEE, BY_STATUS, Field, Index},
+    task::{Assignee, Status, TaskId},
 };
 
 /// Page size when `limit` is absent.
@@ -38,14 +38,28 @@ impl Order {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
     Status(Status),
+    Assignee(Assignee),
 }
 
 impl Filter {
+    /// Parses a parameter that is named after an indexed field; `None` for any other.
+    fn parse(name: &str, value: &str) -> Option<Result<Self, String>> {
+        let field = Field::ALL.into_iter().find(|field| field.name() == name)?;
+        match field {
+            Field::Status => {
+                Some(one_of(value, Status::ALL, Status::parse, Status::as_str).map(Self::Status))
+            }
+            Field::Assignee => Some(Assignee::parse(value).map(Self::Assignee)),
+            Field::Title | Field::Description | Field::Priority | Field::DueAt => None,
+        }
+    }
+
     /// Returns the parameter's name, which is the field's, and its value.
     #[must_use]
     pub fn parameter(&self) -> (&'static str, &str) {
         match self {
             Self::Status(status) => (Field::Status.name(), status.as_str()),
+            Self::Assignee(assignee) => (Field::Assignee.name(), assignee.as_str()),
         }
     }
 
@@ -53,6 +67,7 @@ impl Filter {
     pub fn index(&self) -> Index {
         match self {
             Self::Status(_) => BY_STATUS,
+            Self::Assignee(_) => BY_ASSIGNEE,
         }
     }
 }
@@ -89,8 +104,6 @@ impl ListQuery {
                 continue;
             };
             let outcome = match name.as_str() {
-                "status" => one_of(value, Status::ALL, Status::parse, Status::as_str)
-                    .map(|status| query.filter = Some(Filter::Status(status))),
                 "order" => one_of(value, &[Order::Asc, Order::Desc], parse_order, Order::as_str)
                     .map(|order| query.order = order),
                 "limit" => parse_limit(value).map(|limit| query.limit = limit),
@@ -98,10 +111,14 @@ impl ListQuery {
                     cursor = Some(value);
                     Ok(())
                 }
-                _ => {
-                    errors.push(unknown_parameter(name));
-                    continue;
-                }
+                _ => match (Filter::parse(name, value), &query.filter) {
+                    (None, _) => {
+                        errors.push(unknown_parameter(name));
+                        continue;
+                    }
+                    (Some(_), Some(other)) => Err(format!("cannot be combined with {}", other.parameter().0)),
+                    (Some(filter), None) => filter.map(|filter| query.filter = Some(filter)),
+                },
             };
             if let Err(rule) = outcome {
                 errors.push(FieldError::new(format!("?{name}"), "value", format!("{name} {rule}")));
@@ -220,13 +237,25 @@ mod tests {
     }
 
     #[test]
+    fn filters_stand_alone() {
+        let both = parameters(&[("status", "PENDING"), ("assignee", "ann"), ("title", "a")]);
+        let Err(Error::Invalid(errors)) = ListQuery::parse(&both, "o") else { panic!("must be invalid") };
+        assert_eq!(pointers(&errors), [("?status", "value"), ("?title", "unknown")]);
+        for bad in ["", "\n", &"a".repeat(101)] {
+            assert!(ListQuery::parse(&parameters(&[("assignee", bad)]), "o").is_err(), "{bad:?}");
+        }
+        let ann = ListQuery::parse(&parameters(&[("assignee", " ann ")]), "o").unwrap();
+        assert_eq!(ann.filter.unwrap().parameter(), ("assignee", "ann"));
+    }
+
+    #[test]
     fn a_cursor_of_another_query_or_owner_is_invalid() {
         let pending = ListQuery::parse(&parameters(&[("status", "PENDING")]), "o").unwrap();
         let cursor = pending.cursor_after(TaskId::new(), "o");
         let same = parameters(&[("status", "PENDING"), ("cursor", &cursor), ("limit", "7")]);
         assert!(ListQuery::parse(&same, "o").unwrap().after.is_some());
         assert!(matches!(ListQuery::parse(&same, "p"), Err(Error::InvalidCursor)));
-        for other in [("status", "COMPLETED"), ("order", "asc")] {
+        for other in [("status", "COMPLETED"), ("order", "asc"), ("assignee", "PENDING")] {
             let query = parameters(&[other, ("cursor", &cursor)]);
             assert!(matches!(ListQuery::parse(&query, "o"), Err(Error::InvalidCursor)), "{other:?}");
         }
