@@ -4,6 +4,7 @@ pub mod deletion;
 pub mod history;
 pub mod note;
 pub mod stack_events;
+pub mod standing;
 pub mod steps;
 pub mod waiting;
 pub mod watch;

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fs};
 use serde_json::{Value, json};
 
 use crate::{
-    Caught, Consent, Entry, Inventory, Noted, Outcome, PlannedFate, Report, Request, Role, Run, State, Step,
-    snapshot::root,
+    Approval, Caught, Consent, Entry, Inventory, Noted, Outcome, PlannedFate, Report, Request, Role, Run,
+    State, Step, snapshot::root,
 };
 
 fn definition() -> Value {
@@ -59,6 +59,13 @@ fn an_execution_is_green_as_its_outcome_is() {
     let green: Vec<_> = Outcome::ALL.iter().filter(|outcome| outcome.is_green()).map(|o| o.name()).collect();
     let condition = &definition()["States"]["IsGreen"]["Choices"][0]["Condition"];
     assert_eq!(*condition, format!("{{% $states.input.outcome in ['{}'] %}}", green.join("', '")));
+}
+
+#[test]
+fn the_question_to_a_person_has_the_fields_that_the_state_machine_asks_with() {
+    let asked = definition()["States"]["Approve"]["Arguments"]["Entries"][0]["Detail"].clone();
+    let approval: Approval = serde_json::from_value(asked.clone()).unwrap();
+    assert_eq!(serde_json::to_value(approval).unwrap(), asked);
 }
 
 /// The cells of the rows below a heading's first table, without their marks.

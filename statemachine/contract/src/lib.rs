@@ -23,7 +23,7 @@ mod snapshot;
 pub use self::{
     inventory::{Entry, Found, FoundFate, Planned, PlannedFate},
     report::{Inventory, Noted, Outcome, Report, SCHEMA},
-    request::{Consent, Request},
+    request::{Approval, Consent, Request},
     run::{Blocker, Caught, Deletion, Evidence, NoStack, Run, StackRef, Stop, Visited},
     state::{Effect, Role, State, Step},
 };

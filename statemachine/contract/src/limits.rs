@@ -20,6 +20,9 @@ pub const BACKUP_LAG_SECONDS: u32 = 75;
 /// How long a sentinel that nobody removes stays before TTL removes it.
 pub const SENTINEL_SECONDS: u32 = 24 * 60 * 60;
 
+/// How long `DynamoDB` keeps its own backup of a deleted table ("Using point-in-time recovery with DynamoDB"): its number, not ours.
+pub const SYSTEM_BACKUP_DAYS: u32 = 35;
+
 /// How long one call of Drain works before the state machine waits and calls it again. Together with the whole time of the
 /// AWS call that is under way then, this stays below [`FUNCTION_SECONDS`].
 pub const CALL_SECONDS: u32 = 40;

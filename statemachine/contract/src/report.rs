@@ -52,6 +52,17 @@ pub enum Inventory {
     Found(Vec<Found>),
 }
 
+impl Inventory {
+    /// Tells whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Planned(entries) => entries.is_empty(),
+            Self::Found(entries) => entries.is_empty(),
+        }
+    }
+}
+
 impl Default for Inventory {
     fn default() -> Self {
         Self::Planned(Vec::new())

@@ -86,6 +86,18 @@ impl Request {
     }
 }
 
+/// The question to a person, as the approval's event carries it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// The execution's ARN.
+    pub execution: String,
+    pub stack: String,
+    pub plan_hash: String,
+    /// The token to answer with.
+    pub task_token: String,
+}
+
 listed! {
     /// A consent that is never given by default, by the name of its field.
     pub enum Consent {

@@ -4,13 +4,15 @@ use std::cmp::Reverse;
 
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 
+use contract::Request;
+
 use crate::{
     account::{
         clients::Aws,
         deployment::{self, Deployment},
         error::{AwsError, Kind},
     },
-    cli::{failure::Failure, hint, request::Request},
+    cli::{failure::Failure, hint},
     terminal::clock::{self, Millis},
 };
 
@@ -35,8 +37,9 @@ pub async fn begin(aws: &Aws, deployment: &Deployment, request: &Request) -> Res
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(|error| Failure::failed(format!("no random number: {error}")))?;
     let name = name(clock::now(), random);
+    let input = serde_json::to_string(request).unwrap_or_default();
     let start = aws.sfn.start_execution().state_machine_arn(&deployment.state_machine).name(&name);
-    let error = match start.input(request.json()).send().await {
+    let error = match start.input(input).send().await {
         Ok(started) => return Ok(started.execution_arn),
         Err(error) => AwsError::from(error),
     };

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use contract::Outcome;
+
 /// The exit codes scripts may rely on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
@@ -21,6 +23,17 @@ pub enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
+    }
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Planned | Outcome::Deleted | Outcome::NothingToDo => Self::Success,
+            Outcome::Refused => Self::Refused,
+            Outcome::Failed => Self::Failed,
+            Outcome::Unproven => Self::Unproven,
+        }
     }
 }
 
@@ -82,12 +95,16 @@ impl std::fmt::Display for Failure {
 
 #[cfg(test)]
 mod tests {
+    use contract::Outcome;
+
     use super::{Exit, Failure};
 
     #[test]
     fn the_exit_codes_are_those_promised() {
-        let codes = [Exit::Success, Exit::Usage, Exit::Refused, Exit::Failed, Exit::Unproven];
-        assert_eq!(codes.map(|exit| exit as u8), [0, 2, 3, 4, 5]);
+        for outcome in Outcome::ALL {
+            assert_eq!(Exit::from(*outcome) as u8, outcome.exit_code(), "{outcome}");
+        }
+        assert_eq!([Exit::Usage, Exit::Interrupted].map(|exit| exit as u8), [2, 130]);
     }
 
     #[test]

@@ -1,102 +1,68 @@
-//! What is asked of the state machine: the execution's input and its name.
+//! The request for a teardown: made of flags, and told as flags again.
 
-use serde::Serialize;
+use contract::{Consent, Request};
 use serde_json::Value;
 
 use crate::cli::args::{Consents, StartArgs};
 
-/// The execution's input (docs/teardown.md). The workflow refuses fields it does not know.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a consent of its own")]
-pub struct Request {
-    pub stack: String,
-    /// The stack's name once more, for a real run.
-    pub confirm: Option<String>,
-    pub dry_run: bool,
-    pub approval: bool,
-    pub plan_hash: Option<String>,
-    pub delete_data: bool,
-    pub empty_buckets: bool,
-    pub override_termination_protection: bool,
-    pub override_log_protection: bool,
-    pub keep_audit_log: bool,
-    pub backup: bool,
-    pub system_backup: bool,
-}
-
-impl Request {
-    fn new(stack: &str, consents: Consents) -> Self {
-        Self {
-            stack: stack.to_owned(),
-            confirm: None,
-            dry_run: true,
-            approval: false,
-            plan_hash: None,
-            delete_data: consents.delete_data,
-            empty_buckets: consents.empty_buckets,
-            override_termination_protection: consents.override_termination_protection,
-            override_log_protection: consents.override_log_protection,
-            keep_audit_log: !consents.no_keep_audit_log,
-            backup: !consents.no_backup,
-            system_backup: !consents.no_system_backup,
-        }
-    }
-
-    /// Ends with the plan.
-    pub fn plan(stack: &str, consents: Consents) -> Self {
-        Self::new(stack, consents)
-    }
-
-    /// Deletes. Made only after the operator has confirmed.
-    pub fn start(stack: &str, args: &StartArgs) -> Self {
-        Self {
-            confirm: Some(stack.to_owned()),
-            dry_run: false,
-            approval: args.approval,
-            plan_hash: args.plan_hash.clone(),
-            ..Self::new(stack, args.consents)
-        }
-    }
-
-    pub fn json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+/// Returns the request for a plan, which changes nothing.
+pub fn plan(stack: &str, consents: Consents) -> Request {
+    let Consents {
+        delete_data,
+        empty_buckets,
+        override_termination_protection,
+        override_log_protection,
+        no_keep_audit_log,
+        no_backup,
+        no_system_backup,
+    } = consents;
+    Request {
+        delete_data,
+        empty_buckets,
+        override_termination_protection,
+        override_log_protection,
+        keep_audit_log: !no_keep_audit_log,
+        backup: !no_backup,
+        system_backup: !no_system_backup,
+        ..Request::plan(stack.to_owned())
     }
 }
 
-/// The flags that give these consents again, for the next command.
-pub fn flags(consents: Consents) -> String {
-    let all = [
-        (consents.delete_data, " --delete-data"),
-        (consents.empty_buckets, " --empty-buckets"),
-        (consents.override_termination_protection, " --override-termination-protection"),
-        (consents.override_log_protection, " --override-log-protection"),
-        (consents.no_keep_audit_log, " --no-keep-audit-log"),
-        (consents.no_backup, " --no-backup"),
-        (consents.no_system_backup, " --no-system-backup"),
+/// Returns the request that deletes. It is made only after the operator has confirmed.
+pub fn start(stack: &str, args: &StartArgs) -> Request {
+    Request {
+        confirm: Some(stack.to_owned()),
+        dry_run: false,
+        approval: args.approval,
+        plan_hash: args.plan_hash.clone(),
+        ..plan(stack, args.consents)
+    }
+}
+
+/// Returns the flags that give the same consents and options, for the next command.
+pub fn flags(request: &Request) -> String {
+    let consents = Consent::ALL.iter().map(|consent| (request.consents(*consent), consent.flag()));
+    let options = [
+        (!request.keep_audit_log, "--no-keep-audit-log"),
+        (!request.backup, "--no-backup"),
+        (!request.system_backup, "--no-system-backup"),
     ];
-    all.iter().filter(|(given, _)| *given).map(|(_, flag)| *flag).collect()
+    let given = consents.chain(options).filter(|(given, _)| *given);
+    given.flat_map(|(_, flag)| [" ", flag]).collect()
 }
 
-/// `teardown start …` with what an execution's input said, to go on after it.
+/// Returns the command that asks for the same as an execution's input, to go on after it.
 pub fn again(input: &str) -> String {
-    let input: Value = serde_json::from_str(input).unwrap_or_default();
-    let said = |field: &str| input.get(field).and_then(Value::as_bool);
-    let consents = Consents {
-        delete_data: said("deleteData") == Some(true),
-        empty_buckets: said("emptyBuckets") == Some(true),
-        override_termination_protection: said("overrideTerminationProtection") == Some(true),
-        override_log_protection: said("overrideLogProtection") == Some(true),
-        no_keep_audit_log: said("keepAuditLog") == Some(false),
-        no_backup: said("backup") == Some(false),
-        no_system_backup: said("systemBackup") == Some(false),
+    let Ok(request) = serde_json::from_str::<Request>(input) else {
+        // The workflow refused it too: only the name is worth repeating.
+        return format!("teardown start {}", stack(input).unwrap_or_default()).trim_end().to_owned();
     };
-    let stack = stack(&input.to_string()).map(|stack| format!(" {stack}")).unwrap_or_default();
-    let approval = if said("approval") == Some(true) { " --approval" } else { "" };
-    format!("teardown start{stack}{}{approval}", flags(consents))
+    let command = if request.dry_run { "plan" } else { "start" };
+    let approval = if request.approval && !request.dry_run { " --approval" } else { "" };
+    format!("teardown {command} {}{}{approval}", request.stack, flags(&request))
 }
 
-/// The stack that an execution's input names.
+/// Returns the stack that an execution's input names, even if the workflow refuses the rest of it.
 pub fn stack(input: &str) -> Option<String> {
     let input: Value = serde_json::from_str(input).ok()?;
     Some(input.get("stack")?.as_str()?.to_owned())
@@ -105,12 +71,13 @@ pub fn stack(input: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use contract::{Consent, Request};
     use serde_json::json;
 
-    use super::{Request, again, flags};
+    use super::{again, flags, plan, start};
     use crate::cli::args::{Cli, Command, Consents, StartArgs, TeardownCommand};
 
-    fn start(words: &[&str]) -> StartArgs {
+    fn args(words: &[&str]) -> StartArgs {
         let cli = Cli::try_parse_from(["taskctl", "teardown", "start"].iter().chain(words)).expect("valid");
         match cli.command {
             Command::Teardown(TeardownCommand::Start(args)) => args,
@@ -119,46 +86,42 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_never_confirms() {
-        let request: serde_json::Value =
-            serde_json::from_str(&Request::plan("tasks-dev", Consents::default()).json()).expect("json");
-        let expected = json!({
-            "stack": "tasks-dev", "confirm": null, "dryRun": true, "approval": false, "planHash": null, "deleteData": false,
-            "emptyBuckets": false, "overrideTerminationProtection": false, "overrideLogProtection": false,
-            "keepAuditLog": true, "backup": true, "systemBackup": true,
-        });
-        assert_eq!(request, expected);
+    fn a_plan_never_confirms_and_consents_to_nothing_by_itself() {
+        assert_eq!(plan("tasks-dev", Consents::default()), Request::plan("tasks-dev".into()));
     }
 
     #[test]
     fn a_start_says_what_its_flags_say() {
-        let args = start(&[
-            "--approval",
-            "--plan-hash",
-            "h",
-            "--delete-data",
-            "--empty-buckets",
-            "--override-termination-protection",
-            "--override-log-protection",
-            "--no-keep-audit-log",
-            "--no-backup",
-            "--no-system-backup",
-        ]);
-        let request: serde_json::Value =
-            serde_json::from_str(&Request::start("tasks-dev", &args).json()).expect("json");
+        let all = "--delete-data --empty-buckets --override-termination-protection --override-log-protection \
+                   --no-keep-audit-log --no-backup --no-system-backup";
+        let words: Vec<&str> = ["--approval", "--plan-hash", "h"].into_iter().chain(all.split(' ')).collect();
+        let request = start("tasks-dev", &args(&words));
         let expected = json!({
             "stack": "tasks-dev", "confirm": "tasks-dev", "dryRun": false, "approval": true, "planHash": "h", "deleteData": true,
             "emptyBuckets": true, "overrideTerminationProtection": true, "overrideLogProtection": true,
             "keepAuditLog": false, "backup": false, "systemBackup": false,
         });
-        assert_eq!(request, expected);
-        let all = " --delete-data --empty-buckets --override-termination-protection --override-log-protection \
-                   --no-keep-audit-log --no-backup --no-system-backup";
-        assert_eq!(flags(args.consents), all);
-        let input = Request::start("tasks-dev", &args).json();
-        assert_eq!(again(&input), format!("teardown start tasks-dev{all} --approval"));
-        assert_eq!(again(r#"{"stack":"tasks-dev"}"#), "teardown start tasks-dev");
+        assert_eq!(serde_json::to_value(&request).expect("json"), expected);
+        assert_eq!(flags(&request), format!(" {all}"));
+        assert_eq!(again(&expected.to_string()), format!("teardown start tasks-dev {all} --approval"));
+    }
+
+    #[test]
+    fn every_consent_has_the_flag_that_the_contract_names() {
+        for consent in Consent::ALL {
+            let request = start("tasks-dev", &args(&[consent.flag()]));
+            let given: Vec<_> = Consent::ALL.iter().filter(|other| request.consents(**other)).collect();
+            assert_eq!(given, [consent]);
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_asked_for_again() {
+        assert_eq!(again(r#"{"stack":"tasks-dev","confirm":"tasks-dev"}"#), "teardown start tasks-dev");
+        let planned = r#"{"stack":"tasks-dev","dryRun":true,"approval":true,"deleteData":true}"#;
+        assert_eq!(again(planned), "teardown plan tasks-dev --delete-data");
+        assert_eq!(again(r#"{"stack":"tasks-dev","delete_data":true}"#), "teardown start tasks-dev");
         assert_eq!(again("not json"), "teardown start");
-        assert_eq!(flags(Consents::default()), "");
+        assert_eq!(flags(&Request::default()), "");
     }
 }

@@ -1,5 +1,6 @@
 //! `approve`: answers an execution that waits, with yes or no.
 
+use contract::{Approval, Stop};
 use serde_json::json;
 
 use crate::{
@@ -9,10 +10,7 @@ use crate::{
         failure::{Exit, Failure},
         hint,
     },
-    follow::{
-        history, steps,
-        waiting::{self, Pending},
-    },
+    follow::{history, standing::Standing, waiting},
     terminal::screen,
 };
 
@@ -20,11 +18,9 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &ApproveArgs) -> Result<E
     let deployment = deployment::required(aws, target).await?;
     let execution = deployment.execution(aws, args.execution.as_deref(), true).await?;
     let name = execution::short(&execution);
-    let pending = waiting(aws, &execution).await?;
-    let hash = pending.plan_hash();
-    let hash = hash.as_deref();
-    if let Some(wanted) = args.plan_hash.as_deref().filter(|wanted| Some(*wanted) != hash) {
-        let hash = hash.unwrap_or("none");
+    let asked = asked(aws, &execution).await?;
+    let hash = &asked.plan_hash;
+    if let Some(wanted) = args.plan_hash.as_deref().filter(|wanted| wanted != hash) {
         return Err(Failure::refused(format!(
             "{name} waits with another plan: its hash is {hash}, not {wanted}"
         ))
@@ -32,31 +28,36 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &ApproveArgs) -> Result<E
     }
     if args.refuse {
         let reason = args.reason.as_deref().unwrap_or("refused by a person");
-        let send = aws.sfn.send_task_failure().task_token(&pending.token).error("Refused").cause(reason);
+        let send = aws
+            .sfn
+            .send_task_failure()
+            .task_token(&asked.task_token)
+            .error(Stop::Refused.name())
+            .cause(reason);
         send.send().await.map_err(|error| lost(&error.into(), name))?;
         screen::out(&format!("{name}: refused ({reason}); nothing is deleted"));
     } else {
         let send = aws
             .sfn
             .send_task_success()
-            .task_token(&pending.token)
+            .task_token(&asked.task_token)
             .output(json!({"approved": true}).to_string());
         send.send().await.map_err(|error| lost(&error.into(), name))?;
-        let plan = hash.map(|hash| format!(" (plan {hash})")).unwrap_or_default();
-        screen::out(&format!("{name}: approved{plan}"));
+        screen::out(&format!("{name}: approved (plan {hash})"));
     }
     screen::err(&format!("  watch it: {}", hint::command(&format!("teardown watch {name}"))));
     Ok(Exit::Success)
 }
 
-async fn waiting(aws: &Aws, execution: &str) -> Result<Pending, Failure> {
+/// Returns the question that the execution waits with.
+async fn asked(aws: &Aws, execution: &str) -> Result<Approval, Failure> {
     let name = execution::short(execution);
     let events =
         history::events_after(aws, execution, 0).await.map_err(|error| error.stop("reading the history"))?;
-    if let Some(pending) = waiting::pending(&events) {
-        return Ok(pending);
+    if let Some(asked) = waiting::question(&events) {
+        return Ok(asked);
     }
-    let (state, ended) = steps::standing(&events);
+    let Standing { step, ended, .. } = Standing::after(&events);
     let what = match (ended, events.last()) {
         (Some(status), _) => format!("{name} has ended ({status})"),
         (None, Some(last))
@@ -65,7 +66,7 @@ async fn waiting(aws: &Aws, execution: &str) -> Result<Pending, Failure> {
             return Err(Failure::failed(format!("{name} waits, but its history does not hold the task token"))
                 .next("answer it with the token that the approval message holds: aws stepfunctions send-task-success"));
         }
-        (None, _) => format!("{name} does not wait for an answer; it is at {state}"),
+        (None, _) => format!("{name} does not wait for an answer; it is at {step}"),
     };
     Err(Failure::refused(what).next(hint::command(&format!("teardown watch {name}"))))
 }

@@ -8,11 +8,11 @@ use crate::{
         args::{ReportArgs, TargetArgs},
         failure::{Exit, Failure},
     },
-    report::{Report, find, print},
+    report::{Written, find, print},
 };
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &ReportArgs) -> Result<Exit, Failure> {
-    let report = match deployment::find(aws, target).await? {
+    let written = match deployment::find(aws, target).await? {
         Some(deployment) if !deployment.workflow_gone(aws).await => {
             let execution = deployment.execution(aws, args.execution.as_deref(), false).await?;
             find::of(aws, &deployment.report_group, &execution).await?
@@ -20,11 +20,11 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &ReportArgs) -> Result<Ex
         // The teardown stack is gone; its log group stays.
         _ => logged(aws, target, args.execution.as_deref()).await?,
     };
-    print::report(&report, args.json);
-    Ok(report.outcome.exit())
+    print::report(&written, args.json);
+    Ok(written.report.outcome.into())
 }
 
-async fn logged(aws: &Aws, target: &TargetArgs, execution: Option<&str>) -> Result<Report, Failure> {
+async fn logged(aws: &Aws, target: &TargetArgs, execution: Option<&str>) -> Result<Written, Failure> {
     let name = deployment::teardown_stack(aws, target);
     let group = report_log_group(&name);
     let found = match execution {

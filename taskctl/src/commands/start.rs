@@ -18,8 +18,7 @@ use crate::{
     cli::{
         args::{Consents, StartArgs, TargetArgs},
         failure::{Exit, Failure},
-        hint,
-        request::{self, Request},
+        hint, request,
     },
     follow::watch::{self, Voice},
     report::print,
@@ -42,7 +41,7 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &StartArgs) -> Result<Exi
     if !args.yes {
         confirm(aws, &deployment, &stack, args, absent)?;
     }
-    let execution = execution::begin(aws, &deployment, &Request::start(&stack, args)).await?;
+    let execution = execution::begin(aws, &deployment, &request::start(&stack, args)).await?;
     announce(aws, &stack, &execution, args.json);
     if args.watch {
         watch::follow(aws, &execution, if args.json { Voice::Json } else { Voice::Text }).await?;
@@ -80,7 +79,10 @@ fn confirm(
     if !io::stdin().is_terminal() {
         return Err(Failure::usage("nobody can be asked here for the stack's name, so nothing was started")
             .next(hint::command(&format!("teardown plan {stack}")))
-            .next(hint::command(&format!("teardown start {stack}{} --yes", request::flags(args.consents)))));
+            .next(hint::command(&format!(
+                "teardown start {stack}{} --yes",
+                request::flags(&request::start(stack, args))
+            ))));
     }
     let account = deployment.account().unwrap_or("unknown");
     let Consents { no_keep_audit_log, no_backup, no_system_backup, .. } = args.consents;

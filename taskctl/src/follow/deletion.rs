@@ -1,26 +1,26 @@
-//! The deletion of the stack: which one, since when, and how much of it is to go.
+//! The deletion of the stack: which stack it is, how long it lasts, and how much is to go.
 
-use serde_json::Value;
+use contract::{PlannedFate, Run};
 
 use crate::terminal::clock::Millis;
 
-/// What is known of a deletion, from the events so far.
+/// What the events so far tell of a deletion.
 #[derive(Debug, Default)]
-pub struct Deletion {
+pub struct StackDeletion {
     stack_id: Option<String>,
     doomed: Option<usize>,
     /// When it began, and when it was left.
     span: Option<(Millis, Option<Millis>)>,
 }
 
-impl Deletion {
+impl StackDeletion {
     /// Returns the stack being deleted, since when, and until when if that is over.
     pub fn lasts(&self) -> Option<(&str, Millis, Option<Millis>)> {
         let (since, until) = self.span?;
         Some((self.stack_id.as_deref()?, since, until))
     }
 
-    /// Returns how many resources are to go.
+    /// Returns how many of the stack's own resources are to be deleted.
     pub fn doomed(&self) -> Option<usize> {
         self.doomed
     }
@@ -36,66 +36,41 @@ impl Deletion {
         }
     }
 
-    /// Reads what the run carries from Resolve and Inventory on.
-    pub fn learn(&mut self, output: &str, stack: &str) {
+    /// Reads the run that a state hands on: it names the stack from Resolve on, and the resources from Inventory on.
+    pub fn learn(&mut self, output: &str) {
         if self.stack_id.is_some() && self.doomed.is_some() {
             return;
         }
-        let Ok(data) = serde_json::from_str::<Value>(output) else { return };
-        self.stack_id = self.stack_id.take().or_else(|| stack_id_in(&data, stack));
-        self.doomed = self.doomed.or_else(|| doomed_in(&data));
+        // Some states hand on something else, and another version's run may not be understood: then less is shown.
+        let Ok(run) = serde_json::from_str::<Run>(output) else { return };
+        let doomed = run.inventory.iter();
+        let doomed =
+            doomed.filter(|entry| !entry.logical_id.is_empty() && entry.fate == PlannedFate::Delete).count();
+        self.doomed = self.doomed.or(Some(doomed).filter(|count| *count > 0));
+        self.stack_id = self.stack_id.take().or(run.stack.map(|stack| stack.id));
     }
-}
-
-/// The id of the stack of this name in an event's data: from Resolve on, the run carries it.
-fn stack_id_in(data: &Value, stack: &str) -> Option<String> {
-    let ours = format!(":stack/{stack}/");
-    match data {
-        Value::String(text) => {
-            (text.starts_with("arn:") && text.contains(":cloudformation:") && text.contains(&ours))
-                .then(|| text.clone())
-        }
-        Value::Array(items) => items.iter().find_map(|item| stack_id_in(item, stack)),
-        Value::Object(fields) => fields.values().find_map(|value| stack_id_in(value, stack)),
-        _ => None,
-    }
-}
-
-/// How many of the stack's own resources are to be deleted, once the inventory is in the run.
-fn doomed_in(data: &Value) -> Option<usize> {
-    let inventory = data.get("inventory").or_else(|| data.get("run")?.get("inventory"))?.as_array()?;
-    let doomed = inventory.iter().filter(|entry| {
-        let text = |name| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-        !text("logicalId").is_empty() && text("fate") == "delete"
-    });
-    Some(doomed.count()).filter(|count| *count > 0)
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{doomed_in, stack_id_in};
+    use super::StackDeletion;
 
     #[test]
-    fn the_stack_id_is_found_wherever_the_run_keeps_it() {
+    fn the_stack_is_known_from_resolve_on_and_its_resources_from_inventory_on() {
         let id = "arn:aws:cloudformation:eu-west-1:1:stack/tasks-dev/0a1b";
-        let other = "arn:aws:cloudformation:eu-west-1:1:stack/tasks-dev-2/0a1b";
-        assert_eq!(
-            stack_id_in(&json!({"x": [other, {"stack": {"id": id}}]}), "tasks-dev").as_deref(),
-            Some(id)
-        );
-        assert_eq!(stack_id_in(&json!({"stack": "tasks-dev"}), "tasks-dev"), None);
-    }
-
-    #[test]
-    fn only_listed_resources_that_go_are_counted() {
-        let inventory = json!([
-            {"logicalId": "A", "fate": "delete"}, {"logicalId": "", "fate": "delete"}, {"logicalId": "B", "fate": "keep"},
-        ]);
-        assert_eq!(doomed_in(&json!({"inventory": inventory})), Some(1));
-        assert_eq!(doomed_in(&json!({"run": {"inventory": inventory}})), Some(1));
-        assert_eq!(doomed_in(&json!({"inventory": []})), None);
-        assert_eq!(doomed_in(&json!({})), None);
+        let mut deletion = StackDeletion::default();
+        deletion.begin(1);
+        for other in ["", "not json", "{}", r#"{"outcome":"deleted"}"#] {
+            deletion.learn(other);
+        }
+        assert_eq!((deletion.lasts(), deletion.doomed()), (None, None));
+        deletion.learn(&json!({"stack": {"id": id, "name": "tasks-dev"}}).to_string());
+        assert_eq!((deletion.lasts(), deletion.doomed()), (Some((id, 1, None)), None));
+        let entry = |logical: &str, fate: &str| json!({"type": "T", "logicalId": logical, "physicalId": "p", "fate": fate, "why": "w"});
+        let inventory = [entry("A", "delete"), entry("", "delete"), entry("B", "keep")];
+        deletion.learn(&json!({"stack": {"id": "another"}, "inventory": inventory}).to_string());
+        assert_eq!((deletion.lasts(), deletion.doomed()), (Some((id, 1, None)), Some(1)));
     }
 }

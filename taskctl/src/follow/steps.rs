@@ -1,10 +1,11 @@
-//! From single events to what a person follows: one step after the other, a loop with its wait as one.
+//! From single events to the steps that a person follows: one after the other, a loop with its wait as one.
 
-use serde_json::Value;
+use contract::{Effect, Role, State};
 
 use crate::{
+    cli::request,
     follow::{
-        deletion::Deletion,
+        deletion::StackDeletion,
         history::{self, Event, What},
         note::Note,
         waiting,
@@ -16,10 +17,9 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Tracker {
     execution: String,
-    stack: String,
     started: Millis,
     current: Option<Span>,
-    deletion: Deletion,
+    deletion: StackDeletion,
     ended: Option<&'static str>,
     /// In a state that is no step: it takes no time and does nothing.
     between: bool,
@@ -46,16 +46,16 @@ impl Tracker {
         self.current.as_ref()
     }
 
-    /// How it ended, as `DescribeExecution` says it.
+    /// Returns how it ended, in the words of `DescribeExecution`.
     pub fn ended(&self) -> Option<&'static str> {
         self.ended
     }
 
-    pub fn deletion(&self) -> &Deletion {
+    pub fn deletion(&self) -> &StackDeletion {
         &self.deletion
     }
 
-    /// Events in their order. What comes after the end (a task that was still at work) is not told.
+    /// Takes the next event and returns what there is to tell. Nothing is told after the end, when a task may still be at work.
     pub fn take(&mut self, event: &Event) -> Vec<Note> {
         let at = event.at;
         if self.ended.is_some() {
@@ -64,15 +64,11 @@ impl Tracker {
         match &event.what {
             What::Started { input } => {
                 self.started = at;
-                let input: Option<Value> = serde_json::from_str(input).ok();
-                self.stack = input
-                    .and_then(|input| Some(input.get("stack")?.as_str()?.to_owned()))
-                    .unwrap_or_default();
-                vec![Note::Started { at, stack: self.stack.clone() }]
+                vec![Note::Started { at, stack: request::stack(input).unwrap_or_default() }]
             }
             What::Entered { kind, state } => self.enter(at, kind, state),
             What::Exited { output } => {
-                self.deletion.learn(output, &self.stack);
+                self.deletion.learn(output);
                 let step = !std::mem::take(&mut self.between);
                 if let Some(span) = self.current.as_mut().filter(|_| step) {
                     span.until = Some(at);
@@ -100,11 +96,9 @@ impl Tracker {
     }
 
     fn enter(&mut self, at: Millis, kind: &str, state: &str) -> Vec<Note> {
-        self.between = matches!(kind, "Choice" | "Fail" | "Pass" | "Succeed");
-        if self.between {
-            return Vec::new();
-        }
-        let step = step_of(state);
+        let step = step_of(kind, state);
+        self.between = step.is_none();
+        let Some(step) = step else { return Vec::new() };
         match &mut self.current {
             Some(span) if span.state == step => {
                 span.times += u32::from(state == step);
@@ -113,7 +107,7 @@ impl Tracker {
             }
             _ => {
                 let mut notes = self.leave(at);
-                if matches!(step, "Delete" | "Watch" | "Remedy") {
+                if State::parse(state).map(State::effect) == Some(Effect::Deleting) {
                     self.deletion.begin(at);
                 } else {
                     self.deletion.end(at);
@@ -155,34 +149,20 @@ impl Tracker {
     }
 }
 
-/// A wait belongs to the step that asks for it.
-fn step_of(state: &str) -> &str {
-    match state {
-        "WaitStable" => "Stabilise",
-        "WaitDrained" => "Drain",
-        "WaitSettled" | "WaitBackup" => "Backup",
-        "WaitDeleted" => "Watch",
-        "WaitSwept" => "Sweep",
-        "WaitProven" => "Prove",
-        state => state,
+/// Returns the step that a state belongs to, a wait to the one that asks for it; `None` for a state that is no step.
+fn step_of<'a>(kind: &str, state: &'a str) -> Option<&'a str> {
+    match State::parse(state).map(State::role) {
+        Some(Role::Runs(_) | Role::Says(_)) => Some(state),
+        Some(Role::WaitsFor(step)) => Some(step.name()),
+        Some(Role::Decides | Role::Ends) => None,
+        // A state of another version of the workflow.
+        None => Some(state).filter(|_| !matches!(kind, "Choice" | "Fail" | "Pass" | "Succeed")),
     }
-}
-
-/// The step an execution was last at, and how it ended if it has.
-pub fn standing(events: &[Event]) -> (String, Option<&'static str>) {
-    let (mut tracker, mut state) = (Tracker::default(), "its beginning".to_owned());
-    for event in events {
-        tracker.take(event);
-        if let Some(span) = tracker.current() {
-            state.clone_from(&span.state);
-        }
-    }
-    (state, tracker.ended())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Tracker, standing};
+    use super::Tracker;
     use crate::{
         follow::{
             history::{What, samples::*},
@@ -192,7 +172,8 @@ mod tests {
     };
 
     const RUN: &str = r#"{"stack":{"id":"arn:aws:cloudformation:r:1:stack/tasks-dev/0a"},"inventory":[
-        {"logicalId":"A","fate":"delete"},{"logicalId":"B","fate":"delete"}]}"#;
+        {"type":"T","logicalId":"A","physicalId":"a","fate":"delete","why":""},
+        {"type":"T","logicalId":"B","physicalId":"b","fate":"delete","why":""}]}"#;
 
     fn follow(all: Vec<What>) -> (Tracker, Vec<Note>) {
         let mut tracker = Tracker::new("E");
@@ -216,7 +197,7 @@ mod tests {
         let mut all = vec![started("tasks-dev")];
         all.extend(step("Delete"));
         all.extend(step("Watch"));
-        all.extend([entered("Choice", "Gone?"), exited(RUN)]);
+        all.extend([entered("Choice", "IsDeleted"), exited(RUN)]);
         all.extend(wait("WaitDeleted"));
         all.extend(step("Watch"));
         all
@@ -331,16 +312,11 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_execution_says_where_it_stood() {
-        let events = history(vec![
-            started("t"),
-            entered("Task", "Watch"),
-            scheduled("invoke", ""),
-            exited("{}"),
-            entered("Wait", "WaitDeleted"),
-        ]);
-        assert_eq!(standing(&events), ("Watch".to_owned(), None));
-        let events = history(vec![started("t"), entered("Task", "Drain"), ended("ABORTED", "Stopped")]);
-        assert_eq!(standing(&events), ("Drain".to_owned(), Some("ABORTED")));
+    fn a_state_of_another_version_is_a_step_if_it_takes_time() {
+        let mut all = vec![started("t"), entered("Choice", "IsNew"), exited("{}")];
+        all.extend(step("New"));
+        let (tracker, notes) = follow(all);
+        assert_eq!(tracker.current().expect("it lasts").state, "New");
+        assert_eq!(notes.iter().filter(|note| matches!(note, Note::Entered { .. })).count(), 1);
     }
 }

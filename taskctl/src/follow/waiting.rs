@@ -1,84 +1,57 @@
 //! The task that waits for an answer, and the token to answer it with.
 
+use contract::Approval;
 use serde_json::Value;
 
 use crate::follow::history::{Event, What};
 
-/// A task that waits for an answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Pending {
-    pub state: String,
-    pub token: String,
-    /// What the one who answers is shown.
-    pub parameters: Value,
-}
-
-impl Pending {
-    /// The hash of the plan that waits.
-    pub fn plan_hash(&self) -> Option<String> {
-        let detail = match self.parameters.pointer("/Entries/0/Detail")? {
-            Value::String(text) => serde_json::from_str(text).ok()?,
-            detail => detail.clone(),
-        };
-        Some(detail.get("planHash")?.as_str()?.to_owned())
-    }
-}
-
-/// The task that waits now: scheduled with a token, and nothing came of it yet. Events in their order.
-pub fn pending(events: &[Event]) -> Option<Pending> {
-    let (mut state, mut pending) = (String::new(), None);
+/// Returns the question of the task that waits now: scheduled with a token, and nothing came of it yet. The events stand in their
+/// order.
+pub fn question(events: &[Event]) -> Option<Approval> {
+    let mut asked = None;
     for event in events {
         match &event.what {
-            What::Entered { state: name, .. } => {
-                state.clone_from(name);
-                pending = None;
-            }
-            What::Scheduled { resource, parameters } if resource.ends_with(".waitForTaskToken") => {
-                pending = serde_json::from_str(parameters).ok().and_then(|parameters: Value| {
-                    Some(Pending { state: state.clone(), token: token_in(&parameters)?, parameters })
-                });
-            }
-            What::Scheduled { .. }
+            What::Scheduled { parameters, .. } if waits_for_answer(event) => asked = read(parameters),
+            What::Entered { .. }
+            | What::Scheduled { .. }
             | What::Answered
             | What::Trouble { .. }
             | What::Exited { .. }
-            | What::Ended { .. } => pending = None,
+            | What::Ended { .. } => asked = None,
             What::Started { .. } | What::Other => {}
         }
     }
-    pending
+    asked
 }
 
-/// Whether an event says that a task waits for an answer, token or not.
+/// Tells whether an event says that a task waits for an answer, with a token that can be read or without.
 pub fn waits_for_answer(event: &Event) -> bool {
     matches!(&event.what, What::Scheduled { resource, .. } if resource.ends_with(".waitForTaskToken"))
 }
 
-/// The state machine's author names the field; it is one of these.
-fn token_in(value: &Value) -> Option<String> {
-    match value {
-        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
-            let named = ["token", "tasktoken", "task_token"].contains(&name.to_ascii_lowercase().as_str());
-            match value {
-                Value::String(token) if named && !token.is_empty() => Some(token.clone()),
-                value => token_in(value),
-            }
-        }),
-        Value::Array(items) => items.iter().find_map(token_in),
-        // An event's detail may be JSON in a text.
-        Value::String(text) if text.starts_with('{') => token_in(&serde_json::from_str(text).ok()?),
-        _ => None,
-    }
+/// Reads the event that the task puts on the bus. Its detail may be JSON in a text.
+fn read(parameters: &str) -> Option<Approval> {
+    let parameters: Value = serde_json::from_str(parameters).ok()?;
+    let asked: Option<Approval> = match parameters.pointer("/Entries/0/Detail")? {
+        Value::String(text) => serde_json::from_str(text).ok(),
+        detail => serde_json::from_value(detail.clone()).ok(),
+    };
+    asked.filter(|asked| !asked.task_token.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::pending;
+    use serde_json::json;
+
+    use super::question;
     use crate::follow::history::{What, samples::*};
 
-    const WAIT: &str = "invoke.waitForTaskToken";
-    const PARAMETERS: &str =
-        r#"{"FunctionName":"f","Payload":{"step":"approve","taskToken":"T1","run":{"planHash":"h"}}}"#;
+    const WAIT: &str = "putEvents.waitForTaskToken";
+
+    fn parameters(token: &str) -> String {
+        let detail = json!({"execution": "arn:E", "stack": "tasks-dev", "planHash": "h", "taskToken": token});
+        json!({"Entries": [{"DetailType": "x", "Detail": detail}]}).to_string()
+    }
 
     fn waiting() -> Vec<What> {
         vec![
@@ -88,29 +61,24 @@ mod tests {
             What::Answered,
             exited("{}"),
             entered("Task", "Approve"),
-            scheduled(WAIT, PARAMETERS),
+            scheduled(WAIT, &parameters("T1")),
             What::Other,
         ]
     }
 
     #[test]
     fn the_token_of_a_waiting_task_is_found() {
-        let pending = pending(&history(waiting())).expect("it waits");
-        assert_eq!((pending.state.as_str(), pending.token.as_str()), ("Approve", "T1"));
-        assert_eq!(pending.parameters["Payload"]["run"]["planHash"], "h");
+        let asked = question(&history(waiting())).expect("it waits");
+        assert_eq!((asked.task_token.as_str(), asked.plan_hash.as_str()), ("T1", "h"));
     }
 
     #[test]
-    fn the_token_may_be_in_an_events_detail() {
-        let object = r#"{"Entries":[{"DetailType":"x","Detail":{"planHash":"h","taskToken":"T"}}]}"#;
-        let text = r#"{"Entries":[{"DetailType":"x","Detail":"{\"planHash\":\"h\",\"taskToken\":\"T\"}"}]}"#;
-        for parameters in [object, text] {
-            let events =
-                vec![entered("Task", "Approve"), scheduled("putEvents.waitForTaskToken", parameters)];
-            let pending = pending(&history(events)).expect("it waits");
-            assert_eq!(pending.token, "T");
-            assert_eq!(pending.plan_hash().as_deref(), Some("h"));
-        }
+    fn the_events_detail_may_be_a_text() {
+        let parameters: serde_json::Value = serde_json::from_str(&parameters("T")).expect("json");
+        let detail = parameters["Entries"][0]["Detail"].to_string();
+        let parameters = json!({"Entries": [{"Detail": detail}]}).to_string();
+        let events = vec![entered("Task", "Approve"), scheduled(WAIT, &parameters)];
+        assert_eq!(question(&history(events)).expect("it waits").task_token, "T");
     }
 
     #[test]
@@ -118,21 +86,20 @@ mod tests {
         for after in [What::Answered, trouble("Refused", ""), ended("ABORTED", ""), exited("{}")] {
             let mut events = waiting();
             events.push(after.clone());
-            assert_eq!(pending(&history(events)), None, "{after:?}");
+            assert_eq!(question(&history(events)), None, "{after:?}");
         }
         let mut again = waiting();
-        again.extend([trouble("States.Timeout", ""), scheduled(WAIT, &PARAMETERS.replace("T1", "T2"))]);
-        assert_eq!(pending(&history(again)).expect("it waits again").token, "T2");
+        again.extend([trouble("States.Timeout", ""), scheduled(WAIT, &parameters("T2"))]);
+        assert_eq!(question(&history(again)).expect("it waits again").task_token, "T2");
     }
 
     #[test]
     fn without_a_token_nothing_can_be_answered() {
-        for parameters in ["", "{}", "not json", r#"{"Payload":{"token":""}}"#, r#"{"token":7}"#] {
-            assert_eq!(
-                pending(&history(vec![entered("Task", "Approve"), scheduled(WAIT, parameters)])),
-                None,
-                "{parameters}"
-            );
+        for parameters in
+            ["", "{}", "not json", r#"{"Entries":[{"Detail":{"planHash":"h"}}]}"#, &parameters("")]
+        {
+            let events = vec![entered("Task", "Approve"), scheduled(WAIT, parameters)];
+            assert_eq!(question(&history(events)), None, "{parameters}");
         }
     }
 }

@@ -1,22 +1,20 @@
-//! How an execution ended: the report, from its output, its cause, or the report log group.
+//! Where the report of an execution stands: in its output, in its cause, or in the report log group.
 
-use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
+use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
+use contract::{Outcome, SCHEMA};
 
 use crate::{
     account::{clients::Aws, error::AwsError, execution::short},
-    cli::{
-        failure::{Exit, Failure},
-        hint, request,
-    },
-    report::{Outcome, Report, SCHEMA},
+    cli::{failure::Failure, hint, request},
+    report::Written,
     terminal::{clock::Millis, layout::one_line},
 };
 
 /// Before an execution began there is no report of it; clocks differ.
 const SLACK: Millis = 60_000;
 
-/// The report of an execution that has ended. `Err` when it still runs or cannot be asked.
-pub async fn of(aws: &Aws, report_group: &str, execution: &str) -> Result<Report, Failure> {
+/// Returns the report of an execution that has ended. `Err` when it still runs or cannot be asked.
+pub async fn of(aws: &Aws, report_group: &str, execution: &str) -> Result<Written, Failure> {
     let described = aws.sfn.describe_execution().execution_arn(execution).send().await;
     let described = match described.map_err(AwsError::from) {
         Ok(described) => described,
@@ -31,14 +29,14 @@ pub async fn of(aws: &Aws, report_group: &str, execution: &str) -> Result<Report
         }
         Err(error) => return Err(error.stop("asking for the execution")),
     };
-    if described.status().as_str() == "RUNNING" {
+    if *described.status() == ExecutionStatus::Running {
         let name = short(execution);
         return Err(Failure::unproven(format!("{name} still runs, and has no report yet"))
             .next(hint::command(&format!("teardown watch {name}"))));
     }
-    let told = Report::parse(told(&described));
-    if let Some(report) = told.as_ref().filter(|report| !report.inventory.is_empty()) {
-        return Ok(report.clone());
+    let told = Written::parse(told(&described));
+    if let Some(whole) = told.as_ref().filter(|told| !told.report.inventory.is_empty()) {
+        return Ok(whole.clone());
     }
     // A cause has room for 32 KB, so the inventory may stand in the log only.
     let since = described.start_date().to_millis().unwrap_or_default() - SLACK;
@@ -46,54 +44,57 @@ pub async fn of(aws: &Aws, report_group: &str, execution: &str) -> Result<Report
     Ok(logged.or(told).unwrap_or_else(|| without_report(&described)))
 }
 
-/// The text that is the report, if there is one.
+/// Returns the text that is the report, if there is one.
 fn told(described: &DescribeExecutionOutput) -> &str {
-    match described.status().as_str() {
-        "SUCCEEDED" => described.output(),
+    let told = match described.status() {
+        ExecutionStatus::Succeeded => described.output(),
         _ => described.cause(),
-    }
-    .unwrap_or_default()
+    };
+    told.unwrap_or_default()
 }
 
-fn without_report(described: &DescribeExecutionOutput) -> Report {
+/// Says what is known of an execution that has ended and left no report.
+fn without_report(described: &DescribeExecutionOutput) -> Written {
     let (error, cause) = (described.error().unwrap_or_default(), described.cause().unwrap_or_default());
     let (execution, input) = (described.execution_arn(), described.input().unwrap_or_default());
-    // Never green: the execution is.
-    let emergency =
-        Report::emergency(execution, cause).filter(|report| report.outcome.exit() != Exit::Success);
-    if let Some(report) = emergency.filter(|_| described.status().as_str() == "FAILED") {
-        return report;
-    }
+    let (outcome, reason) = match described.status() {
+        ExecutionStatus::Succeeded => {
+            let reason = "the execution ended green without a report: nothing is proven";
+            (Outcome::Unproven, reason.to_owned())
+        }
+        ExecutionStatus::Failed => {
+            // The execution is red, so an outcome that is green is not its own.
+            let emergency = Written::emergency(execution, cause);
+            if let Some(emergency) = emergency.filter(|written| !written.report.outcome.is_green()) {
+                return emergency;
+            }
+            // The execution's error is its outcome, or that of the step that failed.
+            let outcome = Outcome::parse(&error.to_ascii_lowercase()).filter(|outcome| !outcome.is_green());
+            (outcome.unwrap_or_default(), one_line(&format!("{error}: {cause}")))
+        }
+        ExecutionStatus::Aborted => {
+            let cause = one_line(if cause.is_empty() { "no reason given" } else { cause });
+            (Outcome::Failed, format!("the execution was stopped: {cause}"))
+        }
+        ExecutionStatus::TimedOut => (Outcome::Failed, "the execution took longer than it may".to_owned()),
+        _ => (Outcome::Failed, one_line(&format!("{error}: {cause}"))),
+    };
     let again = format!("{} (it goes on where this one stopped)", hint::command(&request::again(input)));
-    let reason = match described.status().as_str() {
-        "ABORTED" => format!(
-            "the execution was stopped: {}",
-            one_line(if cause.is_empty() { "no reason given" } else { cause })
-        ),
-        "TIMED_OUT" => "the execution took longer than it may".to_owned(),
-        "SUCCEEDED" => "the execution ended green without a report: nothing is proven".to_owned(),
-        _ => one_line(&format!("{error}: {cause}")),
-    };
-    let outcome = match described.status().as_str() {
-        "SUCCEEDED" => Outcome::Unproven,
-        "FAILED" => Outcome::from_error(error),
-        _ => Outcome::Failed,
-    };
-    Report { stack: request::stack(input), ..Report::made_up(execution, outcome, reason, again) }
+    Written::made_up(execution, request::stack(input), outcome, reason, again)
 }
 
-/// The newest report in the log group: of one execution, or of any.
+/// Returns the newest report in the log group: of one execution, or of any.
 pub async fn logged(
     aws: &Aws,
     group: &str,
     execution: Option<&str>,
     since: Millis,
-) -> Result<Option<Report>, Failure> {
+) -> Result<Option<Written>, Failure> {
     let (mut newest, mut token) = (None, None);
     loop {
         let page =
             aws.logs.filter_log_events().log_group_name(group).start_time(since.max(0)).set_next_token(token);
-        // A quoted term is a substring; what it lets through is looked at below.
+        // A quoted term matches any part of a line, so each report is checked for its execution.
         let page = page.filter_pattern(format!("\"{}\"", execution.map_or(SCHEMA, short)));
         let page = match page.send().await.map_err(AwsError::from) {
             Ok(page) => page,
@@ -101,17 +102,17 @@ pub async fn logged(
             Err(error) => return Err(error.stop("reading the report log group")),
         };
         for event in page.events() {
-            let report = Report::parse(event.message().unwrap_or_default());
-            let report =
-                report.filter(|report| execution.is_none() || report.execution.as_deref() == execution);
+            let written = Written::parse(event.message().unwrap_or_default());
+            let written =
+                written.filter(|written| execution.is_none_or(|arn| written.report.execution == arn));
             let at = event.timestamp().unwrap_or_default();
-            if let Some(report) = report.filter(|_| newest.as_ref().is_none_or(|(last, _)| at >= *last)) {
-                newest = Some((at, report));
+            if let Some(written) = written.filter(|_| newest.as_ref().is_none_or(|(last, _)| at >= *last)) {
+                newest = Some((at, written));
             }
         }
         token = page.next_token;
         if token.is_none() {
-            return Ok(newest.map(|(_, report)| report));
+            return Ok(newest.map(|(_, written)| written));
         }
     }
 }
@@ -122,8 +123,10 @@ mod tests {
         operation::describe_execution::DescribeExecutionOutput, primitives::DateTime, types::ExecutionStatus,
     };
 
+    use contract::Outcome;
+
     use super::{told, without_report};
-    use crate::report::{Outcome, samples::DELETED};
+    use crate::report::samples::DELETED;
 
     fn described(status: ExecutionStatus, error: &str, cause: &str) -> DescribeExecutionOutput {
         let execution =
@@ -140,17 +143,17 @@ mod tests {
 
     #[test]
     fn an_execution_without_a_report_is_never_green() {
-        let end = |status, error: &str, cause: &str| without_report(&described(status, error, cause));
+        let end = |status, error: &str, cause: &str| without_report(&described(status, error, cause)).report;
         assert_eq!(end(ExecutionStatus::Succeeded, "", "").outcome, Outcome::Unproven);
         assert_eq!(end(ExecutionStatus::TimedOut, "", "").outcome, Outcome::Failed);
         assert_eq!(end(ExecutionStatus::Failed, "refused", "{cut").outcome, Outcome::Refused);
         let emergency =
             end(ExecutionStatus::Failed, "failed", r#"{"outcome":"failed","reason":"r","next":"n"}"#);
-        assert_eq!((emergency.reason.as_deref(), emergency.next.as_deref()), (Some("r"), Some("n")));
+        assert_eq!((emergency.reason.as_deref(), emergency.next.as_str()), (Some("r"), "n"));
         assert_eq!(end(ExecutionStatus::Failed, "x", r#"{"outcome":"deleted"}"#).outcome, Outcome::Failed);
         assert_eq!(end(ExecutionStatus::Failed, "States.Runtime", "x").outcome, Outcome::Failed);
         let stopped = end(ExecutionStatus::Aborted, "", "by alice");
         assert_eq!(stopped.reason.as_deref(), Some("the execution was stopped: by alice"));
-        assert!(stopped.next.is_some_and(|next| next.contains("taskctl teardown start")));
+        assert!(stopped.next.contains("taskctl teardown start"), "{stopped:?}");
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     account::{clients::Aws, deployment::Deployment},
     cli::failure::{Exit, Failure},
-    report::{Report, find, text},
+    report::{Written, find, text},
     terminal::screen::{self, Paint},
 };
 
@@ -23,14 +23,14 @@ pub async fn conclude(
         screen::out("");
         report(&found, false);
     }
-    Ok(found.outcome.exit())
+    Ok(found.report.outcome.into())
 }
 
 /// Prints a report.
-pub fn report(report: &Report, json: bool) {
+pub fn report(written: &Written, json: bool) {
     if json {
-        screen::out(&serde_json::to_string_pretty(&report.raw).unwrap_or_default());
+        screen::out(&serde_json::to_string_pretty(&written.raw).unwrap_or_default());
     } else {
-        screen::out(&text::report(report, Paint::stdout(), screen::width()));
+        screen::out(&text::report(written, Paint::stdout(), screen::width()));
     }
 }

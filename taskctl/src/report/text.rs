@@ -1,8 +1,12 @@
 //! The report for people.
 
+use std::fmt::Display;
+
+use contract::{Consent, Entry, Found, FoundFate, Inventory, Noted, PlannedFate, Report};
+
 use crate::{
-    cli::{failure::Exit, hint},
-    report::{Entry, Noted, Report},
+    cli::hint,
+    report::Written,
     terminal::{
         clock,
         layout::{count, one_line, table},
@@ -11,64 +15,76 @@ use crate::{
 };
 
 /// Returns the report for people.
-pub fn report(report: &Report, paint: Paint, width: Option<usize>) -> String {
+pub fn report(written: &Written, paint: Paint, width: Option<usize>) -> String {
+    let report = &written.report;
     let mut lines = vec![heading(report, paint)];
-    let mut fact = |name: &str, value: Option<&str>| {
-        lines.extend(
-            value.filter(|value| !value.is_empty()).map(|value| format!("  {name:<11}{}", one_line(value))),
-        );
+    let mut fact = |name: &str, value: &str| {
+        if !value.is_empty() {
+            lines.push(format!("  {name:<11}{}", one_line(value)));
+        }
     };
-    fact("reason", report.reason.as_deref().map(with_flag).as_deref());
-    fact("stack", report.stack_id.as_deref());
-    fact("execution", report.execution.as_deref());
-    fact("time", time(report).as_deref());
-    fact("inventory", Some(fates(&report.inventory)).as_deref());
-    let left = |fate: &str| {
-        report.inventory.iter().filter(|entry| entry.fate == fate).map(Entry::row).collect::<Vec<_>>()
-    };
-    section(&mut lines, paint, "Still there", &left("present"), width);
+    fact("reason", &report.reason.as_deref().map(with_flags).unwrap_or_default());
+    fact("stack", &report.stack_id);
+    fact("execution", &report.execution);
+    fact("time", &time(report).unwrap_or_default());
+    if written.whole {
+        fact("inventory", &fates(&report.inventory));
+    } else {
+        fact("inventory", "of another version of the workflow: taskctl teardown report --json shows it");
+    }
+    section(&mut lines, paint, "Still there", &still_there(&report.inventory), width);
     section(&mut lines, paint, "Unproven", &rows(&report.unproven), width);
     section(&mut lines, paint, "Kept on purpose", &rows(&report.kept), width);
-    lines.extend(
-        report.next.as_ref().filter(|next| !next.is_empty()).map(|next| format!("\nnext: {}", here(next))),
-    );
+    if !report.next.is_empty() {
+        lines.push(format!("\nnext: {}", here(&report.next)));
+    }
     lines.join("\n")
 }
 
 fn heading(report: &Report, paint: Paint) -> String {
-    let colour = match report.outcome.exit() {
-        Exit::Success => Colour::Green,
-        _ => Colour::Red,
-    };
-    let stack = report.stack.as_deref().unwrap_or("teardown");
-    format!("{}: {}", paint.text(Colour::Bold, stack), paint.text(colour, report.outcome.words()))
+    let colour = if report.outcome.is_green() { Colour::Green } else { Colour::Red };
+    let stack = if report.stack.is_empty() { "teardown" } else { &report.stack };
+    let outcome = report.outcome.name().replace('-', " ");
+    format!("{}: {}", paint.text(Colour::Bold, stack), paint.text(colour, &outcome))
 }
 
 fn time(report: &Report) -> Option<String> {
-    let (start, end) = (report.started_at.as_deref()?, report.finished_at.as_deref()?);
+    let (start, end) = (report.started_at.as_deref()?, report.finished_at.as_str());
     let lasted = clock::parse_date_time(start).zip(clock::parse_date_time(end));
     let lasted =
         lasted.map(|(start, end)| format!(" ({})", clock::duration(end - start))).unwrap_or_default();
     Some(format!("{start} to {end}{lasted}"))
 }
 
-/// `66 entries: 60 absent, 6 kept`
-pub fn fates(inventory: &[Entry]) -> String {
-    let fates = ["delete", "keep", "absent", "kept", "present", "unproven"]
-        .map(|fate| (fate, inventory.iter().filter(|entry| entry.fate == fate).count()));
-    let parts: Vec<String> =
-        fates.iter().filter(|(_, count)| *count > 0).map(|(fate, count)| format!("{count} {fate}")).collect();
-    if parts.is_empty() {
-        String::new()
-    } else {
-        format!("{}: {}", count(inventory.len(), "entry"), parts.join(", "))
+/// Returns a count of each fate: `66 entries: 60 absent, 6 kept`.
+pub fn fates(inventory: &Inventory) -> String {
+    match inventory {
+        Inventory::Planned(entries) => counted(entries, PlannedFate::ALL),
+        Inventory::Found(entries) => counted(entries, FoundFate::ALL),
     }
 }
 
-impl Entry {
-    fn row(&self) -> Vec<String> {
-        let name = if self.logical_id.is_empty() { &self.physical_id } else { &self.logical_id };
-        vec![self.kind.clone(), name.clone(), one_line(&self.why)]
+fn counted<Fate: PartialEq + Display>(entries: &[Entry<Fate>], fates: &[Fate]) -> String {
+    let with = |fate: &Fate| entries.iter().filter(|entry| entry.fate == *fate).count();
+    let counts = fates.iter().map(|fate| (with(fate), fate)).filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = counts.map(|(count, fate)| format!("{count} {fate}")).collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!("{}: {}", count(entries.len(), "entry"), parts.join(", "))
+    }
+}
+
+fn still_there(inventory: &Inventory) -> Vec<Vec<String>> {
+    let row = |entry: &Found| {
+        let name = if entry.logical_id.is_empty() { &entry.physical_id } else { &entry.logical_id };
+        vec![entry.kind.clone(), name.clone(), one_line(&entry.why)]
+    };
+    match inventory {
+        Inventory::Planned(_) => Vec::new(),
+        Inventory::Found(entries) => {
+            entries.iter().filter(|entry| entry.fate == FoundFate::Present).map(row).collect()
+        }
     }
 }
 
@@ -76,7 +92,7 @@ fn rows(noted: &[Noted]) -> Vec<Vec<String>> {
     noted.iter().map(|noted| vec![noted.what.clone(), one_line(&noted.why)]).collect()
 }
 
-/// A titled table, or nothing.
+/// Adds a titled table, unless it would be empty.
 pub fn section(
     lines: &mut Vec<String>,
     paint: Paint,
@@ -90,34 +106,27 @@ pub fn section(
     }
 }
 
-/// The workflow does not know from where it is asked: its commands get this call's "where".
+/// Shows a command of the workflow, which does not know from where it is asked, with this call's "where".
 fn here(next: &str) -> String {
     one_line(next).replace("taskctl ", &hint::command(""))
 }
 
-pub const FLAGS: [(&str, &str); 4] = [
-    ("overrideTerminationProtection", "--override-termination-protection"),
-    ("overrideLogProtection", "--override-log-protection"),
-    ("deleteData", "--delete-data"),
-    ("emptyBuckets", "--empty-buckets"),
-];
-
-/// The workflow names a consent as its input does; people give it as a flag.
-pub fn with_flag(text: &str) -> String {
-    FLAGS.iter().fold(one_line(text), |text, (field, flag)| text.replace(field, flag))
+/// Shows a sentence of the workflow, which calls a consent by its field, with the flag that people give it with.
+pub fn with_flags(text: &str) -> String {
+    Consent::ALL.iter().fold(one_line(text), |text, consent| text.replace(consent.name(), consent.flag()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::report;
     use crate::{
-        report::{Report, samples::DELETED},
+        report::{Written, samples::DELETED},
         terminal::screen::Paint,
     };
 
     #[test]
     fn a_report_is_told() {
-        let deleted = Report::parse(DELETED).expect("a report");
+        let deleted = Written::parse(DELETED).expect("a report");
         let expected = "\
 tasks-dev: deleted
   stack      arn:S
@@ -139,12 +148,20 @@ Kept on purpose
             "\"unproven\":[]",
             r#""unproven":[{"what":"bucket","why":"AccessDenied"}],"next":"do x""#,
         );
-        let told = report(&Report::parse(&json).expect("a report"), Paint::NONE, None);
+        let told = report(&Written::parse(&json).expect("a report"), Paint::NONE, None);
         let order: Vec<usize> =
             ["tasks-dev: unproven", "Still there", "Unproven\n  bucket  AccessDenied", "Kept", "next: do x"]
                 .iter()
                 .map(|part| told.find(part).unwrap_or_else(|| panic!("{part} in {told}")))
                 .collect();
         assert!(order.is_sorted(), "{told}");
+    }
+
+    #[test]
+    fn a_report_that_is_not_understood_whole_says_so() {
+        let other = Written::parse(&DELETED.replace("\"absent\"", "\"new-fate\"")).expect("a report");
+        let told = report(&other, Paint::NONE, None);
+        assert!(told.starts_with("tasks-dev: deleted\n"), "{told}");
+        assert!(told.contains("inventory  of another version of the workflow"), "{told}");
     }
 }
