@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// `UPDATE_SNAPSHOTS=1 cargo test -p tasks` writes it.
+    /// `REFRESH=1 cargo test -p tasks` writes it.
     #[test]
     fn the_snapshot_is_the_schema() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.json");
@@ -143,11 +143,11 @@ mod tests {
         let schema = json!({
             "partitionKey": PARTITION_KEY, "sortKey": SORT_KEY, "timeToLive": attribute::EXPIRES_AT, "indexes": indexes,
         });
-        if env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        if env::var_os("REFRESH").is_some() {
             fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())).unwrap();
         }
         let written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-        assert_eq!(written, schema, "UPDATE_SNAPSHOTS=1 cargo test -p tasks");
+        assert_eq!(written, schema, "REFRESH=1 cargo test -p tasks");
     }
 
     proptest! {

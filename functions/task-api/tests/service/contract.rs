@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use task_api::{api::EXPOSED_HEADERS, http::RequestHeader, problem::kind};
 use tasks::principal::Scope;
 
-/// `UPDATE_SNAPSHOTS=1 cargo test -p task-api` writes it.
+/// `REFRESH=1 cargo test -p task-api` writes it.
 #[test]
 fn the_snapshot_is_what_the_function_does() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("api.json");
@@ -19,9 +19,9 @@ fn the_snapshot_is_what_the_function_does() {
         "problems": problems,
         "requestHeaders": RequestHeader::ALL.map(RequestHeader::name),
     });
-    if env::var_os("UPDATE_SNAPSHOTS").is_some() {
+    if env::var_os("REFRESH").is_some() {
         fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&api).unwrap())).unwrap();
     }
     let written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-    assert_eq!(written, api, "UPDATE_SNAPSHOTS=1 cargo test -p task-api");
+    assert_eq!(written, api, "REFRESH=1 cargo test -p task-api");
 }
