@@ -1,7 +1,8 @@
-//! The AWS account a command works in: how it is reached, what is deployed there, and what its errors mean.
+//! The AWS account that a command works in: its clients, the workflow deployed there, and the meaning of its errors.
 
 pub mod clients;
-pub mod deployment;
 pub mod error;
 pub mod execution;
 pub mod outputs;
+pub mod stack;
+pub mod workflow;

@@ -1,4 +1,4 @@
-//! What a command says to the shell it was typed in: its arguments, its exit code, the next command.
+//! The command line: arguments, exit codes, and the next command to type.
 
 pub mod args;
 pub mod failure;

@@ -1,4 +1,4 @@
-//! An execution that runs: its events are read, made into steps, and told line by line.
+//! An execution that runs: its events are read, gathered into steps, and shown line by line.
 
 pub mod deletion;
 pub mod history;

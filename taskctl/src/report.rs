@@ -1,4 +1,4 @@
-//! How an execution ended: its report.
+//! The report of an execution: found, and shown to people or programs.
 
 pub mod find;
 pub mod plan;

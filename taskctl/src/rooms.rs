@@ -1,4 +1,4 @@
-//! The rooms of this crate, and which may know which.
+//! The rooms of this crate, and the direction in which they may use each other.
 
 use std::{
     collections::BTreeSet,
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Each room with those it uses, all of which stand above it: so there is no circle.
+/// Each room with those it uses. They stand above it, so there is no circle.
 const ROOMS: [(&str, &[&str]); 6] = [
     ("terminal", &[]),
     ("cli", &["terminal"]),

@@ -1,4 +1,4 @@
-//! Text for a terminal: tables, times, colours, the line that is rewritten. It knows nothing of AWS.
+//! Text on a terminal: tables, times, colours, the progress line. Nothing here knows AWS.
 
 pub mod clock;
 pub mod layout;

@@ -1,15 +1,14 @@
-//! The AWS clients: for the local AWS with its test credentials, else as the operator is signed in.
+//! The AWS clients: with test credentials for the local AWS, with the operator's own for an AWS account.
 
 use std::time::Duration;
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
-    provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
+    Region, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    retry::RetryConfig, timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_sdk_sfn::config::SharedHttpClient;
-use aws_smithy_http_client::{Builder, tls};
 use deployment::Outputs;
+use runtime::{behavior_version, http_client};
 
 use crate::{
     account::outputs::{self, Shell},
@@ -23,9 +22,9 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub scheduler: aws_sdk_scheduler::Client,
     pub sfn: aws_sdk_sfn::Client,
-    /// As people say it: "the local AWS at …" or "AWS, region …, profile …".
+    /// The account in words: "the local AWS at …" or "AWS, region …, profile …".
     pub place: String,
-    /// What a deployment said, if it was asked.
+    /// The outputs of a deployment; empty when none was named.
     pub outputs: Outputs,
 }
 
@@ -72,11 +71,11 @@ fn place(local: Option<&str>, config: &SdkConfig, region: &Region, profile: Opti
     }
 }
 
-/// The local AWS takes any credentials; an operator's real ones have no business there.
+/// Returns the settings for the local AWS. It takes any credentials, so the operator's real ones are not sent to it.
 fn local_config(endpoint: &str, region: &str) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "LocalAws");
     SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
+        .behavior_version(behavior_version())
         .region(Region::new(region.to_owned()))
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
@@ -86,9 +85,10 @@ fn local_config(endpoint: &str, region: &str) -> SdkConfig {
         .build()
 }
 
-/// Environment, profiles, SSO, roles, credential processes, in AWS's usual order; also `AWS_ENDPOINT_URL`.
+/// Returns the settings that the operator has signed in with: environment, profiles, SSO, roles and credential processes in AWS's
+/// usual order, and `AWS_ENDPOINT_URL`.
 async fn operators_config(args: &TargetArgs, endpoint: Option<&str>, region: Option<String>) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+    let mut loader = aws_config::defaults(behavior_version())
         .retry_config(retries())
         .timeout_config(timeouts())
         .http_client(http_client());
@@ -108,8 +108,8 @@ async fn operators_config(args: &TargetArgs, endpoint: Option<&str>, region: Opt
     }
 }
 
-/// The default order takes keys in the environment before any profile. A profile named on the command line is meant,
-/// whatever the shell has: else another account than the one named would be torn down.
+/// Signs in with this profile. The usual order prefers keys in the environment to any profile; that would tear down another
+/// account than the one named on the command line.
 fn as_profile(config: SdkConfig, profile: &str) -> SdkConfig {
     let settings = ProviderConfig::without_region()
         .with_region(config.region().cloned())
@@ -119,7 +119,8 @@ fn as_profile(config: SdkConfig, profile: &str) -> SdkConfig {
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }
 
-/// Six tries over some seconds: a throttled account calms down, and every call here may be repeated.
+/// Returns how calls are repeated: for longer than the functions do, because nobody waits for an answer within seconds and
+/// a throttled account calms down. Every call here may be repeated.
 fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(6)
@@ -135,12 +136,7 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// `ring` for TLS, as in the functions: one TLS stack in the workspace.
-fn http_client() -> SharedHttpClient {
-    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
-}
-
-/// Whether an address is this machine's own.
+/// Tells whether an address is this machine's own.
 fn is_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What an AWS error means, told so that a person can act on it.
+//! Errors of AWS, with the next step for the person who reads them.
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sfn::{
@@ -21,13 +21,13 @@ pub struct AwsError {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
-    /// The service said no, for good.
+    /// The service refused, and will refuse again.
     Answered,
-    /// Too fast, or a fault of the server: another try may do.
+    /// Throttling, or a fault of the server: another try may succeed.
     Passing,
     /// No answer: the call may have been carried out.
     Unanswered,
-    /// The call was never made: there is nobody to make it as.
+    /// The call was never made, for want of credentials.
     NoCredentials,
 }
 
@@ -51,7 +51,7 @@ where
     }
 }
 
-/// The innermost cause in words, and whether missing credentials are among the causes.
+/// Returns the innermost cause in words, and whether missing credentials are among the causes.
 fn causes(error: &(dyn std::error::Error + 'static)) -> (String, bool) {
     let (mut at, mut credentials) = (error, false);
     loop {
@@ -69,22 +69,22 @@ impl AwsError {
         self.code.trim_end_matches("Exception") == code.trim_end_matches("Exception")
     }
 
-    /// Whether the same call may do better later.
+    /// Tells whether the same call may succeed later.
     pub fn passes(&self) -> bool {
         matches!(self.kind, Kind::Passing | Kind::Unanswered)
     }
 
-    /// Whether the caller may not do this.
+    /// Tells whether the caller lacks the permission.
     pub fn denied(&self) -> bool {
         ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"].contains(&self.code.as_str())
     }
 
-    /// `CloudFormation`'s only way to say that there is no such stack.
+    /// Tells whether there is no such stack, for which `CloudFormation` has no error code of its own.
     pub fn no_such_stack(&self) -> bool {
         self.is("ValidationError") && self.message.contains("does not exist")
     }
 
-    /// As one line.
+    /// Returns code and message.
     pub fn line(&self) -> String {
         match self.kind {
             Kind::Answered | Kind::Passing if !self.code.is_empty() => {
@@ -94,11 +94,11 @@ impl AwsError {
         }
     }
 
-    /// The end of the command. `doing` names what was tried, as in "starting the execution".
+    /// Makes it the end of the command. `doing` names the attempt, as in "starting the execution".
     pub fn stop(&self, doing: &str) -> Failure {
         let line = self.line();
         match self.kind {
-            // What follows the first line is a list of all that was tried.
+            // The lines after the first list every provider that was tried.
             Kind::NoCredentials => Failure::failed(format!(
                 "{doing}: no usable AWS credentials: {}",
                 line.lines().next().unwrap_or_default().trim_end_matches(" Attempted:")

@@ -1,4 +1,4 @@
-//! The executions of the teardown: their names, the one that is meant, starting and stopping one.
+//! The executions of the teardown: their names, and how one is found, started and stopped.
 
 use std::cmp::Reverse;
 
@@ -9,47 +9,48 @@ use contract::Request;
 use crate::{
     account::{
         clients::Aws,
-        deployment::{self, Deployment},
         error::{AwsError, Kind},
+        workflow::{self, Workflow},
     },
     cli::{failure::Failure, hint},
     terminal::clock::{self, Millis},
 };
 
-/// A name chosen here makes `StartExecution` repeatable: the same name and input start nothing a second time.
+/// Returns a new execution's name. Because it is chosen here, `StartExecution` can be repeated: the same name with the same
+/// input starts nothing a second time.
 fn name(now: Millis, random: [u8; 4]) -> String {
     format!("taskctl-{}-{:08x}", clock::compact(now), u32::from_be_bytes(random))
 }
 
-/// `arn:…:stateMachine:NAME` and an execution's name → `arn:…:execution:NAME:EXECUTION`.
+/// Returns `arn:…:execution:NAME:EXECUTION` for `arn:…:stateMachine:NAME` and an execution's name.
 fn arn_of(machine: &str, name: &str) -> Option<String> {
     let (before, machine) = machine.split_once(":stateMachine:")?;
     Some(format!("{before}:execution:{machine}:{name}"))
 }
 
-/// The last part of an execution's ARN.
+/// Returns an execution's name, the last part of its ARN.
 pub fn short(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
-/// Starts an execution, once: a name chosen here makes every retry the same request.
-pub async fn begin(aws: &Aws, deployment: &Deployment, request: &Request) -> Result<String, Failure> {
+/// Starts an execution, exactly once even if the request is repeated, and returns its ARN.
+pub async fn begin(aws: &Aws, workflow: &Workflow, request: &Request) -> Result<String, Failure> {
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(|error| Failure::failed(format!("no random number: {error}")))?;
     let name = name(clock::now(), random);
     let input = serde_json::to_string(request).unwrap_or_default();
-    let start = aws.sfn.start_execution().state_machine_arn(&deployment.state_machine).name(&name);
+    let start = aws.sfn.start_execution().state_machine_arn(&workflow.state_machine).name(&name);
     let error = match start.input(input).send().await {
         Ok(started) => return Ok(started.execution_arn),
         Err(error) => AwsError::from(error),
     };
-    // Nobody else has this name: an earlier try went through, and its execution has ended already.
+    // No one else uses this name: an earlier try went through, and its execution has ended already.
     if error.is("ExecutionAlreadyExists") {
-        let arn = arn_of(&deployment.state_machine, &name);
+        let arn = arn_of(&workflow.state_machine, &name);
         return arn.ok_or_else(|| error.stop("starting the execution"));
     }
     if error.is("StateMachineDoesNotExist") {
-        return Err(deployment::no_teardown_stack(aws, &deployment.teardown_stack));
+        return Err(workflow::missing(aws, &workflow.teardown_stack));
     }
     let failure = error.stop("starting the execution");
     if error.kind == Kind::Unanswered {
@@ -71,8 +72,8 @@ pub async fn stop(aws: &Aws, execution: &str) -> Result<(), AwsError> {
     Ok(())
 }
 
-impl Deployment {
-    /// An execution by ARN or name; without either the newest, or the newest that runs.
+impl Workflow {
+    /// Returns the ARN of an execution that is named; without a name that of the newest one, or the newest that runs.
     pub async fn execution(&self, aws: &Aws, named: Option<&str>, running: bool) -> Result<String, Failure> {
         if let Some(name) = named {
             return arn(&self.state_machine, name).ok_or_else(|| {
@@ -92,7 +93,7 @@ impl Deployment {
     }
 }
 
-/// The ARN of the execution that a person names, by its name or its ARN.
+/// Returns the ARN of the execution that a person names, by its name or its ARN.
 fn arn(machine: &str, name: &str) -> Option<String> {
     if name.starts_with("arn:") {
         return name.contains(":execution:").then(|| name.to_owned());
@@ -101,14 +102,13 @@ fn arn(machine: &str, name: &str) -> Option<String> {
     plain.then(|| arn_of(machine, name)).flatten()
 }
 
-/// The first page of executions, newest start first. (AWS sorts ended ones by their end.)
+/// Returns the first page of executions, the last one started first. (AWS sorts those that have ended by their end.)
 pub async fn list(
     aws: &Aws,
-    deployment: &Deployment,
+    workflow: &Workflow,
     status: Option<ExecutionStatus>,
 ) -> Result<Vec<ExecutionListItem>, Failure> {
-    let list =
-        aws.sfn.list_executions().state_machine_arn(&deployment.state_machine).set_status_filter(status);
+    let list = aws.sfn.list_executions().state_machine_arn(&workflow.state_machine).set_status_filter(status);
     match list.send().await.map_err(AwsError::from) {
         Ok(answer) => {
             let mut all = answer.executions;
@@ -116,7 +116,7 @@ pub async fn list(
             Ok(all)
         }
         Err(error) if error.is("StateMachineDoesNotExist") => {
-            Err(deployment::no_teardown_stack(aws, &deployment.teardown_stack))
+            Err(workflow::missing(aws, &workflow.teardown_stack))
         }
         Err(error) => Err(error.stop("listing the executions")),
     }

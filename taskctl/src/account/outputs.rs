@@ -1,4 +1,4 @@
-//! The file a deployment writes for scripts, and whether it says where to go.
+//! The file of a deployment's outputs, and the decision whether a command follows it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use deployment::Outputs;
 
 use crate::cli::{args::TargetArgs, failure::Failure};
 
-/// What `cargo xtask up` writes, from the root of the repository.
+/// The file that `cargo xtask up` writes, seen from the repository's root.
 pub const DEFAULT: &str = ".local/outputs.json";
 
-/// What the shell's environment says about AWS.
+/// The variables of the shell that choose an AWS account.
 #[derive(Debug, Default)]
 pub struct Shell {
     pub profile: Option<String>,
@@ -23,13 +23,13 @@ impl Shell {
     }
 }
 
-/// The file that counts for this call, if any.
+/// Returns the file that this call follows, if any.
 pub fn find(args: &TargetArgs, shell: &Shell) -> Result<Option<(PathBuf, Outputs)>, Failure> {
     if let Some(path) = args.outputs.as_deref().filter(|path| !path.as_os_str().is_empty()) {
         return read(path).map(|outputs| Some((path.to_owned(), outputs)));
     }
     let path = Path::new(DEFAULT);
-    // Somebody who names an account does not mean the local AWS that happens to be there.
+    // Whoever names an account does not mean the local AWS that happens to run here.
     let named = args.profile.is_some() || args.region.is_some() || args.endpoint_url.is_some();
     if named || !path.is_file() {
         return Ok(None);
@@ -47,7 +47,7 @@ pub fn find(args: &TargetArgs, shell: &Shell) -> Result<Option<(PathBuf, Outputs
     }
 }
 
-/// The variable that points elsewhere than the file. To tear the wrong one down would be worse than to ask.
+/// Returns the variable that points elsewhere than the file. Asking is better than tearing the wrong service down.
 fn ambiguity(outputs: &Outputs, shell: &Shell) -> Option<&'static str> {
     let same = |url: &String| {
         outputs.endpoint_url.as_deref().map(|url| url.trim_end_matches('/'))

@@ -3,16 +3,25 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
+use deployment::names::TEARDOWN_STACK;
 
-use crate::terminal::clock;
+use crate::{cli::failure::Exit, terminal::clock};
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 success (planned, deleted, nothing to do), 2 usage, 3 refused and nothing changed, \
-4 failed, 5 unproven (not shown to be gone).";
+fn exit_codes() -> String {
+    format!(
+        "Exit codes: {} success (planned, deleted, nothing to do), {} usage, {} refused and nothing changed, \
+         {} failed, {} unproven (not shown to be gone).",
+        Exit::Success as u8,
+        Exit::Usage as u8,
+        Exit::Refused as u8,
+        Exit::Failed as u8,
+        Exit::Unproven as u8,
+    )
+}
 
 /// Tears the task service down without leaving a stuck stack: plan, start, watch, prove
 #[derive(Debug, Parser)]
-#[command(name = "taskctl", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+#[command(name = "taskctl", version, disable_help_subcommand = true, after_help = exit_codes())]
 pub struct Cli {
     #[command(flatten)]
     pub target: TargetArgs,
@@ -20,7 +29,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Which AWS account, or the local AWS.
+/// The AWS account, or the local AWS.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Where")]
 pub struct TargetArgs {
@@ -33,27 +42,26 @@ pub struct TargetArgs {
     /// Address of an AWS look-alike (or `AWS_ENDPOINT_URL`)
     #[arg(long, global = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
-    /// What `cargo xtask up` wrote; .local/outputs.json is taken when it is there and none of the three above is given
+    /// File that `cargo xtask up` wrote; without the three options above, .local/outputs.json is used if it exists
     #[arg(long, global = true, env = "TASKCTL_OUTPUTS", value_name = "FILE")]
     pub outputs: Option<PathBuf>,
-    /// Name of the teardown stack, whose outputs say the rest [default: tasks-teardown]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help = format!("Name of the teardown stack [default: {TEARDOWN_STACK}]"))]
     pub teardown_stack: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Tear a service stack down, step by step, proven at the end
+    /// Tear a service stack down step by step, and prove it gone
     #[command(subcommand)]
     Teardown(TeardownCommand),
-    /// When the service tears itself down (deployed with expiresIn)
+    /// Show or change when the service tears itself down (deployed with expiresIn)
     #[command(subcommand)]
     Expiry(ExpiryCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum TeardownCommand {
-    /// Show what would be removed, what kept and why, and which consents are needed; changes nothing
+    /// Show what would be removed, what would stay and why, and which consents are needed; changes nothing
     Plan(PlanArgs),
     /// Start the teardown of a service stack
     Start(StartArgs),
@@ -63,7 +71,7 @@ pub enum TeardownCommand {
     Approve(ApproveArgs),
     /// Stop an execution; it does not undo itself
     Stop(StopArgs),
-    /// Show how an execution ended; the exit code says it too
+    /// Show how an execution ended; the exit code tells it too
     Report(ReportArgs),
     /// Delete the teardown stack itself, with your own credentials, and prove it gone
     Finish(FinishArgs),
@@ -75,12 +83,12 @@ pub struct PlanArgs {
     pub stack: Option<String>,
     #[command(flatten)]
     pub consents: Consents,
-    /// The report as JSON
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// What may be done to the stack. A consent not given is never assumed.
+/// The consents and options of a teardown. A consent that is not given is never assumed.
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Consents and options")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a consent of its own")]
@@ -88,7 +96,7 @@ pub struct Consents {
     /// Delete the table although it is protected from deletion
     #[arg(long)]
     pub delete_data: bool,
-    /// Delete what is in the stack's buckets
+    /// Delete everything in the stack's buckets
     #[arg(long)]
     pub empty_buckets: bool,
     /// Lift the stack's termination protection
@@ -103,7 +111,7 @@ pub struct Consents {
     /// Make no backup of the table
     #[arg(long)]
     pub no_backup: bool,
-    /// Leave no backup of `DynamoDB`'s own: switch the table's point-in-time recovery off first
+    /// Keep `DynamoDB` from making its own backup: switch the table's point-in-time recovery off first
     #[arg(long)]
     pub no_system_backup: bool,
 }
@@ -124,10 +132,10 @@ pub struct StartArgs {
     /// Go on only with exactly the plan that has this hash
     #[arg(long, value_name = "HASH")]
     pub plan_hash: Option<String>,
-    /// Follow it to its end
+    /// Follow the execution to its end
     #[arg(long)]
     pub watch: bool,
-    /// JSON, one object a line
+    /// Print JSON, one object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -136,7 +144,7 @@ pub struct StartArgs {
 pub struct WatchArgs {
     /// Name or ARN of the execution [default: the newest]
     pub execution: Option<String>,
-    /// JSON, one object a line
+    /// Print JSON, one object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -148,10 +156,10 @@ pub struct ApproveArgs {
     /// Approve only if the plan that waits has this hash
     #[arg(long, value_name = "HASH")]
     pub plan_hash: Option<String>,
-    /// Say no: nothing is deleted
+    /// Refuse: nothing is deleted
     #[arg(long, conflicts_with = "plan_hash")]
     pub refuse: bool,
-    /// Why it is refused, for the report
+    /// Reason of the refusal, for the report
     #[arg(long, value_name = "TEXT", requires = "refuse")]
     pub reason: Option<String>,
 }
@@ -166,33 +174,33 @@ pub struct StopArgs {
 pub struct ReportArgs {
     /// Name or ARN of the execution [default: the newest]
     pub execution: Option<String>,
-    /// The report as JSON
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct FinishArgs {
-    /// Delete it although a service stack it serves is still there (nothing but its owner can then tear that
-    /// one down), or an execution runs (which is stopped first)
+    /// Delete it even if a service stack that it serves still exists (only that stack's owner can tear it down then)
+    /// or an execution runs (which is stopped first)
     #[arg(long)]
     pub although_still_needed: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum ExpiryCommand {
-    /// Say when the service tears itself down
+    /// Show when the service tears itself down
     Show {
         #[arg(long)]
         json: bool,
     },
-    /// Put it off, counted from the time that is set (or from now, when that has passed); also revives a cancelled one
+    /// Put it off, counted from the time that is set (or from now, if that has passed); re-enables a cancelled one
     Extend {
         /// Like 72h, 30m, 7d or 1d12h
         #[arg(value_parser = clock::parse_duration)]
         duration: Duration,
     },
-    /// Never expire (until the teardown stack is deployed again, or extend)
+    /// Cancel it, until `extend` or the next deployment of the teardown stack sets it again
     Cancel,
 }
 

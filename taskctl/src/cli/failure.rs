@@ -1,22 +1,22 @@
-//! How a command ends: its exit code, and for people what happened and what to do next.
+//! The end of a command: its exit code, the reason, and the next step.
 
 use std::process::ExitCode;
 
 use contract::Outcome;
 
-/// The exit codes scripts may rely on.
+/// The exit codes that scripts may rely on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
     /// Planned, deleted, or nothing to do.
     Success = 0,
-    /// The command line, or the choice of an account, is not clear.
+    /// The command line is wrong, or the account it means is unclear.
     Usage = 2,
-    /// Not done, and nothing was changed (or it was changed back).
+    /// Not done, and nothing is changed.
     Refused = 3,
     Failed = 4,
-    /// Not shown to be gone, which is never taken for gone.
+    /// Not proven gone, which never passes for success.
     Unproven = 5,
-    /// Ctrl-C, as shells say it.
+    /// Ctrl-C, by the shells' convention.
     Interrupted = 130,
 }
 
@@ -37,7 +37,7 @@ impl From<Outcome> for Exit {
     }
 }
 
-/// Why a command stopped.
+/// The reason why a command stopped.
 #[derive(Debug)]
 pub struct Failure {
     pub exit: Exit,

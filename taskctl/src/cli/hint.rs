@@ -1,4 +1,4 @@
-//! The next command, ready to paste: with the same "where" as this one, or it might reach another account.
+//! The next command, ready to paste. It goes to the same place as this one, not to another account.
 
 use std::sync::OnceLock;
 
@@ -6,12 +6,12 @@ use crate::cli::args::TargetArgs;
 
 static WHERE: OnceLock<String> = OnceLock::new();
 
-/// Remembers this call's "where". Once, at the start.
+/// Remembers where this call goes. It is called once, at the start.
 pub fn remember(args: &TargetArgs) {
     WHERE.get_or_init(|| flags(args));
 }
 
-/// `taskctl … teardown watch`
+/// Returns a command that goes to the same place: `taskctl … teardown watch`.
 pub fn command(rest: &str) -> String {
     format!("taskctl{} {rest}", WHERE.get().map_or("", String::as_str))
 }
@@ -30,7 +30,7 @@ fn flags(args: &TargetArgs) -> String {
         .collect()
 }
 
-/// For a POSIX shell.
+/// Quotes a value for a POSIX shell.
 fn quoted(value: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@%+,".contains(letter);
     if !value.is_empty() && value.chars().all(plain) {

@@ -46,6 +46,7 @@ pub fn flags(request: &Request) -> String {
         (!request.keep_audit_log, "--no-keep-audit-log"),
         (!request.backup, "--no-backup"),
         (!request.system_backup, "--no-system-backup"),
+        (request.approval && !request.dry_run, "--approval"),
     ];
     let given = consents.chain(options).filter(|(given, _)| *given);
     given.flat_map(|(_, flag)| [" ", flag]).collect()
@@ -58,8 +59,7 @@ pub fn again(input: &str) -> String {
         return format!("teardown start {}", stack(input).unwrap_or_default()).trim_end().to_owned();
     };
     let command = if request.dry_run { "plan" } else { "start" };
-    let approval = if request.approval && !request.dry_run { " --approval" } else { "" };
-    format!("teardown {command} {}{}{approval}", request.stack, flags(&request))
+    format!("teardown {command} {}{}", request.stack, flags(&request))
 }
 
 /// Returns the stack that an execution's input names, even if the workflow refuses the rest of it.
@@ -102,7 +102,7 @@ mod tests {
             "keepAuditLog": false, "backup": false, "systemBackup": false,
         });
         assert_eq!(serde_json::to_value(&request).expect("json"), expected);
-        assert_eq!(flags(&request), format!(" {all}"));
+        assert_eq!(flags(&request), format!(" {all} --approval"));
         assert_eq!(again(&expected.to_string()), format!("teardown start tasks-dev {all} --approval"));
     }
 

@@ -4,7 +4,7 @@ use contract::{Approval, Stop};
 use serde_json::json;
 
 use crate::{
-    account::{clients::Aws, deployment, error::AwsError, execution},
+    account::{clients::Aws, error::AwsError, execution, workflow},
     cli::{
         args::{ApproveArgs, TargetArgs},
         failure::{Exit, Failure},
@@ -15,8 +15,8 @@ use crate::{
 };
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &ApproveArgs) -> Result<Exit, Failure> {
-    let deployment = deployment::required(aws, target).await?;
-    let execution = deployment.execution(aws, args.execution.as_deref(), true).await?;
+    let workflow = workflow::required(aws, target).await?;
+    let execution = workflow.execution(aws, args.execution.as_deref(), true).await?;
     let name = execution::short(&execution);
     let asked = asked(aws, &execution).await?;
     let hash = &asked.plan_hash;

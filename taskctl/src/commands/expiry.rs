@@ -6,7 +6,7 @@ use aws_sdk_scheduler::{operation::get_schedule::GetScheduleOutput, types::Sched
 use serde_json::{Value, json};
 
 use crate::{
-    account::{clients::Aws, deployment, error::AwsError},
+    account::{clients::Aws, error::AwsError, workflow},
     cli::{
         args::{ExpiryCommand, TargetArgs},
         failure::{Exit, Failure},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub async fn run(aws: &Aws, target: &TargetArgs, command: &ExpiryCommand) -> Result<Exit, Failure> {
-    let name = format!("{}-expiry", deployment::teardown_stack(aws, target));
+    let name = format!("{}-expiry", workflow::stack_name(aws, target));
     let schedule = get(aws, &name).await?;
     match (command, schedule) {
         (ExpiryCommand::Show { json }, schedule) => show(aws, &name, schedule.as_ref(), *json),
@@ -92,12 +92,12 @@ async fn extend(aws: &Aws, name: &str, schedule: &GetScheduleOutput, by: Duratio
     Ok(Exit::Success)
 }
 
-/// From the time that is set, or from now when that has passed.
+/// Counts from the time that is set, or from now if that has passed.
 fn extended(at: Millis, now: Millis, by: Duration) -> Millis {
     at.max(now).saturating_add(Millis::try_from(by.as_millis()).unwrap_or(Millis::MAX))
 }
 
-/// Disabled, not deleted: the schedule belongs to the teardown stack, and can be revived.
+/// Disables the schedule. It is not deleted, because it belongs to the teardown stack and can be re-enabled.
 async fn cancel(aws: &Aws, name: &str, schedule: &GetScheduleOutput) -> Result<Exit, Failure> {
     let expression = schedule.schedule_expression().unwrap_or_default().to_owned();
     put(aws, name, schedule, expression, ScheduleState::Disabled).await?;
@@ -107,7 +107,7 @@ async fn cancel(aws: &Aws, name: &str, schedule: &GetScheduleOutput) -> Result<E
     Ok(Exit::Success)
 }
 
-/// `UpdateSchedule` resets every field that is not sent, so all are.
+/// Changes time and state. `UpdateSchedule` resets every field that is not sent, so all others are sent as they were.
 async fn put(
     aws: &Aws,
     name: &str,
@@ -136,13 +136,13 @@ fn expires_at(name: &str, schedule: &GetScheduleOutput) -> Result<Millis, Failur
     let at = clock::parse_at_expression(expression).filter(|_| ["UTC", "Etc/UTC", "GMT"].contains(&zone));
     at.ok_or_else(|| {
         Failure::failed(format!(
-            "the schedule {name} is {expression} in {zone}, not one time in UTC: somebody changed it"
+            "the schedule {name} is {expression} in {zone}, not one time in UTC: someone changed it"
         ))
         .next("change it where it was changed, or deploy the teardown stack again")
     })
 }
 
-/// The stack in the execution's input: plain, or inside a call of `StartExecution`.
+/// Returns the stack in the execution's input, which stands alone or inside a call of `StartExecution`.
 fn stack(schedule: &GetScheduleOutput) -> Option<String> {
     let input: Value = serde_json::from_str(schedule.target()?.input()?).ok()?;
     let named = |input: &Value| Some(input.get("stack")?.as_str()?.to_owned());

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use ::deployment::names::report_log_group;
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_sdk_sfn::types::ExecutionStatus;
+use contract::limits::SYSTEM_BACKUP_DAYS;
+use deployment::names::report_log_group;
 use tokio::time::sleep;
 
 use crate::{
     account::{
         clients::Aws,
-        deployment::{self, Deployment},
         error::AwsError,
-        execution,
+        execution, stack,
+        workflow::{self, Workflow},
     },
     cli::{
         args::{FinishArgs, TargetArgs},
@@ -27,30 +28,30 @@ use crate::{
     },
 };
 
-/// Longer than the deletion of such a small stack ever took.
+/// The longest wait: no deletion of such a small stack has ever taken so long.
 const LONGEST: clock::Millis = 30 * 60_000;
 const LOOK: Duration = Duration::from_secs(2);
 const SKEW: clock::Millis = 2_000;
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result<Exit, Failure> {
-    let name = deployment::teardown_stack(aws, target);
-    let Some(stack) = deployment::describe(aws, &name).await? else {
+    let name = workflow::stack_name(aws, target);
+    let Some(stack) = stack::describe(aws, &name).await? else {
         screen::out(&format!("nothing to do: there is no stack {name} at {}", aws.place));
         return Ok(Exit::Success);
     };
-    let outputs = deployment::outputs_of(&stack);
+    let outputs = stack::outputs_of(&stack);
     let group = outputs.get("ReportLogGroup").cloned().unwrap_or_else(|| report_log_group(&name));
     if let Some(state_machine) = outputs.get("StateMachineArn") {
-        let services = deployment::services(aws, &stack, &outputs).await;
+        let services = workflow::services(aws, &stack, &outputs).await;
         let services = if args.although_still_needed { services.unwrap_or_default() } else { services? };
-        let deployment = Deployment {
+        let workflow = Workflow {
             teardown_stack: name.clone(),
             state_machine: state_machine.clone(),
             report_group: group.clone(),
             services,
             has_default: false,
         };
-        still_needed(aws, &deployment, args.although_still_needed).await?;
+        still_needed(aws, &workflow, args.although_still_needed).await?;
     } else if !was_teardown(&stack) {
         return Err(Failure::refused(format!(
             "the stack {name} has no output StateMachineArn: it is not a teardown stack"
@@ -64,7 +65,7 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result<Ex
     Ok(Exit::Success)
 }
 
-/// A stack whose creation or deletion failed half-way has no outputs any more.
+/// Tells whether a stack without outputs may be a teardown stack: one that was created or deleted only half-way.
 fn was_teardown(stack: &Stack) -> bool {
     let status = stack.stack_status().map(StackStatus::as_str).unwrap_or_default();
     [
@@ -79,12 +80,12 @@ fn was_teardown(stack: &Stack) -> bool {
         && stack.description().is_none_or(|text| text.to_ascii_lowercase().contains("teardown"))
 }
 
-/// Whoever deletes the workflow while something needs it makes the very stuck stack it is for.
-async fn still_needed(aws: &Aws, deployment: &Deployment, although: bool) -> Result<(), Failure> {
-    let name = &deployment.teardown_stack;
+/// Refuses while a service stack or an execution needs the workflow: without it, that stack could get stuck.
+async fn still_needed(aws: &Aws, workflow: &Workflow, although: bool) -> Result<(), Failure> {
+    let name = &workflow.teardown_stack;
     let mut there = Vec::new();
-    for service in &deployment.services {
-        if deployment::describe(aws, service).await?.is_some() {
+    for service in &workflow.services {
+        if stack::describe(aws, service).await?.is_some() {
             there.push(service.as_str());
         }
     }
@@ -96,7 +97,7 @@ async fn still_needed(aws: &Aws, deployment: &Deployment, although: bool) -> Res
                 "teardown finish --although-still-needed, to leave that stack to its owner",
             )));
     }
-    for running in execution::list(aws, deployment, Some(ExecutionStatus::Running)).await? {
+    for running in execution::list(aws, workflow, Some(ExecutionStatus::Running)).await? {
         let arn = running.execution_arn();
         let short = execution::short(arn);
         if !although {
@@ -104,14 +105,14 @@ async fn still_needed(aws: &Aws, deployment: &Deployment, although: bool) -> Res
                 .next(hint::command(&format!("teardown watch {short}")))
                 .next(hint::command(&format!("teardown stop {short}"))));
         }
-        // A machine with a running execution would stay in DELETING until that ends.
+        // A state machine with a running execution stays in DELETING until that ends.
         execution::stop(aws, arn).await.map_err(|error| error.stop("stopping the execution"))?;
         screen::err(&format!("stopped the execution {short}; it does not undo itself"));
     }
     Ok(())
 }
 
-/// Without a role: as the caller. By id: a new stack of the same name is not touched.
+/// Deletes the stack as the caller, without a role, and by its id, which a new stack of the same name does not have.
 async fn delete(aws: &Aws, name: &str, id: &str) -> Result<(), Failure> {
     let since = clock::now();
     screen::err(&format!("deleting {name} at {}", aws.place));
@@ -126,9 +127,9 @@ async fn delete(aws: &Aws, name: &str, id: &str) -> Result<(), Failure> {
     let (mut feed, mut progress) = (Feed::default(), Progress::new());
     let mut reasons = Vec::new();
     loop {
-        let stack = deployment::describe(aws, id).await?;
+        let stack = stack::describe(aws, id).await?;
         let status = stack.as_ref().and_then(Stack::stack_status).map(|status| status.as_str().to_owned());
-        // The events are for people: that they cannot be read stops nothing.
+        // The events are only shown, so an error in reading them stops nothing.
         for note in feed.poll(aws, id, since - SKEW, None).await.unwrap_or_default() {
             if let Some(line) = note.line(Paint::stderr()) {
                 progress.clear();
@@ -139,9 +140,9 @@ async fn delete(aws: &Aws, name: &str, id: &str) -> Result<(), Failure> {
         match status.as_deref() {
             Some("DELETE_COMPLETE") => return Ok(()),
             Some("DELETE_IN_PROGRESS") => {}
-            // By id, CloudFormation knows a deleted stack for 90 days: "not there" is no proof unless the name is free too.
+            // CloudFormation shows a deleted stack by its id for 90 days, so "not there" proves nothing unless the name is free too.
             None => {
-                return match deployment::describe(aws, name).await? {
+                return match stack::describe(aws, name).await? {
                     None => Ok(()),
                     Some(_) => Err(unproven(name)),
                 };
@@ -203,9 +204,9 @@ fn kept(aws: &Aws, group: &str) {
         "  at {}; to delete it too: aws logs delete-log-group --log-group-name {group}",
         aws.place
     ));
-    screen::out(
-        "  DynamoDB's own backup of the evidence table, which has point-in-time recovery: it goes by itself after 35 days",
-    );
+    screen::out(&format!(
+        "  DynamoDB's own backup of the evidence table, which has point-in-time recovery: it goes by itself after {SYSTEM_BACKUP_DAYS} days"
+    ));
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use contract::Outcome;
 
 use crate::{
-    account::{clients::Aws, deployment, execution},
+    account::{clients::Aws, execution, workflow},
     cli::{
         args::{PlanArgs, TargetArgs},
         failure::{Exit, Failure},
@@ -15,13 +15,13 @@ use crate::{
 };
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &PlanArgs) -> Result<Exit, Failure> {
-    let deployment = deployment::required(aws, target).await?;
-    let stack = deployment.service(args.stack.as_deref())?;
+    let workflow = workflow::required(aws, target).await?;
+    let stack = workflow.service(args.stack.as_deref())?;
     screen::err(&format!("planning the teardown of {stack} at {}", aws.place));
     let request = request::plan(&stack, args.consents);
-    let execution = execution::begin(aws, &deployment, &request).await?;
+    let execution = execution::begin(aws, &workflow, &request).await?;
     watch::follow(aws, &execution, Voice::Quiet).await?;
-    let written = find::of(aws, &deployment.report_group, &execution).await?;
+    let written = find::of(aws, &workflow.report_group, &execution).await?;
     let start = hint::command(&format!("teardown start {stack}{}", request::flags(&request)));
     let outcome = written.report.outcome;
     if outcome == Outcome::Planned && !args.json {

@@ -1,9 +1,9 @@
 //! `report`: shows how an execution ended.
 
-use ::deployment::names::report_log_group;
+use deployment::names::report_log_group;
 
 use crate::{
-    account::{clients::Aws, deployment},
+    account::{clients::Aws, workflow},
     cli::{
         args::{ReportArgs, TargetArgs},
         failure::{Exit, Failure},
@@ -12,12 +12,12 @@ use crate::{
 };
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &ReportArgs) -> Result<Exit, Failure> {
-    let written = match deployment::find(aws, target).await? {
-        Some(deployment) if !deployment.workflow_gone(aws).await => {
-            let execution = deployment.execution(aws, args.execution.as_deref(), false).await?;
-            find::of(aws, &deployment.report_group, &execution).await?
+    let written = match workflow::find(aws, target).await? {
+        Some(workflow) if !workflow.gone(aws).await => {
+            let execution = workflow.execution(aws, args.execution.as_deref(), false).await?;
+            find::of(aws, &workflow.report_group, &execution).await?
         }
-        // The teardown stack is gone; its log group stays.
+        // The teardown stack is gone, but its log group stays.
         _ => logged(aws, target, args.execution.as_deref()).await?,
     };
     print::report(&written, args.json);
@@ -25,7 +25,7 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &ReportArgs) -> Result<Ex
 }
 
 async fn logged(aws: &Aws, target: &TargetArgs, execution: Option<&str>) -> Result<Written, Failure> {
-    let name = deployment::teardown_stack(aws, target);
+    let name = workflow::stack_name(aws, target);
     let group = report_log_group(&name);
     let found = match execution {
         Some(arn) if arn.starts_with("arn:") => find::logged(aws, &group, Some(arn), 0).await?,

@@ -3,7 +3,7 @@
 use contract::Effect;
 
 use crate::{
-    account::{clients::Aws, deployment, execution},
+    account::{clients::Aws, execution, workflow},
     cli::{
         args::{StopArgs, TargetArgs},
         failure::{Exit, Failure},
@@ -17,8 +17,8 @@ use crate::{
 };
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &StopArgs) -> Result<Exit, Failure> {
-    let deployment = deployment::required(aws, target).await?;
-    let execution = deployment.execution(aws, args.execution.as_deref(), true).await?;
+    let workflow = workflow::required(aws, target).await?;
+    let execution = workflow.execution(aws, args.execution.as_deref(), true).await?;
     let name = execution::short(&execution);
     if let Err(error) = execution::stop(aws, &execution).await {
         let failure = || error.stop("stopping the execution");

@@ -1,7 +1,7 @@
 //! `watch`: follows an execution to its end.
 
 use crate::{
-    account::{clients::Aws, deployment, execution},
+    account::{clients::Aws, execution, workflow},
     cli::{
         args::{TargetArgs, WatchArgs},
         failure::{Exit, Failure},
@@ -12,9 +12,9 @@ use crate::{
 };
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &WatchArgs) -> Result<Exit, Failure> {
-    let deployment = deployment::required(aws, target).await?;
-    let execution = deployment.execution(aws, args.execution.as_deref(), false).await?;
+    let workflow = workflow::required(aws, target).await?;
+    let execution = workflow.execution(aws, args.execution.as_deref(), false).await?;
     screen::err(&format!("watching {} at {}", execution::short(&execution), aws.place));
     watch::follow(aws, &execution, if args.json { Voice::Json } else { Voice::Text }).await?;
-    print::conclude(aws, &deployment, &execution, args.json).await
+    print::conclude(aws, &workflow, &execution, args.json).await
 }

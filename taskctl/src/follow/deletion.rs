@@ -4,17 +4,17 @@ use contract::{PlannedFate, Run};
 
 use crate::terminal::clock::Millis;
 
-/// What the events so far tell of a deletion.
+/// A deletion, as far as the events so far show it.
 #[derive(Debug, Default)]
 pub struct StackDeletion {
     stack_id: Option<String>,
     doomed: Option<usize>,
-    /// When it began, and when it was left.
+    /// The times at which it began and was over.
     span: Option<(Millis, Option<Millis>)>,
 }
 
 impl StackDeletion {
-    /// Returns the stack being deleted, since when, and until when if that is over.
+    /// Returns the id of the stack with the times at which its deletion began and was over.
     pub fn lasts(&self) -> Option<(&str, Millis, Option<Millis>)> {
         let (since, until) = self.span?;
         Some((self.stack_id.as_deref()?, since, until))

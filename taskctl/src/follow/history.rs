@@ -28,20 +28,20 @@ pub enum What {
     Exited {
         output: String,
     },
-    /// A task is on its way; its parameters hold the task token when it waits for one.
+    /// A task was begun. If it waits for an answer, its parameters hold the task token.
     Scheduled {
         resource: String,
         parameters: String,
     },
     /// A task was answered.
     Answered,
-    /// A task went wrong; whether it is tried again shows in what follows.
+    /// A task failed. The next events show whether it is tried again.
     Trouble {
         error: String,
         cause: String,
     },
     Ended {
-        /// As in `DescribeExecution`: `SUCCEEDED`, `FAILED`, `ABORTED`, `TIMED_OUT`.
+        /// The status that `DescribeExecution` shows: `SUCCEEDED`, `FAILED`, `ABORTED`, `TIMED_OUT`.
         status: &'static str,
         error: String,
     },
@@ -55,7 +55,7 @@ impl From<&HistoryEvent> for Event {
     }
 }
 
-/// The details of an event say what it is; its type only adds a state's kind.
+/// Reads an event by the details it has; its type adds only a state's kind.
 fn what(event: &HistoryEvent) -> What {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let kind = event.r#type().as_str();
@@ -113,7 +113,7 @@ fn trouble(event: &HistoryEvent) -> Option<What> {
     Some(What::Trouble { error: error.to_owned(), cause: cause.to_owned() })
 }
 
-/// A function's error is JSON in the cause; people want its message.
+/// Returns the message of a cause: a function's error is JSON.
 pub fn reason(cause: &str) -> String {
     let message = serde_json::from_str::<Value>(cause).ok().and_then(|cause| {
         cause
@@ -125,7 +125,8 @@ pub fn reason(cause: &str) -> String {
     message.unwrap_or_else(|| cause.to_owned())
 }
 
-/// Returns the events after `last`, in their order. Read from the newest back, so that a long history is not read again and again.
+/// Returns the events after `last`, in their order. It reads backwards from the newest, so that each look at a long history
+/// reads only what is new.
 pub async fn events_after(aws: &Aws, execution: &str, last: i64) -> Result<Vec<Event>, AwsError> {
     let (mut events, mut token) = (Vec::new(), None);
     loop {
@@ -148,7 +149,7 @@ pub async fn events_after(aws: &Aws, execution: &str, last: i64) -> Result<Vec<E
 pub mod samples {
     use super::{Event, What};
 
-    /// One event a second, numbered from 1.
+    /// Returns a history of one event per second, numbered from 1.
     pub fn history(all: Vec<What>) -> Vec<Event> {
         let number = |(index, what)| {
             let id = i64::try_from(index).unwrap() + 1;

@@ -1,4 +1,4 @@
-//! What the one who watches is told, as a line for people or a JSON object.
+//! The notes that someone who watches gets, as lines for people or as JSON objects.
 
 use serde::{Serialize, Serializer};
 
@@ -29,9 +29,9 @@ pub enum Note {
         at: Millis,
         state: String,
         millis: Millis,
-        /// How often the work of a loop was done.
+        /// The number of rounds, if it is a loop.
         times: u32,
-        /// It was given up.
+        /// Its last try failed.
         failed: bool,
     },
     /// A person has to answer.
@@ -40,7 +40,7 @@ pub enum Note {
         at: Millis,
         execution: String,
     },
-    /// A task went wrong: it is tried again, or the workflow takes its way out.
+    /// A task failed: it is tried again, or the workflow gives up and restores.
     Trouble {
         #[serde(serialize_with = "exact")]
         at: Millis,
@@ -49,7 +49,7 @@ pub enum Note {
         reason: String,
         attempt: u32,
     },
-    /// What `CloudFormation` says about one resource.
+    /// An event of `CloudFormation` about one resource.
     Resource {
         #[serde(serialize_with = "exact")]
         at: Millis,
@@ -58,7 +58,7 @@ pub enum Note {
         status: String,
         reason: String,
     },
-    /// Something lasts.
+    /// A step is still under way.
     Progress {
         #[serde(serialize_with = "exact")]
         at: Millis,
@@ -98,7 +98,7 @@ impl Note {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// `None` for what only a program wants to know.
+    /// Returns the line for people; `None` for a note that only programs need.
     pub fn line(&self, paint: Paint) -> Option<String> {
         let text = match self {
             Self::Started { stack, .. } => format!("{stack}: the execution began"),
@@ -141,7 +141,7 @@ impl Note {
     }
 }
 
-/// A resource's beginning says nothing to people; its end, and every reason, do.
+/// Returns the line about a resource; `None` for a beginning without a reason, which would only double the lines.
 fn resource_line(paint: Paint, logical_id: &str, kind: &str, status: &str, reason: &str) -> Option<String> {
     if status.ends_with("_IN_PROGRESS") && reason.is_empty() {
         return None;

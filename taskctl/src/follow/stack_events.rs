@@ -1,4 +1,4 @@
-//! What `CloudFormation` says while it deletes a stack.
+//! The events of `CloudFormation` while it deletes a stack.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// The resource events of one deletion, each told once.
+/// The resource events of one deletion, each shown once.
 #[derive(Debug, Default)]
 pub struct Feed {
     seen: HashSet<String>,
@@ -22,7 +22,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// The events since the last call, oldest first; none from before `since` or after `until`.
+    /// Returns the events since the last call, oldest first; none from before `since` or after `until`.
     pub async fn poll(
         &mut self,
         aws: &Aws,
@@ -35,7 +35,7 @@ impl Feed {
             let page = aws.cloudformation.describe_stack_events().stack_name(stack_id).set_next_token(token);
             let page = page.send().await?;
             let events = page.stack_events();
-            // Newest first: what is known or too old ends the search.
+            // They come newest first, so a known or old one ends the search.
             let new = events.iter().take_while(|event| at(event) >= since && !self.knows(event));
             let before = fresh.len();
             fresh.extend(new.cloned());
@@ -82,7 +82,7 @@ impl Feed {
         }
     }
 
-    /// `12 of 66 resources deleted, now: TasksTable`
+    /// Returns the progress in words: `12 of 66 resources deleted, now: TasksTable`.
     pub fn progress(&self, doomed: Option<usize>) -> String {
         let deleted = self.deleted.len();
         let done = match doomed {

@@ -1,4 +1,4 @@
-//! Where an execution stands, and how much it may have changed by then.
+//! The point that an execution has reached, and how much it may have changed by then.
 
 use contract::{Effect, State};
 
@@ -13,7 +13,7 @@ pub struct Standing {
     pub step: String,
     /// The most that it may have changed; `None` when it was in a state that this version does not know.
     pub effect: Option<Effect>,
-    /// How it ended, if it has.
+    /// The status that it ended with, if it has.
     pub ended: Option<&'static str>,
 }
 

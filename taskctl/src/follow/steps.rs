@@ -1,4 +1,4 @@
-//! From single events to the steps that a person follows: one after the other, a loop with its wait as one.
+//! The steps that a person follows, gathered from single events. A loop with its wait is one step.
 
 use contract::{Effect, Role, State};
 
@@ -13,7 +13,7 @@ use crate::{
     terminal::clock::Millis,
 };
 
-/// Follows one execution through its events.
+/// The state of one execution, event by event.
 #[derive(Debug, Default)]
 pub struct Tracker {
     execution: String,
@@ -21,18 +21,18 @@ pub struct Tracker {
     current: Option<Span>,
     deletion: StackDeletion,
     ended: Option<&'static str>,
-    /// In a state that is no step: it takes no time and does nothing.
+    /// The present state is no step: it takes no time and does nothing.
     between: bool,
 }
 
-/// The step that lasts now.
+/// The step that is under way.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Span {
     pub state: String,
     pub since: Millis,
     times: u32,
     attempts: u32,
-    /// Its last try went wrong.
+    /// Its last try failed.
     failed: bool,
     until: Option<Millis>,
 }

@@ -1,4 +1,4 @@
-//! Following an execution: its history, and `CloudFormation`'s events while it deletes.
+//! Watching an execution: its history, and `CloudFormation`'s events during the deletion.
 
 use std::time::Duration;
 
@@ -14,29 +14,29 @@ use crate::{
     },
 };
 
-/// Between two looks at the history; Step Functions allows many times that.
+/// The time between two looks at the history; Step Functions would allow many more.
 const LOOK: Duration = Duration::from_secs(1);
-/// Every so many looks one at `CloudFormation`, which throttles sooner.
+/// The number of looks at the history for one at `CloudFormation`'s events, which are throttled sooner.
 const STACK_LOOKS: u32 = 3;
-/// Without a terminal, a wait says so often that it lasts.
+/// The time after which, without a terminal, a long step gets another line.
 const HEARTBEAT: Millis = 15_000;
-/// AWS may be out of reach for some minutes: the execution does not mind.
+/// The number of failed looks in a row before watching ends: AWS may be out of reach for some minutes, and the execution goes on.
 const PATIENCE: u32 = 30;
-/// Two services' clocks.
+/// The difference that is allowed for between two services' clocks.
 const SKEW: Millis = 2_000;
 
-/// How the one who watches is told.
+/// The form in which notes are shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Voice {
     /// Lines on standard output.
     Text,
     /// JSON lines on standard output.
     Json,
-    /// Only what lasts and what goes wrong, on standard error.
+    /// Progress and trouble only, on standard error.
     Quiet,
 }
 
-/// Follows an execution to its end. Ctrl-C ends the watching only.
+/// Follows an execution to its end. Ctrl-C ends only the watching.
 pub async fn follow(aws: &Aws, execution: &str, voice: Voice) -> Result<(), Failure> {
     let mut watch = Watch::new(aws, execution, voice);
     let name = execution::short(execution);
@@ -60,9 +60,9 @@ struct Watch<'a> {
     progress: Progress,
     last_event: i64,
     last_heartbeat: Millis,
-    /// The stack's events cannot be read; this is said once.
+    /// The stack's events cannot be read, and that was said.
     feed_failed: bool,
-    /// The deletion's last events were read.
+    /// The last events of the deletion were read.
     feed_done: bool,
 }
 
@@ -110,7 +110,7 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// Reads what is new and tells it in the order of time.
+    /// Reads the new events and shows them in the order of their time.
     async fn look(&mut self, stack_too: bool) -> Result<(), AwsError> {
         let events = history::events_after(self.aws, self.execution, self.last_event).await?;
         let mut notes = Vec::new();
@@ -122,7 +122,7 @@ impl<'a> Watch<'a> {
             notes.extend(self.stack_notes().await);
         }
         notes.sort_by_key(Note::at);
-        // The end is told last, whatever two clocks say.
+        // The end comes last, even if two clocks disagree.
         notes.sort_by_key(|note| matches!(note, Note::Ended { .. }));
         for note in &notes {
             self.tell(note);
@@ -175,7 +175,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Says what lasts: in the line at the bottom, or now and then in a line of its own.
+    /// Shows the step that is under way: in the progress line, or without a terminal in a line of its own now and then.
     fn lasting(&mut self) {
         let now = clock::now();
         let Some(span) = self.tracker.current() else { return };

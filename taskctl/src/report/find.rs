@@ -1,4 +1,4 @@
-//! Where the report of an execution stands: in its output, in its cause, or in the report log group.
+//! The places where the report of an execution is looked for: its output, its cause, and the report log group.
 
 use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
 use contract::{Outcome, SCHEMA};

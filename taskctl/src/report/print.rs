@@ -3,20 +3,15 @@
 use serde_json::json;
 
 use crate::{
-    account::{clients::Aws, deployment::Deployment},
+    account::{clients::Aws, workflow::Workflow},
     cli::failure::{Exit, Failure},
     report::{Written, find, text},
     terminal::screen::{self, Paint},
 };
 
 /// Prints the report of an execution that was followed to its end, and returns its exit code.
-pub async fn conclude(
-    aws: &Aws,
-    deployment: &Deployment,
-    execution: &str,
-    json: bool,
-) -> Result<Exit, Failure> {
-    let found = find::of(aws, &deployment.report_group, execution).await?;
+pub async fn conclude(aws: &Aws, workflow: &Workflow, execution: &str, json: bool) -> Result<Exit, Failure> {
+    let found = find::of(aws, &workflow.report_group, execution).await?;
     if json {
         screen::out(&json!({"kind": "report", "report": found.raw}).to_string());
     } else {

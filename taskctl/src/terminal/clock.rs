@@ -12,8 +12,10 @@ use time::{
 pub type Millis = i64;
 
 const DAY: u64 = 86_400;
-/// A schedule more than a decade away is a slip of the finger.
-const LONGEST: u64 = 3_653 * DAY;
+/// A schedule that is further away than this is a typing error.
+const LONGEST_YEARS: u64 = 10;
+/// Long enough for every run of [`LONGEST_YEARS`], with its leap days.
+const LONGEST: u64 = (LONGEST_YEARS * 365 + LONGEST_YEARS.div_ceil(4)) * DAY;
 
 const DAY_TIME: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]:[second]Z");
 const DATE_TIME: &[BorrowedFormatItem<'_>] =
@@ -26,22 +28,22 @@ pub fn now() -> Millis {
     Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
 }
 
-/// `15:43:20Z`
+/// Returns the time of day: `15:43:20Z`.
 pub fn day_time(at: Millis) -> String {
     formatted(at, DAY_TIME)
 }
 
-/// `2026-11-23T15:43:20Z`
+/// Returns date and time: `2026-11-23T15:43:20Z`.
 pub fn date_time(at: Millis) -> String {
     formatted(at, DATE_TIME)
 }
 
-/// `2026-11-23T15:43:20.123Z`, for programs.
+/// Returns date and time to the millisecond, for programs: `2026-11-23T15:43:20.123Z`.
 pub fn exact(at: Millis) -> String {
     format!("{}.{:03}Z", formatted(at, BARE), at.rem_euclid(1000))
 }
 
-/// `20261123T154320Z`, for names.
+/// Returns date and time without punctuation, for names: `20261123T154320Z`.
 pub fn compact(at: Millis) -> String {
     formatted(at, COMPACT)
 }
@@ -51,25 +53,25 @@ fn formatted(at: Millis, format: &[BorrowedFormatItem<'_>]) -> String {
     time.format(format).unwrap_or_default()
 }
 
-/// `EventBridge` Scheduler's one-time expression, `at(yyyy-mm-ddThh:mm:ss)`, in UTC.
+/// Returns `EventBridge` Scheduler's one-time expression, `at(yyyy-mm-ddThh:mm:ss)`, in UTC.
 pub fn at_expression(at: Millis) -> String {
     format!("at({})", formatted(at, BARE))
 }
 
-/// The time of an `at(…)` expression in UTC; `None` for any other expression.
+/// Returns the time of an `at(…)` expression in UTC; `None` for any other expression.
 pub fn parse_at_expression(expression: &str) -> Option<Millis> {
     let text = expression.trim().strip_prefix("at(")?.strip_suffix(')')?;
     let time = PrimitiveDateTime::parse(text.trim(), BARE).ok()?;
     Some(time.assume_utc().unix_timestamp() * 1000)
 }
 
-/// A time as RFC 3339 writes it, as in reports.
+/// Reads a time in RFC 3339's form, which reports use.
 pub fn parse_date_time(text: &str) -> Option<Millis> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     Millis::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()
 }
 
-/// `72h`, `30m`, `7d`, `1d12h`, `90s`: days, hours, minutes, seconds, each at most once and in this order.
+/// Reads days, hours, minutes and seconds, each at most once and in this order: `72h`, `30m`, `7d`, `1d12h`, `90s`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let usage = || format!("{text:?} is not a duration: write it like 72h, 30m, 7d or 1d12h");
     let (mut seconds, mut rest, mut last) = (0_u64, text.trim(), u64::MAX);
@@ -94,11 +96,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     match seconds {
         0 => Err(usage()),
         1..=LONGEST => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("{text:?} is longer than ten years")),
+        _ => Err(format!("{text:?} is longer than {LONGEST_YEARS} years")),
     }
 }
 
-/// `0.4 s`, `42 s`, `2 min 5 s`, `3 h 0 min`, `2 d 4 h`: two units at most.
+/// Returns a duration in two units at most: `0.4 s`, `42 s`, `2 min 5 s`, `3 h 0 min`, `2 d 4 h`.
 pub fn duration(millis: Millis) -> String {
     let millis = millis.max(0);
     let seconds = millis / 1000;
@@ -156,7 +158,7 @@ mod tests {
             let error = parse_duration(text).expect_err(text);
             assert!(error.contains("72h"), "{text}: {error}");
         }
-        assert!(parse_duration("4000d").expect_err("too long").contains("ten years"));
+        assert!(parse_duration("4000d").expect_err("too long").contains("10 years"));
     }
 
     #[test]

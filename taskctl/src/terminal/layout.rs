@@ -1,11 +1,11 @@
 //! Layout of text: tables, plurals, shortening.
 
-/// Between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
-/// A column is never made narrower than this.
+/// The width below which no column is shortened.
 const NARROWEST: usize = 12;
 
-/// Rows as aligned lines, each after `indent`. When a width is given, the widest columns are shortened to it.
+/// Returns rows as aligned lines, each after `indent`. If a width is given, the widest columns are shortened until the lines fit.
 pub fn table(rows: &[Vec<String>], indent: &str, width: Option<usize>) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let mut widths: Vec<usize> = (0..columns).map(|column| widest(rows, column)).collect();
@@ -19,7 +19,7 @@ fn widest(rows: &[Vec<String>], column: usize) -> usize {
     rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
 }
 
-/// Takes from the widest column until all fit.
+/// Takes from the widest column until all columns fit.
 fn fit(widths: &mut [usize], room: usize) {
     while widths.iter().sum::<usize>() > room {
         match widths.iter_mut().max() {
@@ -38,7 +38,7 @@ fn line(row: &[String], widths: &[usize], indent: &str) -> String {
     format!("{indent}{}", cells.collect::<Vec<_>>().join(GAP)).trim_end().to_owned()
 }
 
-/// At most `width` letters; the middle goes, since both ends of a name tell.
+/// Shortens a text to `width` letters. It loses its middle, because both ends of a name say something.
 pub fn shortened(text: &str, width: usize) -> String {
     let letters: Vec<char> = text.chars().collect();
     if letters.len() <= width {
@@ -50,7 +50,7 @@ pub fn shortened(text: &str, width: usize) -> String {
     start.chain(std::iter::once(&'…')).chain(end).collect()
 }
 
-/// `1 resource`, `2 resources`.
+/// Returns a number with its noun: `1 resource`, `2 resources`.
 pub fn count(number: usize, thing: &str) -> String {
     let plural = match thing {
         "entry" => "entries".to_owned(),
@@ -59,7 +59,7 @@ pub fn count(number: usize, thing: &str) -> String {
     format!("{number} {}", if number == 1 { thing } else { &plural })
 }
 
-/// A text on one line: other people's messages have line breaks.
+/// Returns a text on one line: messages of AWS have line breaks.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,13 +1,13 @@
-//! Where text goes: results to standard output, the rest to standard error, and one line that is rewritten while something lasts.
+//! The two outputs: results go to standard output, everything else to standard error, with a progress line at the bottom.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-/// Writes a result. A reader that has gone away (`| head`) ends the command quietly.
+/// Writes a result to standard output. A reader that has gone away (`| head`) ends the command quietly.
 pub fn out(text: &str) {
     written(writeln!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush()));
 }
 
-/// Writes what is not a result.
+/// Writes a line to standard error.
 pub fn err(text: &str) {
     written(writeln!(io::stderr().lock(), "{text}"));
 }
@@ -18,7 +18,7 @@ fn written(result: io::Result<()>) {
     }
 }
 
-/// How a text is shown.
+/// The ways a text can be highlighted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Colour {
     Bold,
@@ -28,7 +28,7 @@ pub enum Colour {
     Yellow,
 }
 
-/// Colours, or none.
+/// Colours a text, or leaves it as it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Paint(bool);
 
@@ -55,17 +55,17 @@ impl Paint {
     }
 }
 
-/// On a terminal only, and not when `NO_COLOR` is set to anything (no-color.org).
+/// Tells whether to use colours: only on a terminal, and not when `NO_COLOR` is set (no-color.org).
 fn wanted(terminal: bool, no_colour: Option<&str>) -> bool {
     terminal && no_colour.is_none_or(str::is_empty)
 }
 
-/// The terminal's width, when standard output is one.
+/// Returns the terminal's width, if standard output is a terminal.
 pub fn width() -> Option<usize> {
     terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
 }
 
-/// The one line at the bottom that says how long something lasts. Without a terminal there is none.
+/// The progress line, which is rewritten in place. Without a terminal there is none.
 #[derive(Debug)]
 pub struct Progress {
     terminal: bool,
@@ -77,7 +77,7 @@ impl Progress {
         Self { terminal: io::stderr().is_terminal(), shown: false }
     }
 
-    /// Whether it can be seen.
+    /// Tells whether there is a terminal to show it on.
     pub fn visible(&self) -> bool {
         self.terminal
     }
@@ -93,7 +93,7 @@ impl Progress {
         }
     }
 
-    /// Makes room for a line.
+    /// Clears the line, to make room for another.
     pub fn clear(&mut self) {
         if self.shown {
             write!(io::stderr().lock(), "\r\x1b[2K").ok();
