@@ -134,6 +134,13 @@ fn free_text_is_a_salted_hash_unless_asked_for() {
     assert_eq!(plain.changes[0].new, "secret plan");
 }
 
+/// A field that changes sides is a decision, not a slip: hashed text can be forgotten, plain text is in the log for its retention.
+#[test]
+fn titles_and_descriptions_are_hashed_and_nothing_else() {
+    let hashed = Field::ALL.into_iter().filter(|field| field.in_audit() == InAudit::Hashed);
+    assert_eq!(hashed.map(Field::name).collect::<Vec<_>>(), ["title", "description"]);
+}
+
 #[test]
 fn numbers_keep_all_their_digits() {
     let digits = "12345678901234567890123456789012345678";
