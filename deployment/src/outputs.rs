@@ -95,6 +95,12 @@ impl Outputs {
         self.service_stack.as_deref().ok_or(Missing("a service stack"))
     }
 
+    /// Tells whether `cargo xtask up` has deployed the service and not yet the teardown, or was stopped in between.
+    #[must_use]
+    pub fn awaits_teardown(&self) -> bool {
+        self.service.is_some() && self.teardown.state_machine_arn.is_none()
+    }
+
     /// The workflow's ARN.
     pub fn state_machine(&self) -> Result<&str, Missing> {
         self.teardown.state_machine_arn.as_deref().ok_or(Missing("a teardown workflow"))
@@ -118,6 +124,7 @@ mod tests {
         let outputs: Outputs = serde_json::from_value(file.clone()).expect("valid");
         assert_eq!(outputs.service().expect("whole").table_name, "t");
         assert_eq!(outputs.state_machine(), Ok("m"));
+        assert!(!outputs.awaits_teardown());
         assert_eq!(outputs.more.get("failureBucket").map(String::as_str), Some("b"));
         assert_eq!(serde_json::to_value(outputs).expect("JSON"), file);
     }
@@ -130,7 +137,7 @@ mod tests {
             "taskApiFunction": "f", "auditFunction": "g",
         });
         let outputs: Outputs = serde_json::from_value(half).expect("valid");
-        assert!(outputs.service.is_some());
+        assert!(outputs.awaits_teardown());
         let missing = outputs.state_machine().expect_err("not deployed yet").to_string();
         assert!(missing.contains("teardown workflow"), "{missing}");
 
@@ -138,6 +145,6 @@ mod tests {
             json!({"region": "eu-west-1", "serviceStack": "tasks-prod", "teardownStack": "tasks-end"});
         let outputs: Outputs = serde_json::from_value(account).expect("valid");
         assert_eq!(outputs.teardown.teardown_stack.as_deref(), Some("tasks-end"));
-        assert!(outputs.service.is_none() && outputs.endpoint().is_err());
+        assert!(outputs.service.is_none() && outputs.endpoint().is_err() && !outputs.awaits_teardown());
     }
 }

@@ -29,7 +29,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Bring the service up on a local AWS and say how to call it; changes only what changed since the last time
+    /// Bring the service up on a local AWS, say how to call it, then bring up the teardown workflow; redoes only what changed
     Up(up::UpArgs),
     /// Stop the local AWS and everything it started
     Down,

@@ -48,6 +48,9 @@ pub async fn find(aws: &Aws, args: &TargetArgs) -> Result<Option<Workflow>, Fail
     let Some(stack) = stack::describe(aws, &name).await? else { return Ok(None) };
     let outputs = stack::outputs_of(&stack);
     let Some(machine) = outputs.get("StateMachineArn") else {
+        if not_yet(aws, &name) {
+            return Ok(None);
+        }
         return Err(Failure::failed(format!(
             "the stack {name} has no output StateMachineArn: it is not a teardown stack"
         ))
@@ -72,9 +75,18 @@ pub async fn required(aws: &Aws, args: &TargetArgs) -> Result<Workflow, Failure>
 }
 
 pub fn missing(aws: &Aws, name: &str) -> Failure {
+    if not_yet(aws, name) {
+        return Failure::failed(format!("the teardown is not deployed yet at {}", aws.place))
+            .next("`cargo xtask up` deploys it after the service: wait for its end, or run it again");
+    }
     Failure::failed(format!("there is no teardown stack {name} at {}", aws.place))
         .next("is this the right account and region? --profile NAME --region REGION --teardown-stack NAME")
         .next("deploy it (docs/teardown.md); on the local AWS: cargo xtask up")
+}
+
+/// Tells whether the outputs file is that of a `cargo xtask up` which has not come to its teardown stack.
+fn not_yet(aws: &Aws, name: &str) -> bool {
+    name == TEARDOWN_STACK && aws.outputs.awaits_teardown()
 }
 
 /// Returns the stacks that a teardown stack serves. An older one has no output that says so; its template does.

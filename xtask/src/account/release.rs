@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::service::cdk::App;
 use crate::service::functions;
 use crate::tools::checks::succeed;
 use crate::tools::install;
@@ -46,8 +47,8 @@ impl Architecture {
     }
 }
 
-/// Builds every function for Lambda with what that needs; the folder of the results.
-pub fn release(workspace: &Workspace, architecture: Architecture) -> Result<PathBuf> {
+/// Builds the functions of these apps for Lambda, and installs what that needs; returns the folder of the results.
+pub fn release(workspace: &Workspace, architecture: Architecture, apps: &[App]) -> Result<PathBuf> {
     programs::rust_target(architecture.rust_target())?;
     install::cdk(workspace)?;
     install::cargo_lambda(workspace)?;
@@ -57,7 +58,7 @@ pub fn release(workspace: &Workspace, architecture: Architecture) -> Result<Path
     let folders = std::iter::once(venv).chain(env::split_paths(&path));
     let mut command = workspace.cargo(&["lambda", "build", "--release", architecture.flag()]);
     // CARGO_TARGET_DIR, never --target-dir: cargo-lambda looks for the binaries in the former.
-    command.args(functions::ALL).env("CARGO_TARGET_DIR", &target);
+    command.args(functions::selection(apps)).env("CARGO_TARGET_DIR", &target);
     command.env("PATH", env::join_paths(folders).context("the PATH cannot be extended")?);
     step("Functions, release", || succeed(&mut command, "cargo lambda build"))?;
     Ok(target.join("lambda"))

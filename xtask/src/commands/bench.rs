@@ -15,6 +15,7 @@ use deployment::Outputs;
 
 use crate::local::client::LocalAws;
 use crate::local::disposable::Disposable;
+use crate::service::cdk::App;
 use crate::service::functions::{self, Binary};
 use crate::tools::progress::step;
 use crate::tools::workspace::Workspace;
@@ -28,7 +29,8 @@ const MOST_TRANSITIONS: usize = 60;
 /// Measures, prints the table, and fails when a target is missed.
 pub fn run(workspace: &Workspace) -> Result<()> {
     let binaries = step("Functions, release", || {
-        functions::build(workspace, &[&["--release"][..], &functions::ALL].concat())
+        let both = functions::selection(&[App::Service, App::Teardown]);
+        functions::build(workspace, &[&["--release"][..], &both].concat())
     })?;
     let mut rows = sizes(&binaries)?;
     let local = Disposable::new(workspace, "bench")?;

@@ -58,7 +58,7 @@ pub fn run(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
         bail!("--allowed-origins is required for stage {}: `*` is for dev only", args.stage);
     }
     programs::node()?;
-    let assets = release(workspace, args.architecture)?;
+    let assets = release(workspace, args.architecture, &[App::Service])?;
     let folder = deploy_folder(workspace, &args.stage);
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let _lock = Lock::wait(&folder.join("lock"), "another deployment of this stage")?;

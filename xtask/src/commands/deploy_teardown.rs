@@ -56,7 +56,7 @@ impl DeployTeardownArgs {
 pub fn run(workspace: &Workspace, args: &DeployTeardownArgs) -> Result<()> {
     let stack = &args.teardown_stack;
     programs::node()?;
-    let assets = release(workspace, args.architecture)?;
+    let assets = release(workspace, args.architecture, &[App::Teardown])?;
     let folder = deploy_folder(workspace, stack);
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let _lock = Lock::wait(&folder.join("lock"), "another deployment of this stack")?;

@@ -3,11 +3,12 @@
 //! # How often the dependencies are compiled
 //!
 //! The AWS SDK crates take minutes, and cargo compiles a crate again for every other set of features of it or of anything
-//! below it. The set follows from the packages and targets selected: `cargo build -p functions --bins` leaves out what
-//! dev-dependencies add (tokio's `process` by way of dynoxide, for one), `-p e2e` brings features of its own. So every command
-//! here selects `--workspace` and test targets, and narrows down by target only: unit tests, the end-to-end tests and the
-//! functions they run against share one compilation. (`clippy` checks without generating code and cannot share; `up` builds the
-//! functions alone, so that a first `up` compiles no test dependency.)
+//! below it. The set follows from the packages selected, and from whether a test is among the targets: a build of the functions'
+//! packages alone leaves out what dev-dependencies add (tokio's `process` by way of dynoxide, for one), `-p e2e` brings features
+//! of its own. So every command here selects `--workspace` and test targets, and narrows down by target only: unit tests, the
+//! end-to-end tests and the functions they run against share one compilation. (`clippy` checks without generating code and
+//! cannot share; `up` selects the functions' packages alone, so that a first `up` compiles no test dependency, and narrows down
+//! in the same way: first the service's binaries, then the teardown's.)
 
 use std::fs;
 use std::path::Path;
@@ -120,7 +121,7 @@ fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
     }
     command.arg("--").args(names);
     let binaries = functions::build(workspace, &["--workspace", "--bins", "--tests"])?;
-    let (_, outputs) = stack.bring_up(&binaries, None)?;
+    let outputs = stack.bring_up(&binaries)?;
     environment::local_aws(&mut command, outputs.endpoint()?);
     command.env("E2E_OUTPUTS", stack.outputs_file());
     // The teardown's tests put the same templates into accounts of their own.

@@ -4,11 +4,12 @@ mod follow;
 
 use anyhow::Result;
 use clap::Args;
-use deployment::Service;
+use deployment::{Outputs, Service};
 
 use crate::local::outputs::calls;
 use crate::local::stack::{Stack, Work};
-use crate::service::functions;
+use crate::service::cdk::App;
+use crate::service::functions::{self, Binary};
 use crate::tools::install;
 use crate::tools::lock::Lock;
 use crate::tools::programs;
@@ -36,15 +37,35 @@ pub fn run(workspace: &Workspace, args: &UpArgs) -> Result<()> {
         programs::node()?;
         install::local_venv(workspace)?;
         install::cdk(workspace)?;
-        let binaries = step("Functions", || functions::build(workspace, &functions::ALL))?;
-        let (work, outputs) = stack.bring_up(&binaries, args.port)?;
+        let binaries = step("Functions of the service", || built(workspace, App::Service))?;
+        let (work, outputs) = stack.bring_up_service(&binaries, args.port)?;
         say(work, outputs.service()?, &stack);
-        outputs
+        teardown(workspace, &stack, &outputs)?
     };
     if args.follow {
         return follow::audit(&outputs);
     }
     Ok(())
+}
+
+fn built(workspace: &Workspace, app: App) -> Result<Vec<Binary>> {
+    functions::build(workspace, &functions::selection(&[app]))
+}
+
+/// Brings up what tears the service down: its function takes most of the first compilation, and nobody need wait for it to
+/// create a task.
+fn teardown(workspace: &Workspace, stack: &Stack<'_>, service: &Outputs) -> Result<Outputs> {
+    if service.state_machine().is_err() {
+        eprintln!(
+            "\nThe service answers; the teardown follows, whose function is compiled for minutes the first time."
+        );
+    }
+    let binaries = step("Function of the teardown", || built(workspace, App::Teardown))?;
+    let (deployed, outputs) = stack.bring_up_teardown(&binaries)?;
+    if deployed {
+        println!("\nThe teardown workflow is deployed too: docs/teardown.md says how to use it.");
+    }
+    Ok(outputs)
 }
 
 fn say(work: Work, service: &Service, stack: &Stack<'_>) {

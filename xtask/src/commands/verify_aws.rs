@@ -31,7 +31,7 @@ use clap::Args;
 
 use crate::account::release::{Architecture, release};
 use crate::account::target::AccountArgs;
-use crate::service::cdk::{Target, host_architecture};
+use crate::service::cdk::{App, Target, host_architecture};
 use crate::service::functions;
 use crate::tools::install;
 use crate::tools::process::{self, Interrupted};
@@ -123,7 +123,8 @@ fn built(
             Ok((assets, host_architecture()))
         }
         Target::Aws { .. } if needed => {
-            Ok((release(workspace, args.architecture)?, args.architecture.context()))
+            let assets = release(workspace, args.architecture, &[App::Service, App::Teardown])?;
+            Ok((assets, args.architecture.context()))
         }
         Target::Aws { .. } => Ok((PathBuf::new(), args.architecture.context())),
     }

@@ -39,7 +39,7 @@ impl<'a> Disposable<'a> {
 
     /// Deploys the service and the teardown workflow.
     pub fn bring_up(&self, binaries: &[Binary]) -> Result<Outputs> {
-        Ok(self.stack.bring_up(binaries, None)?.1)
+        self.stack.bring_up(binaries)
     }
 
     /// Where its files are.

@@ -1,4 +1,6 @@
 //! A service on a local AWS: brought up step by step, each step only when its inputs changed or its result is gone.
+//!
+//! The teardown workflow follows the service, which answers in the meantime.
 
 use std::fs;
 use std::path::PathBuf;
@@ -31,6 +33,7 @@ pub struct Stack<'a> {
     workspace: &'a Workspace,
     folder: PathBuf,
     launcher: Launcher,
+    settings: Settings,
 }
 
 /// What is deployed, written after each step: what an interrupted run did not reach is not in it.
@@ -40,7 +43,8 @@ struct Record {
     /// The local AWS it is deployed on: another process has another, empty state.
     pid: i32,
     launcher: String,
-    deployment: Option<String>,
+    service: Option<String>,
+    teardown: Option<String>,
 }
 
 /// What there is to do.
@@ -51,7 +55,7 @@ pub enum Work {
     Start,
 }
 
-/// What was found.
+/// What was found of the service.
 #[derive(Clone, Copy, Debug)]
 struct Found {
     /// A launcher of ours answers, at the port asked for.
@@ -76,7 +80,14 @@ impl<'a> Stack<'a> {
     /// Only names the files.
     pub fn new(workspace: &'a Workspace, folder: PathBuf) -> Self {
         let launcher = Launcher::new(folder.join("aws"), folder.join("local-aws.log"));
-        Self { workspace, folder, launcher }
+        let settings = Settings {
+            stage: STAGE.to_owned(),
+            architecture: host_architecture().to_owned(),
+            assets: folder.join("assets"),
+            principals: folder.join("principals.json"),
+            more: Vec::new(),
+        };
+        Self { workspace, folder, launcher, settings }
     }
 
     /// The file for scripts.
@@ -89,116 +100,131 @@ impl<'a> Stack<'a> {
         &self.launcher
     }
 
+    /// Does all that is needed from nothing: the service and the teardown workflow of these binaries.
+    pub fn bring_up(&self, binaries: &[Binary]) -> Result<Outputs> {
+        functions::lay_out(binaries, &self.settings.assets)?;
+        // Each synthesis takes seconds, most of which it waits for.
+        let synthesised = thread::scope(|scope| {
+            let teardown = scope.spawn(|| self.synthesise(App::Teardown));
+            self.bring_up_service(binaries, None)?;
+            teardown.join().unwrap_or_else(|_| Err(anyhow!("the synthesis broke off")))
+        });
+        synthesised?;
+        self.deploy_teardown(&self.hash(App::Teardown)?)
+    }
+
     /// Does what is needed until the service of these binaries answers.
-    pub fn bring_up(&self, binaries: &[Binary], port: Option<u16>) -> Result<(Work, Outputs)> {
+    pub fn bring_up_service(&self, binaries: &[Binary], port: Option<u16>) -> Result<(Work, Outputs)> {
         let tokens = Tokens::keep(&self.folder.join("tokens.json"))?;
-        let settings = self.settings();
-        fs::create_dir_all(&settings.assets)
-            .with_context(|| format!("{} cannot be made", settings.assets.display()))?;
-        functions::lay_out(binaries, &settings.assets)?;
-        write_private(&settings.principals, &tokens.principals())?;
-        let wanted = Record {
-            pid: 0,
-            launcher: self.launcher_hash()?,
-            deployment: Some(self.deployment_hash(&settings, binaries)?),
-        };
+        functions::lay_out(binaries, &self.settings.assets)?;
+        write_private(&self.settings.principals, &tokens.principals())?;
+        let (launcher, hash) = (self.launcher_hash()?, self.hash(App::Service)?);
         let running = self.launcher.find();
-        let work = self.found(&wanted, running.as_ref(), port, &settings).work();
-        match (work, running) {
+        let work = self.found(&launcher, &hash, running.as_ref(), port).work();
+        let outputs = match (work, running) {
             (Work::Nothing, Some(_)) => {
-                let outputs = Outputs::read(&self.outputs_file()).context("outputs.json went away")?;
-                return Ok((work, outputs));
+                Outputs::read(&self.outputs_file()).context("outputs.json went away")?
             }
-            (Work::Deploy, Some(running)) => self.deploy(&settings, &tokens, &wanted, || Ok(running))?,
-            _ => self.deploy(&settings, &tokens, &wanted, || self.start(&wanted, port))?,
-        }
-        let outputs = Outputs::read(&self.outputs_file()).context("outputs.json was not written")?;
+            (Work::Deploy, Some(running)) => self.deploy_service(&hash, &tokens, || Ok(running))?,
+            _ => self.deploy_service(&hash, &tokens, || self.start(&launcher, port))?,
+        };
         Ok((work, outputs))
     }
 
-    fn settings(&self) -> Settings {
-        Settings {
-            stage: STAGE.to_owned(),
-            architecture: host_architecture().to_owned(),
-            assets: self.folder.join("assets"),
-            principals: self.folder.join("principals.json"),
-            more: Vec::new(),
+    /// Does what is needed until the teardown workflow of these binaries is deployed beside the service; tells whether that was
+    /// anything.
+    pub fn bring_up_teardown(&self, binaries: &[Binary]) -> Result<(bool, Outputs)> {
+        functions::lay_out(binaries, &self.settings.assets)?;
+        let hash = self.hash(App::Teardown)?;
+        let outputs = Outputs::read(&self.outputs_file()).context("outputs.json went away")?;
+        let deployed = outputs.state_machine().is_ok()
+            && self.record().teardown.as_ref() == Some(&hash)
+            && is_complete(outputs.endpoint()?, TEARDOWN_STACK);
+        if deployed {
+            return Ok((false, outputs));
         }
+        self.synthesise(App::Teardown)?;
+        Ok((true, self.deploy_teardown(&hash)?))
     }
 
-    fn found(
-        &self,
-        wanted: &Record,
-        running: Option<&Running>,
-        port: Option<u16>,
-        settings: &Settings,
-    ) -> Found {
-        let record: Record = fs::read(self.record())
-            .ok()
-            .and_then(|content| serde_json::from_slice(&content).ok())
-            .unwrap_or_default();
+    fn found(&self, launcher: &str, hash: &str, running: Option<&Running>, port: Option<u16>) -> Found {
+        let record = self.record();
         let Some(running) = running else {
             return Found { running: false, same_launcher: false, same_deployment: false };
         };
-        let status = LocalAws::new(&running.endpoint_url).stack_status(&settings.stack(App::Service));
-        let deployed = matches!(status.as_deref(), Some("CREATE_COMPLETE" | "UPDATE_COMPLETE"));
-        let outputs = Outputs::read(&self.outputs_file()).ok();
+        let outputs = Outputs::read(&self.outputs_file()).unwrap_or_default();
         Found {
             running: port.is_none() || running.port() == port,
-            same_launcher: record.launcher == wanted.launcher && record.pid == running.pid,
-            same_deployment: record.deployment == wanted.deployment
-                && deployed
-                && outputs
-                    .is_some_and(|outputs| outputs.endpoint_url.as_ref() == Some(&running.endpoint_url)),
+            same_launcher: record.launcher == launcher && record.pid == running.pid,
+            same_deployment: record.service.as_deref() == Some(hash)
+                && outputs.service.is_some()
+                && outputs.endpoint_url.as_ref() == Some(&running.endpoint_url)
+                && is_complete(&running.endpoint_url, &self.settings.stack(App::Service)),
         }
     }
 
-    /// Starts the local AWS anew; what an earlier run left is stopped first.
-    fn start(&self, wanted: &Record, port: Option<u16>) -> Result<Running> {
-        fs::remove_file(self.record()).ok();
+    /// Starts a new local AWS; what an earlier run left is stopped first.
+    fn start(&self, launcher: &str, port: Option<u16>) -> Result<Running> {
+        fs::remove_file(self.record_file()).ok();
         fs::remove_file(self.outputs_file()).ok();
         step("Local AWS", || {
             self.launcher.stop()?;
             let running = self.launcher.start(self.workspace, port)?;
-            write_private(&self.record(), &Record { pid: running.pid, deployment: None, ..wanted.clone() })?;
+            self.write(&Record { pid: running.pid, launcher: launcher.to_owned(), ..Record::default() })?;
             Ok(running)
         })
     }
 
     /// Synthesises while the local AWS starts and is bootstrapped (both take seconds), then deploys.
-    fn deploy(
+    fn deploy_service(
         &self,
-        settings: &Settings,
+        hash: &str,
         tokens: &Tokens,
-        wanted: &Record,
         start: impl FnOnce() -> Result<Running> + Send,
-    ) -> Result<()> {
+    ) -> Result<Outputs> {
         let (synthesised, running) = thread::scope(|scope| {
-            let synthesis = scope.spawn(|| {
-                let nowhere = self.cdk("http://127.0.0.1:1");
-                step("CDK templates", || {
-                    nowhere.synthesise(App::Service, settings)?;
-                    nowhere.synthesise(App::Teardown, settings)
-                })
-            });
+            let synthesis = scope.spawn(|| self.synthesise(App::Service));
             let running = start().and_then(|running| self.bootstrap(&running).map(|()| running));
             (synthesis.join().unwrap_or_else(|_| Err(anyhow!("the synthesis broke off"))), running)
         });
         let running = running?;
         synthesised?;
-        let part = Record { pid: running.pid, deployment: None, ..wanted.clone() };
-        write_private(&self.record(), &part)?;
-        let stack = settings.stack(App::Service);
-        let cdk = self.cdk(&running.endpoint_url);
+        let record = Record { service: None, ..self.record() };
+        self.write(&record)?;
+        let (cdk, stack) = (self.cdk(&running.endpoint_url), self.settings.stack(App::Service));
         log_role::ensure(&cdk)?;
-        let service = step(&format!("Deployment of {stack}"), || {
-            let outputs = cdk.deploy(App::Service, settings)?;
-            of_service(&stack, outputs, &running.endpoint_url, REGION, tokens)
-        })?;
-        let teardown =
-            step(&format!("Deployment of {TEARDOWN_STACK}"), || cdk.deploy(App::Teardown, settings))?;
-        write_private(&self.outputs_file(), &with_teardown(&service, TEARDOWN_STACK, teardown)?)?;
-        write_private(&self.record(), &Record { deployment: wanted.deployment.clone(), ..part })
+        let outputs = step(&format!("Deployment of {stack}"), || cdk.deploy(App::Service, &self.settings))?;
+        let mut outputs = of_service(&stack, outputs, &running.endpoint_url, REGION, tokens)?;
+        // A teardown workflow that is deployed already stays so.
+        if let Some(before) = Outputs::read(&self.outputs_file()).ok().filter(|_| record.teardown.is_some()) {
+            outputs.teardown = before.teardown;
+            outputs.more = before.more.into_iter().chain(outputs.more).collect();
+        }
+        write_private(&self.outputs_file(), &outputs)?;
+        self.write(&Record { service: Some(hash.to_owned()), ..record })?;
+        Ok(outputs)
+    }
+
+    /// Deploys what was synthesised, beside the service.
+    fn deploy_teardown(&self, hash: &str) -> Result<Outputs> {
+        let service = Outputs::read(&self.outputs_file()).context("outputs.json went away")?;
+        let record = Record { teardown: None, ..self.record() };
+        self.write(&record)?;
+        let cdk = self.cdk(service.endpoint()?);
+        let deployed =
+            step(&format!("Deployment of {TEARDOWN_STACK}"), || cdk.deploy(App::Teardown, &self.settings))?;
+        let outputs = with_teardown(&service, TEARDOWN_STACK, deployed)?;
+        write_private(&self.outputs_file(), &outputs)?;
+        self.write(&Record { teardown: Some(hash.to_owned()), ..record })?;
+        Ok(outputs)
+    }
+
+    /// Writes an app's template, for which no AWS is needed.
+    fn synthesise(&self, app: App) -> Result<()> {
+        let nowhere = self.cdk("http://127.0.0.1:1");
+        step(&format!("CDK template of {}", self.settings.stack(app)), || {
+            nowhere.synthesise(app, &self.settings)
+        })
     }
 
     fn bootstrap(&self, running: &Running) -> Result<()> {
@@ -217,25 +243,47 @@ impl<'a> Stack<'a> {
         }
     }
 
-    fn record(&self) -> PathBuf {
+    fn record_file(&self) -> PathBuf {
         self.folder.join("deployed.json")
+    }
+
+    /// The record, empty when there is none.
+    fn record(&self) -> Record {
+        let content = fs::read(self.record_file()).unwrap_or_default();
+        serde_json::from_slice(&content).unwrap_or_default()
+    }
+
+    fn write(&self, record: &Record) -> Result<()> {
+        write_private(&self.record_file(), record)
     }
 
     fn launcher_hash(&self) -> Result<String> {
         Ok(Fingerprint::new().tree(self.workspace.root(), "local")?.finish())
     }
 
-    fn deployment_hash(&self, settings: &Settings, binaries: &[Binary]) -> Result<String> {
-        let root = self.workspace.root();
+    /// Hashes all that an app's deployment is made from.
+    fn hash(&self, app: App) -> Result<String> {
+        let (root, settings) = (self.workspace.root(), &self.settings);
         let mut hash = Fingerprint::new().value("architecture", settings.architecture.as_bytes());
-        for binary in binaries {
-            hash = hash.made_file(&binary.name, &settings.assets.join(&binary.name).join("bootstrap"))?;
+        for name in functions::of(app) {
+            hash = hash.made_file(name, &settings.assets.join(name).join("bootstrap"))?;
         }
-        hash =
-            hash.file("principals", &settings.principals)?.tree(root, "cdk")?.tree(root, "statemachine")?;
-        hash = hash.file("names", &root.join("deployment/names.json"))?;
+        // Of the Rust folders only what the CDK apps read too: the rules of names, the table's schema, the API.
+        for folder in ["cdk", "deployment", "functions"] {
+            hash = hash.tree(root, folder)?;
+        }
+        hash = match app {
+            App::Service => hash.file("principals", &settings.principals)?,
+            App::Teardown => hash.tree(root, "statemachine")?,
+        };
         Ok(install::lock_inputs(self.workspace, hash)?.finish())
     }
+}
+
+/// Tells whether a stack is deployed to the end.
+fn is_complete(endpoint: &str, stack: &str) -> bool {
+    let status = LocalAws::new(endpoint).stack_status(stack);
+    matches!(status.as_deref(), Some("CREATE_COMPLETE" | "UPDATE_COMPLETE"))
 }
 
 #[cfg(test)]
@@ -257,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_or_changed_local_aws_is_started_anew_whatever_the_record_says() {
+    fn a_new_local_aws_is_started_for_a_dead_or_changed_one_whatever_the_record_says() {
         assert_eq!(work(false, false, true), Work::Start);
         assert_eq!(work(false, true, true), Work::Start);
         assert_eq!(work(true, false, true), Work::Start);

@@ -1,6 +1,5 @@
 //! Builds the functions for this machine and lays them out as Lambda wants them: `<binary>/bootstrap`.
 
-use std::ffi::OsStr;
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,6 +7,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::service::cdk::App;
 use crate::tools::fingerprint::size_and_time;
 use crate::tools::process;
 use crate::tools::workspace::Workspace;
@@ -19,8 +19,25 @@ pub struct Binary {
     pub path: PathBuf,
 }
 
-/// Cargo's selection of every function.
-pub const ALL: [&str; 9] = ["-p", "task-api", "-p", "authorizer", "-p", "audit", "-p", "teardown", "--bins"];
+/// Names the functions of an app: its binaries, and the packages that they are in.
+pub fn of(app: App) -> &'static [&'static str] {
+    match app {
+        App::Service => &["task-api", "authorizer", "audit"],
+        App::Teardown => &["teardown"],
+    }
+}
+
+/// Cargo's selection of the functions of some apps.
+///
+/// The packages are always all of them, and only the targets are narrowed down: cargo gives a crate the features that the
+/// selected packages want together, and compiles it again for others. So the functions of both apps share one compilation of
+/// what both need, and what only the teardown needs is compiled only for it.
+pub fn selection(apps: &[App]) -> Vec<&'static str> {
+    let packages = [App::Service, App::Teardown].map(of).concat();
+    let binaries: Vec<&str> = apps.iter().flat_map(|&app| of(app)).copied().collect();
+    let options = |option, names: Vec<&'static str>| names.into_iter().flat_map(move |name| [option, name]);
+    options("--package", packages).chain(options("--bin", binaries)).collect()
+}
 
 /// Builds with cargo, which shows its own progress, and asks it where the functions' binaries are: the target folder, the
 /// profile and the platform are the developer's business.
@@ -47,8 +64,8 @@ pub fn build(workspace: &Workspace, selection: &[&str]) -> Result<Vec<Binary>> {
     Ok(binaries)
 }
 
-/// Lays the binaries out below `assets` and removes what is no function any more. A file that is the same already is not
-/// touched; a new one takes its place in one move, since the old one may be running.
+/// Lays the binaries out below `assets`. A file that is the same already is not touched; a new one takes its place in one move,
+/// since the old one may be running.
 pub fn lay_out(binaries: &[Binary], assets: &Path) -> Result<()> {
     for binary in binaries {
         let folder = assets.join(&binary.name);
@@ -58,13 +75,6 @@ pub fn lay_out(binaries: &[Binary], assets: &Path) -> Result<()> {
             continue;
         }
         copy(&binary.path, &target).with_context(|| format!("{} cannot be written", target.display()))?;
-    }
-    for entry in
-        fs::read_dir(assets).with_context(|| format!("{} cannot be read", assets.display()))?.flatten()
-    {
-        if !binaries.iter().any(|binary| entry.file_name() == OsStr::new(&binary.name)) {
-            fs::remove_dir_all(entry.path()).ok();
-        }
     }
     Ok(())
 }
@@ -118,7 +128,8 @@ mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    use super::{Binary, binaries, lay_out};
+    use super::{Binary, binaries, lay_out, selection};
+    use crate::service::cdk::App;
     use crate::tools::fingerprint::size_and_time;
     use crate::tools::testing::folder;
 
@@ -148,15 +159,22 @@ mod tests {
     }
 
     #[test]
-    fn an_unchanged_binary_is_not_touched_and_an_old_function_goes() {
+    fn a_selection_has_all_packages_and_the_targets_asked_for() {
+        let both = selection(&[App::Service, App::Teardown]);
+        let service = selection(&[App::Service]);
+        assert_eq!(both[..8], service[..8]);
+        assert_eq!(service[8..], ["--bin", "task-api", "--bin", "authorizer", "--bin", "audit"]);
+        assert_eq!(both[14..], ["--bin", "teardown"]);
+    }
+
+    #[test]
+    fn an_unchanged_binary_is_not_touched() {
         let root = folder("assets");
         let assets = root.join("assets");
         let binary = Binary { name: "audit".to_owned(), path: root.join("audit") };
         fs::write(&binary.path, "one").expect("a file");
-        fs::create_dir_all(assets.join("retired")).expect("a folder");
         lay_out(std::slice::from_ref(&binary), &assets).expect("laid out");
         let laid = assets.join("audit/bootstrap");
-        assert!(!assets.join("retired").exists());
         assert_eq!(size_and_time(&laid).expect("data"), size_and_time(&binary.path).expect("data"));
 
         // Same size and time: the target is left as it is, which a foreign content of the same length shows.
