@@ -1,7 +1,7 @@
 """Cost control: a schedule that starts the teardown once, at a time fixed when the stack is deployed.
 
 The schedule stays after it has fired (ActionAfterCompletion NONE, the default; CloudFormation has no property for it),
-so that `taskctl expiry show` can still say when it was, and `extend` can set it anew. It goes with this stack.
+so that `taskctl expiry show` can still say when it was, and `extend` can set it again. It goes with this stack.
 Deploying again with `expiresIn` counts from that deployment; deploying without it removes the schedule.
 """
 
@@ -14,30 +14,19 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from teardown.contract import CONTRACT
 from teardown.scope import arn
 
 
 def expiry_input(service: str) -> dict[str, object]:
-    """What the schedule starts the workflow with.
+    """Returns the input with which the schedule starts the workflow.
 
     It confirms the deletion of the one service named at deploy time, and consents to nothing beyond: whoever protects
     the stack or its table later, or has records in the failure bucket, is asked again (the run ends `refused` or
     `failed`, with traffic and protection restored, and says so on the event bus). Data is backed up first, and the
-    audit log stays. All flags are written out: a default that changes must not change what was agreed to."""
-    return {
-        "stack": service,
-        "confirm": service,
-        "dryRun": False,
-        "approval": False,
-        "planHash": None,
-        "deleteData": False,
-        "emptyBuckets": False,
-        "overrideTerminationProtection": False,
-        "overrideLogProtection": False,
-        "keepAuditLog": True,
-        "backup": True,
-        "systemBackup": True,
-    }
+    audit log stays. All fields are written out: a default that changes must not change what was agreed to."""
+    defaults = {field["name"]: field.get("default") for field in CONTRACT["request"]}
+    return {**defaults, "stack": service, "confirm": service}
 
 
 class Expiry(Construct):

@@ -9,9 +9,10 @@ from constructs import Node
 
 from task_service.names import STAGE, TEARDOWN
 from task_service.settings import ARCHITECTURES, Context, SettingsError, assets
+from teardown.contract import NAMES, RANGES
 
 BINARY = "teardown"
-_PREFIX = "tasks-"
+_PREFIX: str = NAMES["stackPrefix"]
 DEFINITION = "../statemachine/teardown.asl.json"
 
 # "IAM and AWS STS quotas": a role's inline policies together, white space not counted. The step function's role grows
@@ -21,11 +22,6 @@ MOST_SERVICES = 4
 # characters; the executor's patterns would then miss the role. The service app takes no longer stage, and a test holds
 # this to its template's logical ids.
 LONGEST_SERVICE = len(_PREFIX) + STAGE.longest
-# In seconds. The workflow's own time-out ends a run without Restore, so all that a run may wait for fits into it: a test
-# adds it up.
-LONGEST_DRAIN = 2 * 3_600
-LONGEST_WATCH = 4 * 3_600
-
 _DURATION = re.compile(r"([1-9][0-9]{0,5})(m|h|d)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 # Long enough for the deployment itself to end before the schedule begins; longer than a year is a typing error.
@@ -58,8 +54,8 @@ class TeardownSettings:
             architecture=context.choice("architecture", ARCHITECTURES),
             definition=_definition(app_dir / context.text("definition", default=DEFINITION)),
             expires_in=_expires_in(context, services=services),
-            drain_seconds=context.integer("drainSeconds", default=600, least=10, most=LONGEST_DRAIN),
-            watch_seconds=context.integer("watchSeconds", default=7_200, least=60, most=LONGEST_WATCH),
+            drain_seconds=context.integer("drainSeconds", **RANGES["drainSeconds"]),
+            watch_seconds=context.integer("watchSeconds", **RANGES["watchSeconds"]),
         )
 
 

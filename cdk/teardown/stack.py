@@ -4,7 +4,7 @@ It is deployed with the deployer's own credentials, so CloudFormation stores no 
 delete its resources can always delete it, whatever became of the bootstrap. `cdk deploy` still puts the function's
 code and the template into the bootstrap's bucket. Once deployed, neither is read from there again: Lambda and
 CloudFormation keep copies, so without a bootstrap the stack still works and can still be deleted, but not deployed
-anew (`cdk bootstrap` first).
+again (`cdk bootstrap` first).
 """
 
 from datetime import datetime

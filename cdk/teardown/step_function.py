@@ -1,6 +1,6 @@
 """The one function that does every step, and what it may do: AWS calls of functions/teardown/src, no more, no less.
 
-A test reads the calls in the Rust sources and compares. The destructive rights are the executor's; this role's own
+A test compares them with the calls in the Rust sources. The destructive rights are the executor's; this role's own
 are those without which a stack cannot be prepared for its deletion, or a leftover removed after it.
 """
 
@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from task_service.functions import RustFunction
+from teardown.contract import LIMITS, NAMES
 from teardown.grants import Grant, accept_patterns, describe_alarms, describe_log_groups, statements
 from teardown.scope import Scope, api_arn, arn
 from teardown.settings import BINARY, TeardownSettings
@@ -64,8 +65,9 @@ class StepFunction(Construct):
                 "DRAIN_SECONDS": str(settings.drain_seconds),
                 "WATCH_SECONDS": str(settings.watch_seconds),
             },
-            # A step returns and is called again where it has to wait. Draining works longest, for 40 s and one call of AWS.
-            timeout=Duration.seconds(60),
+            # A step returns and is called again where it has to wait. Draining works longest, for `callSeconds` and one
+            # call of AWS.
+            timeout=Duration.seconds(LIMITS["functionSeconds"]),
             memory_mib=256,
         )
         accept_patterns(rust_function.role, grants)
@@ -131,7 +133,7 @@ def _data_grants(scope: Scope, *, evidence: dynamodb.Table) -> list[Grant]:
         Grant(
             actions=("dynamodb:PutItem",),
             resources=scope.tables(),
-            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SENTINEL#*"]}},
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{NAMES['sentinelPrefix']}*"]}},
             why=table,
         ),
         Grant(

@@ -9,12 +9,13 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from task_service.logs import log_group
+from teardown.contract import CONTRACT
 from teardown.grants import Grant, accept_patterns, statements
 from teardown.scope import arn
 
-# What the machine says on the event bus; a test finds these in its definition.
-EVENT_SOURCE = "tasks.teardown"
-EVENT_TYPES = ("Teardown finished", "Teardown waits for approval")
+# The machine's words on the event bus.
+EVENT_SOURCE: str = CONTRACT["events"]["source"]
+EVENT_TYPES: tuple[str, ...] = tuple(CONTRACT["events"]["types"])
 
 _LOG_RETENTION_DAYS = 90
 

@@ -1,6 +1,6 @@
-"""AWS calls found in Rust sources, and the IAM actions they need."""
+"""The AWS calls of the Rust programs (xtask/tests/sdk_calls.rs finds them), and the IAM actions they need."""
 
-import re
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,31 +19,20 @@ ACTIONS = {
     ("scheduler", "update_schedule"): {"iam:PassRole", "scheduler:UpdateSchedule"},
 }
 
-# IAM's prefix, where it is not the client's name.
-PREFIXES = {"sfn": "states", "streams": "dynamodb"}
+# IAM's prefix, where it is not the name of the service's SDK.
+PREFIXES = {"cloudwatchlogs": "logs", "dynamodbstreams": "dynamodb", "sfn": "states"}
 
-_COMMENT = re.compile(r"//[^\n]*")
-_TESTS = re.compile(r"#\[cfg\(test\)\].*", re.DOTALL)
-_CALL = re.compile(r"\baws\s*\.\s*(\w+)\s*\.\s*(\w+)\s*\(\s*\)")
-_CLIENT_CALL = re.compile(r"\b(?:client|reads|writes)\s*\.\s*(?!config\b)(\w+)\s*\(\s*\)")
+_FILE = Path(__file__).resolve().parents[1] / "sdk-calls.json"
 
 
-def calls(sources: Iterable[str]) -> set[tuple[str, str]]:
-    """Service and operation of every `aws.<service>.<operation>()`."""
-    return {(match[1], match[2]) for source in sources for match in _CALL.finditer(_code(source))}
-
-
-def client_calls(sources: Iterable[str]) -> set[str]:
-    """The operation of every `client.<operation>()`, also of the store's two clients `reads` and `writes`."""
-    return {match[1] for source in sources for match in _CLIENT_CALL.finditer(_code(source))}
+def calls(program: str) -> set[tuple[str, str]]:
+    """Returns service and operation of every call in a program's sources, from the snapshot that a Rust test makes."""
+    listed = json.loads(_FILE.read_text(encoding="utf-8"))[program]
+    return {(service, operation) for service, operations in listed.items() for operation in operations}
 
 
 def actions(found: Iterable[tuple[str, str]]) -> set[str]:
     return {action for service, operation in found for action in _actions(service, operation)}
-
-
-def below(folder: Path) -> list[str]:
-    return [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.rs"))]
 
 
 def _actions(service: str, operation: str) -> set[str]:
@@ -51,8 +40,3 @@ def _actions(service: str, operation: str) -> set[str]:
         raise AssertionError(f"{service}.{operation}: add its HTTP verb to ACTIONS")
     default = f"{PREFIXES.get(service, service)}:{''.join(map(str.capitalize, operation.split('_')))}"
     return ACTIONS.get((service, operation), {default})
-
-
-def _code(source: str) -> str:
-    """Without comments and the tests at a file's end."""
-    return _TESTS.sub("", _COMMENT.sub("", source))

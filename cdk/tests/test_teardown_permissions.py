@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import APP_DIR, Synthesised
+from conftest import Synthesised
 from iam_facts import (
     Permission,
     covers,
@@ -17,6 +17,7 @@ from iam_facts import (
 )
 
 from teardown import scope
+from teardown.contract import NAMES
 from teardown.executor import DELETE_ACTIONS, NOT_NEEDED
 from teardown.settings import LONGEST_SERVICE
 from teardown.workflow import EVENT_SOURCE, EVENT_TYPES
@@ -198,9 +199,8 @@ def test_the_step_function_writes_sentinels_into_the_service_table_and_no_task(t
         for permission in _step(teardown)
         if permission.action == "dynamodb:PutItem" and "evidence" not in permission.resource
     ]
-    assert json.loads(put.conditions) == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SENTINEL#*"]}}
-    drain = (APP_DIR.parent / "functions" / "teardown" / "src" / "drain.rs").read_text(encoding="utf-8")
-    assert 'let key = format!("SENTINEL#{name}");' in drain
+    sentinels = f"{NAMES['sentinelPrefix']}*"
+    assert json.loads(put.conditions) == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [sentinels]}}
 
 
 def test_the_step_function_reaches_what_it_prepares_and_sweeps(dev: Synthesised, teardown: Synthesised) -> None:

@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
-from conftest import APP_DIR, Synthesised
+from conftest import Synthesised
 
+from teardown.contract import CONTRACT, LIMITS, RANGES
 from teardown.expiry import expiry_input
-from teardown.settings import LONGEST_DRAIN, LONGEST_WATCH
 
 
 def test_cloudformation_gets_no_role_to_remember(each_teardown: Synthesised) -> None:
@@ -61,7 +61,7 @@ def test_every_step_is_invoked_again_when_lambda_is_not_well_or_not_ready(teardo
     """ "Handle Lambda service exceptions"; and those of Invoke while the function is changed or woken up."""
     machine = json.loads(teardown.only("AWS::StepFunctions::StateMachine")["Properties"]["DefinitionString"])
     steps = [state for state in machine["States"].values() if state.get("Resource", "").endswith(":lambda:invoke")]
-    assert len(steps) == 17
+    assert len(steps) == len(CONTRACT["steps"])
     for state in steps:
         (retry,) = state["Retry"]
         assert {
@@ -85,36 +85,16 @@ def test_a_backup_is_begun_only_after_the_time_that_freeze_said(teardown: Synthe
     assert states["WaitSettled"]["Timestamp"] == "{% $fromMillis($states.input.backupFrom) %}"
 
 
-def test_a_step_ends_before_its_function_is_stopped() -> None:
-    """Drain works longest: its own limit, and then one call of AWS with all of its tries."""
-    call = _seconds("functions/teardown/src/drain.rs", r"const CALL: Duration = Duration::from_secs\((\d+)\);")
-    operation = _seconds(
-        "functions/teardown/src/main.rs", r"timeouts\(Duration::from_secs\(\d+\), Duration::from_secs\((\d+)\)\)"
-    )
-    assert call + operation < 60  # the time-out that the test below demands
-
-
-def _seconds(source: str, pattern: str) -> int:
-    (value,) = re.findall(pattern, (APP_DIR.parent / source).read_text(encoding="utf-8"))
-    return int(value)
-
-
 def test_what_ends_a_run_without_restore_comes_after_all_that_it_may_wait_for(teardown: Synthesised) -> None:
     """A service frozen by it would stay frozen."""
-    sources = "".join(path.read_text() for path in (APP_DIR.parent / "functions/teardown/src").glob("*.rs"))
-
-    def constant(name: str) -> int:
-        (value,) = re.findall(rf"const {name}: \w+ = ([0-9_]+);", sources)
-        return int(value)
-
     machine = json.loads(teardown.only("AWS::StepFunctions::StateMachine")["Properties"]["DefinitionString"])
-    rounds, freezes = constant("ROUNDS"), constant("FREEZES")
+    rounds, freezes = LIMITS["rounds"], LIMITS["freezes"]
     waits = [
-        ("WaitStable", constant("STABLE_SECONDS"), 1),
-        ("WaitDrained", LONGEST_DRAIN, freezes),
-        ("WaitBackup", constant("BACKUP_SECONDS"), freezes),
-        ("WaitDeleted", LONGEST_WATCH, rounds),
-        ("WaitProven", constant("GOING_SECONDS"), 1),
+        ("WaitStable", LIMITS["stableSeconds"], 1),
+        ("WaitDrained", RANGES["drainSeconds"]["most"], freezes),
+        ("WaitBackup", LIMITS["backupSeconds"], freezes),
+        ("WaitDeleted", RANGES["watchSeconds"]["most"], rounds),
+        ("WaitProven", LIMITS["goingSeconds"], 1),
     ]
     # WaitSettled, a minute and a half per freeze, included.
     steps_and_their_retries = 3_600
@@ -142,7 +122,7 @@ def test_the_step_function_knows_what_the_interfaces_say(teardown: Synthesised, 
         function = synthesised.only("AWS::Lambda::Function", FunctionName=f"{name}-step")["Properties"]
         assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "bootstrap")
         assert function["Architectures"] == [architecture]
-        assert (function["Timeout"], function["MemorySize"]) == (60, 256)
+        assert (function["Timeout"], function["MemorySize"]) == (LIMITS["functionSeconds"], 256)
         environment = function["Environment"]["Variables"]
         assert synthesised.resources[environment.pop("EVIDENCE_TABLE")["Ref"]]["Type"] == "AWS::DynamoDB::Table"
         reports = synthesised.resources[environment.pop("REPORT_LOG_GROUP")["Ref"]]["Properties"]
@@ -244,10 +224,14 @@ def test_an_expiry_confirms_its_one_service_and_consents_to_nothing_more(expirin
     request = json.loads(schedule["Target"]["Input"])
     assert request == expiry_input("tasks-blue")
     assert (request["stack"], request["confirm"]) == ("tasks-blue", "tasks-blue")
-    for consent in ("deleteData", "emptyBuckets", "overrideLogProtection", "overrideTerminationProtection"):
+    assert set(request) == {field["name"] for field in CONTRACT["request"]}
+    consents = [field["name"] for field in CONTRACT["request"] if field.get("consent")]
+    assert len(consents) == 4
+    for consent in consents:
         assert request[consent] is False
     for care in ("backup", "keepAuditLog", "systemBackup"):
         assert request[care] is True
+    assert (request["dryRun"], request["approval"], request["planHash"]) == (False, False, None)
 
 
 @pytest.mark.parametrize("principal", ["scheduler.amazonaws.com", "states.amazonaws.com"])

@@ -33,6 +33,9 @@ pub const OPERATION_SECONDS: u32 = 15;
 /// The step function's time-out.
 pub const FUNCTION_SECONDS: u32 = 60;
 
+// A step ends before its function is stopped. Drain works longest: its own limit, and then one call of AWS with all its tries.
+const _: () = assert!(CALL_SECONDS + OPERATION_SECONDS < FUNCTION_SECONDS);
+
 /// A number of seconds that a deployment may choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
