@@ -114,6 +114,12 @@ impl Noted {
         Self::new(Self::BACKUP, arn, format!("backup {arn}"), why)
     }
 
+    /// Returns a note that changes may be missing from the audit log.
+    #[must_use]
+    pub fn completeness(audit_log: &str, why: impl Into<String>) -> Self {
+        Self::new(Self::COMPLETENESS, audit_log, "completeness of the audit log", why)
+    }
+
     /// Returns a note about anything, in words.
     #[must_use]
     pub fn new(kind: &str, id: &str, what: impl Into<String>, why: impl Into<String>) -> Self {

@@ -184,6 +184,14 @@ impl Run {
         now_seconds > *self.deadline.get_or_insert(now_seconds + i64::from(seconds))
     }
 
+    /// Forgets what was drained and backed up before this freeze.
+    pub fn drain_again(&mut self) {
+        (self.drained_since, self.sentinels, self.all_marked, self.deadline) = (None, 0, false, None);
+        self.marked.clear();
+        (self.audited, self.audit_page) = (BTreeSet::new(), None);
+        self.backup_arn = None;
+    }
+
     /// Returns the entries of a type that are to be deleted.
     pub fn doomed<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Planned> {
         self.inventory.iter().filter(move |entry| entry.kind == kind && entry.fate == PlannedFate::Delete)

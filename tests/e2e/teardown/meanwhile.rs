@@ -345,7 +345,7 @@ async fn what_stays_is_told_after_a_few_looks() {
     assert_eq!(end.states.iter().filter(|state| *state == "Prove").count(), 5);
     assert_eq!(
         end.report["unproven"],
-        json!([{"what": format!("AWS::IAM::Role {role}"), "why": "still there"}])
+        json!([{"type": "AWS::IAM::Role", "id": role, "what": format!("AWS::IAM::Role {role}"), "why": "still there"}])
     );
 }
 

@@ -1,4 +1,4 @@
-//! The AWS clients, and what their errors mean.
+//! AWS errors, without their services' types.
 
 use aws_sdk_cloudformation::{
     config::http::HttpResponse,
@@ -8,22 +8,6 @@ use aws_sdk_cloudformation::{
 use runtime::{error_chain, passing::passes};
 
 use crate::StepError;
-
-/// Every call in this module tree is written `aws.<service>.<operation>()`: a test compares them with the
-/// function's policy.
-#[derive(Debug, Clone)]
-pub struct Clients {
-    pub apigateway: aws_sdk_apigateway::Client,
-    pub cloudformation: aws_sdk_cloudformation::Client,
-    pub cloudwatch: aws_sdk_cloudwatch::Client,
-    pub dynamodb: aws_sdk_dynamodb::Client,
-    pub iam: aws_sdk_iam::Client,
-    pub lambda: aws_sdk_lambda::Client,
-    pub logs: aws_sdk_cloudwatchlogs::Client,
-    pub s3: aws_sdk_s3::Client,
-    pub sfn: aws_sdk_sfn::Client,
-    pub streams: aws_sdk_dynamodbstreams::Client,
-}
 
 /// An AWS error without its service's type: code, message, and whether it may pass.
 #[derive(Debug)]
@@ -51,6 +35,7 @@ impl<E: ProvideErrorMetadata + std::error::Error + 'static> From<SdkError<E, Htt
 }
 
 impl AwsError {
+    /// Tells whether it has one of these codes.
     pub fn is(&self, codes: &[&str]) -> bool {
         codes.contains(&self.code.as_str())
     }
@@ -63,7 +48,7 @@ impl AwsError {
     }
 }
 
-/// The value; `None` when the service says, by one of these codes, that there is none; else the step stops.
+/// Returns the value; `None` when the service says, by one of these codes, that there is none. Any other error stops the step.
 pub fn found<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     answer: Result<T, SdkError<E, HttpResponse>>,
     absent: &[&str],
@@ -76,7 +61,7 @@ pub fn found<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     }
 }
 
-/// The value, or the step stops.
+/// Returns the value. Any error stops the step.
 pub fn done<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     answer: Result<T, SdkError<E, HttpResponse>>,
     doing: &str,

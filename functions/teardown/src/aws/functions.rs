@@ -1,0 +1,67 @@
+//! Functions and what feeds them.
+
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+
+use super::{AwsError, Clients, found};
+use crate::StepError;
+
+const GONE: &[&str] = &["ResourceNotFoundException"];
+
+impl Clients {
+    /// Reads a function's configuration; `None` when there is no such function.
+    pub async fn function(
+        &self,
+        name: &str,
+        doing: &str,
+    ) -> Result<Option<GetFunctionConfigurationOutput>, StepError> {
+        found(self.lambda.get_function_configuration().function_name(name).send().await, GONE, doing)
+    }
+
+    /// Reads a function's reserved concurrency, if it has any; `None` when there is no such function.
+    pub async fn concurrency(&self, function: &str) -> Result<Option<Option<i32>>, StepError> {
+        let read = self.lambda.get_function_concurrency().function_name(function).send().await;
+        let read = found(read, GONE, "reading the task function's concurrency")?;
+        Ok(read.map(|read| read.reserved_concurrent_executions))
+    }
+
+    /// Lets no invocation of a function begin.
+    pub async fn stop_function(&self, name: &str) -> Result<(), StepError> {
+        let put = self.lambda.put_function_concurrency().function_name(name);
+        let put = put.reserved_concurrent_executions(0).send().await;
+        found(put, GONE, "stopping the task function").map(drop)
+    }
+
+    /// Reserves concurrency for a function again. Returns Lambda's words when the account has no room for it any more, as one with
+    /// a quota of 10 never has.
+    pub async fn reserve_concurrency(
+        &self,
+        function: &str,
+        concurrency: i32,
+    ) -> Result<Option<String>, StepError> {
+        let put = self.lambda.put_function_concurrency().function_name(function);
+        match put.reserved_concurrent_executions(concurrency).send().await.map_err(AwsError::from) {
+            Ok(_) => Ok(None),
+            Err(error) if error.is(GONE) => Ok(None),
+            Err(error) if leaves_too_little(&error) => Ok(Some(error.message)),
+            Err(error) => Err(error.stop("restarting the task function")),
+        }
+    }
+
+    /// Lets a function run without reserved concurrency.
+    pub async fn free_concurrency(&self, function: &str) -> Result<(), StepError> {
+        let delete = self.lambda.delete_function_concurrency().function_name(function);
+        found(delete.send().await, GONE, "restarting the task function").map(drop)
+    }
+
+    /// Tells whether a mapping of a stream to a function is there.
+    pub async fn mapping_exists(&self, id: &str) -> Result<bool, StepError> {
+        let mapping = self.lambda.get_event_source_mapping().uuid(id).send().await;
+        Ok(found(mapping, GONE, "reading the stream mapping")?.is_some())
+    }
+}
+
+/// "Specified `ReservedConcurrentExecutions` for function decreases account's `UnreservedConcurrentExecution` below its minimum value
+/// of [10]."
+fn leaves_too_little(error: &AwsError) -> bool {
+    error.is(&["InvalidParameterValueException"]) && error.message.contains("UnreservedConcurrentExecution")
+}

@@ -1,0 +1,62 @@
+//! Log groups.
+
+use aws_sdk_cloudwatchlogs::types::LogGroup;
+
+use super::{AwsError, Clients, done, found};
+use crate::StepError;
+
+const GONE: &[&str] = &["ResourceNotFoundException"];
+
+impl Clients {
+    /// Lists the names of the log groups that begin with `prefix`.
+    pub async fn log_groups(&self, prefix: &str) -> Result<Vec<String>, StepError> {
+        let groups = self.described_log_groups(prefix).await?;
+        Ok(groups.into_iter().filter_map(|group| group.log_group_name).collect())
+    }
+
+    /// Tells whether there is a log group of exactly this name.
+    pub async fn log_group_exists(&self, name: &str) -> Result<bool, StepError> {
+        Ok(self.log_groups(name).await?.iter().any(|there| there == name))
+    }
+
+    /// Lists the names of the log groups that begin with `prefix` and are protected from deletion.
+    pub async fn protected_log_groups(&self, prefix: &str) -> Result<Vec<String>, StepError> {
+        let groups = self.described_log_groups(prefix).await?.into_iter();
+        let protected = groups.filter(|group| group.deletion_protection_enabled.unwrap_or_default());
+        Ok(protected.filter_map(|group| group.log_group_name).collect())
+    }
+
+    async fn described_log_groups(&self, prefix: &str) -> Result<Vec<LogGroup>, StepError> {
+        let (mut groups, mut next) = (Vec::new(), None);
+        loop {
+            let page = self.logs.describe_log_groups().log_group_name_prefix(prefix).set_next_token(next);
+            let page = done(page.send().await, "listing log groups")?;
+            next = page.next_token;
+            groups.extend(page.log_groups.unwrap_or_default());
+            if next.is_none() {
+                return Ok(groups);
+            }
+        }
+    }
+
+    /// Sets a log group's deletion protection. A log group that is absent needs none.
+    pub async fn set_log_protection(&self, group: &str, on: bool) -> Result<(), StepError> {
+        let put = self.logs.put_log_group_deletion_protection().log_group_identifier(group);
+        let put = put.deletion_protection_enabled(on).send().await;
+        found(put, GONE, "setting a log group's deletion protection").map(drop)
+    }
+
+    /// Deletes a log group. One that is absent is deleted.
+    pub async fn delete_log_group(&self, name: &str) -> Result<(), AwsError> {
+        match self.logs.delete_log_group().log_group_name(name).send().await.map_err(AwsError::from) {
+            Ok(_) => Ok(()),
+            Err(error) if error.is(GONE) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// "Cannot delete log group with deletion protection enabled. Disable deletion protection first."
+pub fn is_protected(error: &AwsError) -> bool {
+    error.is(&["ValidationException"]) && error.message.contains("deletion protection")
+}

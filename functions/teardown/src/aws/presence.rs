@@ -1,0 +1,127 @@
+//! Presence: a thing is shown by its own service. An error is no proof.
+
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableOutput;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+
+use super::{AwsError, Clients, types};
+use crate::StepError;
+
+/// The answers that mean "there is none".
+const NOT_FOUND: &[&str] =
+    &["ResourceNotFoundException", "NotFoundException", "NoSuchEntity", "NoSuchEntityException", "NotFound"];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    Absent,
+    Present,
+    /// Its service says that it is being deleted.
+    Going,
+    /// With the reason.
+    Unproven(String),
+}
+
+impl Clients {
+    /// Asks a thing's own service for it. `log_groups` are those of the stack: a metric filter is on one of them.
+    pub async fn presence(&self, kind: &str, id: &str, log_groups: &[&str]) -> Result<Presence, StepError> {
+        // The state of what has one.
+        let asked: Result<Option<String>, AwsError> = match kind {
+            types::REST_API => {
+                let read = self.apigateway.get_rest_api().rest_api_id(id).send().await;
+                read.map(|_| None).map_err(AwsError::from)
+            }
+            types::FUNCTION => {
+                let read = self.lambda.get_function().function_name(id).send().await.map_err(AwsError::from);
+                let state = |function: GetFunctionOutput| function.configuration.and_then(|it| it.state);
+                read.map(|function| state(function).map(|state| state.as_str().to_owned()))
+            }
+            types::STREAM_MAPPING => {
+                let read = self.lambda.get_event_source_mapping().uuid(id).send().await;
+                read.map(|mapping| mapping.state).map_err(AwsError::from)
+            }
+            types::ROLE => {
+                self.iam.get_role().role_name(id).send().await.map(|_| None).map_err(AwsError::from)
+            }
+            types::TABLE => {
+                let read = self.dynamodb.describe_table().table_name(id).send().await.map_err(AwsError::from);
+                let state = |described: DescribeTableOutput| described.table.and_then(|it| it.table_status);
+                read.map(|described| state(described).map(|state| state.as_str().to_owned()))
+            }
+            types::BUCKET => {
+                self.s3.head_bucket().bucket(id).send().await.map(|_| None).map_err(AwsError::from)
+            }
+            types::LOG_GROUP => return self.log_group_presence(id).await,
+            types::METRIC_FILTER => return self.metric_filter_presence(id, log_groups).await,
+            types::ALARM => return self.alarm_presence(id).await,
+            types::METADATA => return Ok(Presence::Absent),
+            kind => return Ok(Presence::Unproven(format!("no way is known to show {kind} absent"))),
+        };
+        match asked {
+            // "DELETING" of a table, "Deleting" of a mapping and of a function.
+            Ok(Some(state)) if state.eq_ignore_ascii_case("deleting") => Ok(Presence::Going),
+            Ok(_) => Ok(Presence::Present),
+            // HEAD has no body, so no code either.
+            Err(error) if error.is(NOT_FOUND) || (kind == types::BUCKET && error.status == 404) => {
+                Ok(Presence::Absent)
+            }
+            Err(error) => unproven(error.stop(id)),
+        }
+    }
+
+    async fn log_group_presence(&self, name: &str) -> Result<Presence, StepError> {
+        match self.log_group_exists(name).await {
+            Ok(true) => Ok(Presence::Present),
+            Ok(false) => Ok(Presence::Absent),
+            Err(error) => unproven(error),
+        }
+    }
+
+    /// Looks for a filter on groups that are kept; elsewhere it goes with its group.
+    async fn metric_filter_presence(&self, name: &str, log_groups: &[&str]) -> Result<Presence, StepError> {
+        for group in log_groups {
+            let filters = self.logs.describe_metric_filters().log_group_name(*group).filter_name_prefix(name);
+            match filters.send().await.map_err(AwsError::from) {
+                Ok(filters)
+                    if filters.metric_filters().iter().any(|filter| filter.filter_name() == Some(name)) =>
+                {
+                    return Ok(Presence::Present);
+                }
+                Ok(_) => {}
+                Err(error) if error.is(&["ResourceNotFoundException"]) => {}
+                Err(error) => return unproven(error.stop(name)),
+            }
+        }
+        Ok(Presence::Absent)
+    }
+
+    async fn alarm_presence(&self, name: &str) -> Result<Presence, StepError> {
+        match self.cloudwatch.describe_alarms().alarm_names(name).send().await.map_err(AwsError::from) {
+            Ok(found) if found.metric_alarms().is_empty() && found.composite_alarms().is_empty() => {
+                Ok(Presence::Absent)
+            }
+            Ok(_) => Ok(Presence::Present),
+            Err(error) => unproven(error.stop(name)),
+        }
+    }
+}
+
+/// Takes an error for what it proves: neither presence nor absence. One that may pass stops the step, to be tried again.
+pub fn unproven(error: StepError) -> Result<Presence, StepError> {
+    match error {
+        StepError::Transient(_) => Err(error),
+        StepError::Refused(why) | StepError::Thawed(why) | StepError::Failed(why) => {
+            Ok(Presence::Unproven(why))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lasting_error_proves_nothing_and_a_passing_one_is_tried_again() {
+        assert!(unproven(StepError::Transient("slow down".into())).is_err());
+        let denied = unproven(StepError::Failed("AccessDenied".into())).unwrap();
+        assert_eq!(denied, Presence::Unproven("AccessDenied".into()));
+    }
+}

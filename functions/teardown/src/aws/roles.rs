@@ -1,0 +1,13 @@
+//! Roles.
+
+use super::{Clients, found};
+use crate::StepError;
+
+impl Clients {
+    /// Reads who may assume a role; `None` when there is no such role.
+    pub async fn trust(&self, role: &str) -> Result<Option<String>, StepError> {
+        let role = self.iam.get_role().role_name(role).send().await;
+        let role = found(role, &["NoSuchEntity", "NoSuchEntityException"], "reading the executor role")?;
+        Ok(role.and_then(|role| role.role).and_then(|role| role.assume_role_policy_document))
+    }
+}

@@ -1,0 +1,96 @@
+//! Stacks.
+
+use aws_sdk_cloudformation::types::{Stack, StackResourceSummary};
+use contract::StackRef;
+use serde_json::Value;
+
+use super::{AwsError, Clients, done, found};
+use crate::StepError;
+
+/// The status of a stack that was never created: a change set waits to create it.
+pub const IN_REVIEW: &str = "REVIEW_IN_PROGRESS";
+
+impl Clients {
+    /// Describes a stack. By name: the stack that exists. By id: also one that is deleted, for 90 days ("`DescribeStacks`").
+    pub async fn stack(&self, name_or_id: &str) -> Result<Option<Stack>, StepError> {
+        let described = self.cloudformation.describe_stacks().stack_name(name_or_id).send().await;
+        match described.map_err(AwsError::from) {
+            // An empty answer proves nothing.
+            Ok(answer) => match answer.stacks.unwrap_or_default().into_iter().next() {
+                Some(stack) => Ok(Some(stack)),
+                None => Err(StepError::Transient("CloudFormation described no stack".to_owned())),
+            },
+            // The only way CloudFormation says "none": ValidationError, "Stack with id … does not exist".
+            Err(error) if error.is(&["ValidationError"]) && error.message.contains("does not exist") => {
+                Ok(None)
+            }
+            Err(error) => Err(error.stop("describing the stack")),
+        }
+    }
+
+    /// Returns the status of the stack with this id; `None` when it is gone for longer than CloudFormation remembers.
+    pub async fn stack_status(&self, id: &str) -> Result<Option<String>, StepError> {
+        let status = self.stack(id).await?.and_then(|stack| stack.stack_status);
+        Ok(status.map(|status| status.as_str().to_owned()))
+    }
+
+    /// Returns the id of a stack that took the name after the one with `id` was deleted: it has things of the same names.
+    pub async fn successor(&self, name: &str, id: &str) -> Result<Option<String>, StepError> {
+        let named = self.stack(name).await?.and_then(|named| named.stack_id);
+        Ok(named.filter(|named| named != id))
+    }
+
+    /// Reads the template, which says what is retained; `None` for one that is not JSON (a deployment by hand may send YAML), or
+    /// none at all, as of a stack in review ("GetTemplate": the body is the text as it was sent).
+    pub async fn template(&self, stack_id: &str) -> Result<Option<Value>, StepError> {
+        let got = self.cloudformation.get_template().stack_name(stack_id).send().await;
+        let got = found(got, &["ValidationError"], "reading the template")?;
+        let body = got.and_then(|got| got.template_body).unwrap_or_default();
+        Ok(serde_json::from_str(&body).ok())
+    }
+
+    /// Lists all resources of a stack, deleted ones too.
+    pub async fn stack_resources(&self, stack_id: &str) -> Result<Vec<StackResourceSummary>, StepError> {
+        let (mut listed, mut next) = (Vec::new(), None);
+        loop {
+            let page = self.cloudformation.list_stack_resources().stack_name(stack_id).set_next_token(next);
+            let page = done(page.send().await, "listing the stack's resources")?;
+            listed.extend(page.stack_resource_summaries.unwrap_or_default());
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(listed);
+            }
+        }
+    }
+
+    /// Lists what is in `DELETE_FAILED` now.
+    pub async fn failed_resources(&self, stack_id: &str) -> Result<Vec<StackResourceSummary>, StepError> {
+        let mut listed = self.stack_resources(stack_id).await?;
+        listed.retain(|r| r.resource_status().is_some_and(|status| status.as_str() == "DELETE_FAILED"));
+        Ok(listed)
+    }
+
+    /// Lists the stacks that import an export.
+    pub async fn importers(&self, export: &str) -> Result<Vec<String>, StepError> {
+        let imports = self.cloudformation.list_imports().export_name(export).send().await;
+        // "Export … is not imported by any stack" is an error, not an empty list ("ListImports").
+        let imports = found(imports, &["ValidationError"], "asking who imports")?;
+        Ok(imports.and_then(|imports| imports.imports).unwrap_or_default())
+    }
+
+    pub async fn set_termination_protection(&self, stack_id: &str, on: bool) -> Result<(), StepError> {
+        let update = self.cloudformation.update_termination_protection().stack_name(stack_id);
+        done(update.enable_termination_protection(on).send().await, "setting termination protection")
+            .map(drop)
+    }
+}
+
+/// Returns what the run keeps of a stack.
+pub fn stack_ref(stack: &Stack) -> StackRef {
+    StackRef {
+        id: stack.stack_id().unwrap_or_default().to_owned(),
+        name: stack.stack_name().unwrap_or_default().to_owned(),
+        status: stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        termination_protected: stack.enable_termination_protection().unwrap_or_default(),
+    }
+}

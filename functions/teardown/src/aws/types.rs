@@ -1,0 +1,34 @@
+//! The resource types that the teardown treats in a way of their own.
+
+pub const ALARM: &str = "AWS::CloudWatch::Alarm";
+pub const BUCKET: &str = "AWS::S3::Bucket";
+pub const FUNCTION: &str = "AWS::Lambda::Function";
+pub const LOG_GROUP: &str = "AWS::Logs::LogGroup";
+/// A note of CDK's, nothing that exists.
+pub const METADATA: &str = "AWS::CDK::Metadata";
+pub const METRIC_FILTER: &str = "AWS::Logs::MetricFilter";
+pub const REST_API: &str = "AWS::ApiGateway::RestApi";
+pub const ROLE: &str = "AWS::IAM::Role";
+pub const STREAM_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+pub const TABLE: &str = "AWS::DynamoDB::Table";
+
+/// The beginning of the names of API Gateway's log groups, before the API's id.
+pub const EXECUTION_LOGS: &str = "API-Gateway-Execution-Logs_";
+
+/// Returns the type that a type lives inside and goes with; `None` for one that its service knows by itself.
+pub fn parent(kind: &str) -> Option<&'static str> {
+    match kind {
+        "AWS::ApiGateway::Authorizer"
+        | "AWS::ApiGateway::Deployment"
+        | "AWS::ApiGateway::GatewayResponse"
+        | "AWS::ApiGateway::Method"
+        | "AWS::ApiGateway::Model"
+        | "AWS::ApiGateway::RequestValidator"
+        | "AWS::ApiGateway::Resource"
+        | "AWS::ApiGateway::Stage" => Some(REST_API),
+        "AWS::Lambda::Permission" => Some(FUNCTION),
+        "AWS::S3::BucketPolicy" => Some(BUCKET),
+        "AWS::IAM::Policy" => Some(ROLE),
+        _ => None,
+    }
+}

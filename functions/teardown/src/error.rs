@@ -1,0 +1,65 @@
+//! Why a step stopped.
+
+use contract::{NoStack, Stop};
+use lambda_runtime::Diagnostic;
+
+/// Why a step stopped. The state machine tells them apart by [`Diagnostic::error_type`].
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// Worth another try: throttling, a time-out, a server's fault.
+    #[error("{0}")]
+    Transient(String),
+    /// The request, or the stack as it is, does not allow it; nothing was changed.
+    #[error("{0}")]
+    Refused(String),
+    /// Writers were started again after they had been stopped: back to Freeze.
+    #[error("{0}")]
+    Thawed(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl StepError {
+    fn stop(&self) -> Stop {
+        match self {
+            Self::Transient(_) => Stop::Transient,
+            Self::Refused(_) => Stop::Refused,
+            Self::Thawed(_) => Stop::Thawed,
+            Self::Failed(_) => Stop::Failed,
+        }
+    }
+}
+
+impl From<StepError> for Diagnostic {
+    fn from(error: StepError) -> Self {
+        Self { error_type: error.stop().name().to_owned(), error_message: error.to_string() }
+    }
+}
+
+impl From<NoStack> for StepError {
+    fn from(error: NoStack) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Combines tries that were all made, since one that fails must not keep the others from being made. Of several errors one that
+/// may pass counts, so that they are made again.
+pub fn all_of(tries: Vec<Result<(), StepError>>) -> Result<(), StepError> {
+    let errors: Vec<_> = tries.into_iter().filter_map(Result::err).collect();
+    let passing = errors.iter().position(|error| matches!(error, StepError::Transient(_)));
+    errors.into_iter().nth(passing.unwrap_or_default()).map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_may_pass_is_the_one_to_try_again_for() {
+        let failed = || Err(StepError::Failed("denied".to_owned()));
+        let passing = || Err(StepError::Transient("throttled".to_owned()));
+        assert!(all_of(vec![Ok(()), Ok(())]).is_ok());
+        assert!(matches!(all_of(vec![failed(), Ok(())]), Err(StepError::Failed(_))));
+        assert!(matches!(all_of(vec![Ok(()), failed(), passing()]), Err(StepError::Transient(_))));
+    }
+}

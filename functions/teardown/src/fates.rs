@@ -1,0 +1,81 @@
+//! Fates: what the plan holds for each thing, and that it still holds.
+
+use contract::{Noted, Planned, PlannedFate, Run, names::Named};
+use sha2::{Digest, Sha256};
+
+use crate::{Context, StepError, aws::types, things};
+
+/// Decides what the request has a say in: the audit log stays or goes as the request says; the template may have CloudFormation
+/// delete it anyway. Notes what stays.
+pub fn decide(run: &mut Run) -> Result<(), StepError> {
+    let (audit_log, keep) = (Named::AuditLog.of(&run.stack()?.name), run.request.keep_audit_log);
+    for entry in &mut run.inventory {
+        if entry.kind == types::LOG_GROUP && entry.physical_id == audit_log {
+            let (fate, why) = match (keep, entry.fate) {
+                (true, PlannedFate::Keep) => {
+                    (PlannedFate::Keep, "the audit log outlives the service (keepAuditLog)")
+                }
+                (true, PlannedFate::Delete) => {
+                    (PlannedFate::Delete, "the template deletes the audit log (retainAuditLog=false)")
+                }
+                (false, PlannedFate::Keep | PlannedFate::Delete) => {
+                    (PlannedFate::Delete, "the audit log goes too (keepAuditLog is false)")
+                }
+            };
+            (entry.fate, entry.why) = (fate, why.to_owned());
+        }
+    }
+    for entry in run.inventory.clone().iter().filter(|entry| entry.fate == PlannedFate::Keep) {
+        run.keep(Noted::entry(entry));
+    }
+    Ok(())
+}
+
+/// Refuses when an update came in between: the stack has what the plan has not, or retains no longer what was to stay.
+pub async fn still_as_planned(context: &Context<'_>, run: &Run) -> Result<(), StepError> {
+    let stack = run.stack()?;
+    let template = context.aws.template(&stack.id).await?;
+    let now = things::resources(context, stack, template.as_ref()).await?;
+    let planned = |entry: &Planned| run.inventory.iter().find(|old| old.physical_id == entry.physical_id);
+    let differs = |entry: &&Planned| {
+        planned(entry).is_none_or(|old| old.fate == PlannedFate::Keep && entry.fate == PlannedFate::Delete)
+    };
+    let changed: Vec<_> =
+        now.iter().filter(differs).map(|entry| format!("{} ({})", entry.logical_id, entry.kind)).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let changed = changed.join(", ");
+    Err(StepError::Refused(format!(
+        "the stack was updated since the plan was made, which lacks or keeps {changed}"
+    )))
+}
+
+/// Returns the SHA-256, in hex, over the things with their fates: the same stack and request give the same.
+pub fn hash(entries: &[Planned]) -> String {
+    let line = |e: &Planned| format!("{:?} {} {} {}", e.fate, e.kind, e.logical_id, e.physical_id);
+    let mut lines: Vec<_> = entries.iter().map(line).collect();
+    lines.sort();
+    hex::encode(Sha256::digest(lines.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_knows_fates_and_not_order() {
+        let entry = |kind: &str, fate| Planned {
+            kind: kind.to_owned(),
+            logical_id: "X".to_owned(),
+            physical_id: "x".to_owned(),
+            fate,
+            why: String::new(),
+        };
+        let (one, two) =
+            (entry(types::TABLE, PlannedFate::Delete), entry(types::FUNCTION, PlannedFate::Delete));
+        assert_eq!(hash(&[one.clone(), two.clone()]), hash(&[two.clone(), one.clone()]));
+        let kept = one.clone().with(PlannedFate::Keep, String::new());
+        assert_ne!(hash(&[kept, two.clone()]), hash(&[one, two]));
+    }
+}

@@ -1,0 +1,171 @@
+//! The things that belong to a stack: what `CloudFormation` lists, and what AWS made for it.
+
+use aws_sdk_cloudformation::types::StackResourceSummary;
+use contract::{Planned, PlannedFate, StackRef};
+use serde_json::Value;
+
+use crate::{
+    Context, StepError,
+    aws::{IN_REVIEW, types},
+};
+
+const API_ACCOUNT: &str = "AWS::ApiGateway::Account";
+/// The beginning of the logical id of the role that [`API_ACCOUNT`] names.
+const API_ACCOUNT_ROLE: &str = "ApiCloudWatchRole";
+/// Stacks deployed by an earlier version of the service retain both.
+const ACCOUNT_WHY: &str =
+    "API Gateway's logging is a setting of the whole account, which no teardown touches";
+/// Not a resource of the stack: a file of it in the bootstrap bucket.
+const ASSET: &str = "Asset";
+/// Not a resource of the stack: what `DynamoDB` makes when a table with point-in-time recovery is deleted ("Delete a table with PITR
+/// enabled").
+const SYSTEM_BACKUP: &str = "SystemBackup";
+pub const SYSTEM_BACKUP_WHY: &str =
+    "DynamoDB makes it when it deletes a table with point-in-time recovery, and removes it after 35 days";
+
+/// Lists the resources that are there, with the fate that the template gives them.
+pub async fn resources(
+    context: &Context<'_>,
+    stack: &StackRef,
+    template: Option<&Value>,
+) -> Result<Vec<Planned>, StepError> {
+    let listed = context.aws.stack_resources(&stack.id).await?;
+    if listed.is_empty() && stack.status != IN_REVIEW {
+        // A stack that was ever made lists its resources, even deleted ones.
+        return Err(StepError::Transient("CloudFormation listed no resource".to_owned()));
+    }
+    Ok(listed.iter().filter_map(living).map(|entry| judged(entry, template)).collect())
+}
+
+/// Lists the log groups that services made by themselves, for what is in the stack.
+pub async fn unlisted(context: &Context<'_>, entries: &[Planned]) -> Result<Vec<Planned>, StepError> {
+    let listed = |name: &String| {
+        entries.iter().any(|entry| entry.kind == types::LOG_GROUP && entry.physical_id == *name)
+    };
+    let names = implicit_log_groups(context, entries).await?;
+    let why = "made by AWS for a resource of the stack";
+    let entry = |name: String| own(types::LOG_GROUP, name, PlannedFate::Delete, why);
+    Ok(names.into_iter().filter(|name| !listed(name)).map(entry).collect())
+}
+
+/// Lists the log groups that Lambda and API Gateway made because none was named, or made again when late.
+pub async fn implicit_log_groups(
+    context: &Context<'_>,
+    entries: &[Planned],
+) -> Result<Vec<String>, StepError> {
+    let mut names = Vec::new();
+    for entry in entries {
+        match entry.kind.as_str() {
+            types::FUNCTION => {
+                let own = format!("/aws/lambda/{}", entry.physical_id);
+                // A group whose name only begins so is another function's.
+                names.extend(context.aws.log_groups(&own).await?.into_iter().filter(|name| *name == own));
+            }
+            // One for each stage.
+            types::REST_API => {
+                let prefix = format!("{}{}/", types::EXECUTION_LOGS, entry.physical_id);
+                names.extend(context.aws.log_groups(&prefix).await?);
+            }
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
+/// Returns a resource as an entry, unless it is deleted or was never made.
+fn living(resource: &StackResourceSummary) -> Option<Planned> {
+    let deleted = resource.resource_status().is_some_and(|status| status.as_str() == "DELETE_COMPLETE");
+    Some(entry(resource)).filter(|entry| !deleted && !entry.physical_id.is_empty())
+}
+
+/// Returns a resource as an entry that goes with the stack.
+pub fn entry(resource: &StackResourceSummary) -> Planned {
+    Planned {
+        kind: resource.resource_type().unwrap_or_default().to_owned(),
+        logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
+        physical_id: resource.physical_resource_id().unwrap_or_default().to_owned(),
+        fate: PlannedFate::Delete,
+        why: "in the stack".to_owned(),
+    }
+}
+
+/// Gives an entry the fate that the template says: with the stack, or retained. Without a template nothing is swept that may be
+/// retained: CloudFormation knows, and what it deletes is gone.
+fn judged(entry: Planned, template: Option<&Value>) -> Planned {
+    let (kind, logical_id) = (entry.kind.as_str(), entry.logical_id.as_str());
+    let account = kind == API_ACCOUNT || (kind == types::ROLE && logical_id.starts_with(API_ACCOUNT_ROLE));
+    let why = match template.map(|template| template["Resources"][logical_id]["DeletionPolicy"].as_str()) {
+        _ if kind == API_ACCOUNT => ACCOUNT_WHY.to_owned(),
+        None if account || kind == types::LOG_GROUP => {
+            "perhaps retained: the stack's template is not JSON, so that only CloudFormation knows".to_owned()
+        }
+        Some(Some("Retain")) if account => ACCOUNT_WHY.to_owned(),
+        Some(Some(policy @ ("Retain" | "Snapshot"))) => format!("DeletionPolicy {policy} in the template"),
+        _ => return entry,
+    };
+    entry.with(PlannedFate::Keep, why)
+}
+
+/// Returns the backup that this table's deletion leaves behind.
+pub fn system_backup(table: &str) -> Planned {
+    own(SYSTEM_BACKUP, format!("{table}$DeletedTableBackup"), PlannedFate::Keep, SYSTEM_BACKUP_WHY)
+}
+
+/// Lists the code of the functions, which other stacks may share: it lies in the bootstrap's bucket, and the bootstrap
+/// is never touched.
+pub fn assets(template: &Value) -> Vec<Planned> {
+    let resources = template["Resources"].as_object().into_iter().flatten();
+    let key = |(_, resource): (&String, &Value)| {
+        resource["Properties"]["Code"]["S3Key"].as_str().map(str::to_owned)
+    };
+    let why = "in the bootstrap bucket, maybe shared; `cdk gc` removes what nothing uses";
+    resources.filter_map(key).map(|key| own(ASSET, key, PlannedFate::Keep, why)).collect()
+}
+
+/// Returns an entry that CloudFormation does not list.
+fn own(kind: &str, physical_id: String, fate: PlannedFate, why: &str) -> Planned {
+    Planned { kind: kind.to_owned(), logical_id: String::new(), physical_id, fate, why: why.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn in_stack(kind: &str, logical_id: &str) -> Planned {
+        let resource = StackResourceSummary::builder().resource_type(kind).logical_resource_id(logical_id);
+        entry(&resource.physical_resource_id(logical_id.to_lowercase()).build())
+    }
+
+    #[test]
+    fn the_template_says_what_stays() {
+        let template = json!({"Resources": {
+            "Log": {"Type": types::LOG_GROUP, "DeletionPolicy": "Retain"},
+            "Fn": {"Type": types::FUNCTION, "Properties": {"Code": {"S3Bucket": "b", "S3Key": "abc.zip"}}},
+        }});
+        let fate = |kind, logical_id| judged(in_stack(kind, logical_id), Some(&template)).fate;
+        assert_eq!(fate(types::LOG_GROUP, "Log"), PlannedFate::Keep);
+        assert_eq!(fate(types::FUNCTION, "Fn"), PlannedFate::Delete);
+        // A setting cannot be deleted, whatever the template says.
+        assert_eq!(fate(API_ACCOUNT, "ApiAccount"), PlannedFate::Keep);
+        assert_eq!(assets(&template)[0].physical_id, "abc.zip");
+    }
+
+    #[test]
+    fn without_a_template_what_may_be_retained_is_not_swept() {
+        let fate = |kind, logical_id| judged(in_stack(kind, logical_id), None).fate;
+        for (kind, logical_id) in [
+            (types::LOG_GROUP, "AuditLog"),
+            (API_ACCOUNT, "ApiAccount"),
+            (types::ROLE, "ApiCloudWatchRoleCCA5"),
+        ] {
+            assert_eq!(fate(kind, logical_id), PlannedFate::Keep, "{logical_id}");
+        }
+        for (kind, logical_id) in
+            [(types::TABLE, "Tasks"), (types::ROLE, "AuditFunctionRole"), (types::BUCKET, "AuditFailures")]
+        {
+            assert_eq!(fate(kind, logical_id), PlannedFate::Delete, "{logical_id}");
+        }
+    }
+}
