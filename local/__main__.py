@@ -35,6 +35,7 @@ def main() -> int:
     order.apply(without=set(arguments.without))
     connections.remember_all()
     processes.refuse_new_ones_when_stopping()
+    processes.remember_events()
     calls = Calls()
     entrance = Door(app.app, PLAN, calls, Admin(PLAN, calls))
     server.serve(entrance, listener, endpoint, state_dir)

@@ -1,7 +1,8 @@
 """The plan of faults: which AWS call fails, how, and how often.
 
-A rule selects calls (by ``service``, ``action``, ``caller``, ``account`` and ``match``, each optional) and says what happens to
-the ``nth`` of them (default 1) and to the ``times - 1`` that follow (default 1; -1: all). Counting starts when the rule is set.
+A rule selects calls (by ``service``, ``action``, ``caller``, ``account``, ``match`` and ``event``, each optional) and says what
+happens to the ``nth`` of them (default 1) and to the ``times - 1`` that follow (default 1; -1: all). Counting starts when the
+rule is set.
 If several rules hit the same call, the first decides.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from local.door import processes
 from local.door.awscall import AwsCall
 
 
@@ -23,6 +25,7 @@ class Rule:
     caller: str | None
     account: str | None
     match: str | None
+    event: dict | None
     nth: int
     times: int
     effect: dict
@@ -36,7 +39,15 @@ class Rule:
             and self.caller in (None, "*", call.caller)
             and self.account in (None, call.account)
             and (self.match is None or self.match.encode() in body)
+            and (self.event is None or any(_holds(event, self.event) for event in processes.events(call.caller)))
         )
+
+
+def _holds(event, part) -> bool:
+    """Tells whether an event has all that is in ``part``, at any depth."""
+    if not isinstance(part, dict):
+        return event == part
+    return isinstance(event, dict) and all(_holds(event.get(name), value) for name, value in part.items())
 
 
 class Plan:
@@ -77,17 +88,19 @@ PLAN = Plan()
 def _rule(given) -> Rule:
     if not isinstance(given, dict):
         raise BadRule("a rule is a JSON object")
-    names = ("service", "action", "caller", "account", "match", "nth", "times", "effect")
+    names = ("service", "action", "caller", "account", "match", "event", "nth", "times", "effect")
     if unknown := set(given) - set(names):
         raise BadRule(f"unknown: {', '.join(sorted(unknown))}; a rule has {', '.join(names)}")
     rule = Rule(
-        *(given.get(name) for name in names[:5]),
+        *(given.get(name) for name in names[:6]),
         given.get("nth", 1),
         given.get("times", 1),
         _effect(given.get("effect")),
     )
     if not all(isinstance(n, int) for n in (rule.nth, rule.times)) or rule.nth < 1:
         raise BadRule("nth is a number from 1 on, times a number")
+    if not isinstance(rule.event, dict | None):
+        raise BadRule("event is a JSON object: what the caller's event has to hold")
     return rule
 
 

@@ -1,4 +1,4 @@
-"""The functions' processes: finding them and ending them.
+"""The functions' processes: finding them, what they are at work on, and ending them.
 
 MiniStack keeps a pool of workers per function; a worker whose process is gone starts a new one at its next invocation,
 and an invocation whose process dies ends as a function error, as on AWS.
@@ -11,6 +11,8 @@ import signal
 import subprocess
 
 _stopping = False
+# Function and event, by the invocation's request id.
+_at_work_on: dict[str, tuple[str, dict]] = {}
 
 
 def of(function: str | None = None) -> list[subprocess.Popen]:
@@ -21,6 +23,27 @@ def of(function: str | None = None) -> list[subprocess.Popen]:
         workers = [w for pool in lambda_runtime._workers.values() for w in pool]
     found = (w._proc for w in workers if function is None or w.func_name == function)
     return [p for p in found if p is not None and p.poll() is None]
+
+
+def events(function: str | None) -> list[dict]:
+    """Returns the events that the processes of one function are at work on."""
+    return [event for name, event in list(_at_work_on.values()) if name == function]
+
+
+def remember_events() -> None:
+    """Makes every process's event known while it lasts."""
+    from ministack.core import lambda_runtime
+
+    invoke = lambda_runtime.ProvidedWorker.invoke
+
+    def remembering(self, event, request_id, **others):
+        _at_work_on[request_id] = (self.func_name, event)
+        try:
+            return invoke(self, event, request_id, **others)
+        finally:
+            del _at_work_on[request_id]
+
+    lambda_runtime.ProvidedWorker.invoke = remembering
 
 
 def kill(function: str) -> list[int]:

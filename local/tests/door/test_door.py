@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import botocore.exceptions
@@ -152,7 +153,6 @@ def handler(event):
 
 
 def test_a_killed_function_fails_its_invocation_and_is_replaced(aws):
-    import json
     import threading
 
     name = f"door-{uuid.uuid4().hex[:8]}"
@@ -173,12 +173,7 @@ def test_a_killed_function_fails_its_invocation_and_is_replaced(aws):
     assert json.loads(invoke({})["Payload"].read())["pid"] != first
 
 
-def test_a_caller_can_be_killed_by_its_own_call(clean, table):
-    name = f"door-{uuid.uuid4().hex[:8]}"
-    create_function(
-        clean,
-        name,
-        """
+WRITER = """
 import urllib.request
 def handler(event):
     request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], data=json.dumps({"TableName": event["table"], "Item": {"id": {"S": "last"}}}).encode(),
@@ -186,12 +181,30 @@ def handler(event):
                  "Authorization": "AWS4-HMAC-SHA256 Credential=test/20250101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00"})
     urllib.request.urlopen(request).read()
     return {}
-""",
-    )
+"""
+
+
+def test_a_rule_may_name_the_event_that_the_caller_is_at_work_on(clean, table):
+    name = f"door-{uuid.uuid4().hex[:8]}"
+    create_function(clean, name, WRITER)
+    rule = {"caller": name, "event": {"step": "watch", "run": {"sweeps": 1}}, "times": -1}
+    failing(clean, "ThrottlingException", action="PutItem", **rule)
+
+    def fails(**event):
+        payload = json.dumps({"table": table, **event}).encode()
+        return "FunctionError" in clean.client("lambda").invoke(FunctionName=name, Payload=payload)
+
+    assert not fails(step="delete", run={"sweeps": 1})
+    assert not fails(step="watch", run={"sweeps": 0})
+    assert fails(step="watch", run={"sweeps": 1, "rounds": 2})
+    assert not fails()
+
+
+def test_a_caller_can_be_killed_by_its_own_call(clean, table):
+    name = f"door-{uuid.uuid4().hex[:8]}"
+    create_function(clean, name, WRITER)
     rule = {"service": "dynamodb", "action": "PutItem", "caller": name, "effect": {"killCaller": "after"}}
     clean.call("POST", "/_local/faults", rule)
-    import json
-
     client = clean.client("lambda")
     assert "FunctionError" in client.invoke(FunctionName=name, Payload=json.dumps({"table": table}).encode())
     assert "Item" in clean.client("dynamodb").get_item(TableName=table, Key={"id": {"S": "last"}})
