@@ -3,6 +3,8 @@
 pub mod find;
 pub mod plan;
 pub mod print;
+#[cfg(test)]
+mod recorded;
 pub mod text;
 
 use contract::{Outcome, Report, SCHEMA};
