@@ -130,7 +130,7 @@ class Alarms(Construct):
             ),
         )
         # To be looked at, without an alarm: how many are normal depends on the callers, and anybody can send them.
-        self._metric("RefusedTokens", log, logs.FilterPattern.string_value("$.message", "=", "refused"))
+        self._metric("RefusedTokens", log, logs.FilterPattern.string_value("$.message", "=", "refused a token"))
 
     def _metric(self, name: str, log: logs.LogGroup, pattern: logs.IFilterPattern) -> logs.MetricFilter:
         """Counts the lines of a log that match, as a metric of the stage."""

@@ -50,7 +50,7 @@ def _internal(response_type: str) -> GatewayProblem:
         response_type=response_type,
         status=500,
         kind="internal",
-        detail="Something went wrong; quote the request id.",
+        detail="Something went wrong; quote the requestId when you report it.",
     )
 
 

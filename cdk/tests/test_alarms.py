@@ -60,7 +60,7 @@ def test_5xx_are_counted_for_this_stage_only(prod: Synthesised) -> None:
 COUNTED = {
     "UnknownActor": ("/audit", '{ $.actor.id = "unknown" }', "unknown-actor"),
     "AuthorizerCrashes": ("/authorizer", '?"Task timed out" ?"Runtime exited" ?"panicked at"', "authorizer-crashes"),
-    "RefusedTokens": ("/authorizer", '{ $.message = "refused" }', None),
+    "RefusedTokens": ("/authorizer", '{ $.message = "refused a token" }', None),
 }
 
 
@@ -100,9 +100,9 @@ NO_CRASHES = (
     f"START RequestId: {REQUEST} Version: $LATEST",
     f"END RequestId: {REQUEST}",
     f"REPORT RequestId: {REQUEST}\tDuration: 1.20 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 20 MB",
-    '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"authorized","principal":"alice"}',
+    '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"authorized a principal","principal":"alice"}',
 )
-REFUSED = '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"refused","target":"authorizer"}'
+REFUSED = '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"refused a token","target":"authorizer"}'
 
 
 def test_a_crash_of_the_authorizer_is_told_from_a_refused_token(dev: Synthesised) -> None:

@@ -1,4 +1,4 @@
-//! The audit function: [`stream`] takes a batch of the table's stream to the audit log, [`log_sink`] writes there.
+//! The audit function: [`stream`] turns a batch of the table's stream into audit records, [`log_sink`] writes them to the log.
 
 pub mod log_sink;
 pub mod stream;

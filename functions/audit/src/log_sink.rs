@@ -8,17 +8,18 @@ use aws_sdk_cloudwatchlogs::{
 };
 use runtime::error_chain;
 
-/// "PutLogEvents": a call takes 1 MiB, counting 26 bytes for each event beside its text, ...
+/// The limits of a call ("PutLogEvents"): 1 MiB, counting 26 bytes per event in addition to its text, ...
 pub(crate) const CALL_BYTES: usize = 1_048_576;
 pub(crate) const EVENT_OVERHEAD: usize = 26;
 /// ... 10,000 events ...
 const CALL_EVENTS: usize = 10_000;
 /// ... that span less than 24 hours.
 const CALL_SPAN_MILLIS: i64 = 24 * 60 * 60 * 1_000 - 1;
-/// Where a batch could not be taken further.
+
+/// The point at which a batch stopped, and why.
 #[derive(Debug)]
 pub(crate) struct Stopped {
-    /// `None` when the record does not even show its sequence number.
+    /// The record to continue from; `None` if the record does not even have a sequence number.
     pub sequence_number: Option<String>,
     pub cause: String,
 }
@@ -42,6 +43,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Returns whether a line still fits. A call takes any first line: the service judges whether it is too long.
     pub fn takes(&self, line: &str, millis: i64) -> bool {
         self.events.is_empty()
             || (self.events.len() < CALL_EVENTS
@@ -49,8 +51,8 @@ impl Call {
                 && millis.max(self.last_millis) - self.first_millis <= CALL_SPAN_MILLIS)
     }
 
-    /// Events must come in the order of their times, and the stream's order is the one that counts: a time
-    /// before the event ahead of it is moved up to that.
+    /// Adds a line. Events must be in the order of their times, and what counts is the stream's order: a time before that of the
+    /// previous event is moved up to it.
     pub fn push(&mut self, line: String, millis: i64, sequence_number: Option<String>) {
         if self.events.is_empty() {
             (self.first_millis, self.last_millis) = (millis, millis);
@@ -70,8 +72,8 @@ impl LogSink {
         Self { client, group, stream }
     }
 
-    /// On failure stops at the call's first record: some of it may have been accepted and will come again, and
-    /// readers drop an `eventId` they have seen.
+    /// Writes the events of a call. On failure it stops at the call's first record: events that were accepted will come again,
+    /// and readers drop an `eventId` that they have seen.
     pub(crate) async fn put(&self, call: Call) -> Result<(), Stopped> {
         if call.events.is_empty() {
             return Ok(());
@@ -86,10 +88,10 @@ impl LogSink {
             }
             other => other,
         };
-        // Absent when every event was taken ("PutLogEvents").
+        // Absent if all events were accepted ("PutLogEvents").
         match accepted.map_err(|err| stopped(error_chain(&err)))?.rejected_log_events_info {
             None => Ok(()),
-            Some(rejected) => Err(stopped(format!("events rejected: {rejected:?}"))),
+            Some(rejected) => Err(stopped(format!("CloudWatch Logs rejected events: {rejected:?}"))),
         }
     }
 
@@ -121,7 +123,7 @@ mod tests {
     #[test]
     fn a_call_keeps_to_every_limit() {
         let mut call = Call::default();
-        assert!(call.takes(&"x".repeat(2 * CALL_BYTES), 0), "an event alone is for the service to judge");
+        assert!(call.takes(&"x".repeat(2 * CALL_BYTES), 0), "the service judges a single event");
         call.push("x".repeat(CALL_BYTES - 2 * EVENT_OVERHEAD - 1), 0, None);
         assert!(call.takes("x", CALL_SPAN_MILLIS));
         assert!(!call.takes("xx", 0), "one byte too many");
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn times_never_go_back_and_the_first_record_is_remembered() {
+    fn times_never_go_back_and_the_first_record_is_known() {
         let mut call = Call::default();
         for (millis, number) in [(5, "1"), (3, "2"), (7, "3")] {
             call.push(String::new(), millis, Some(number.to_owned()));

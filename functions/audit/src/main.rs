@@ -1,4 +1,4 @@
-//! The audit function: the table's stream → the audit log group.
+//! The audit function's binary.
 
 use std::{env, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     init_log();
     let timeouts = timeouts(Duration::from_secs(5), Duration::from_secs(15));
     let logs = client!(aws_sdk_cloudwatchlogs, &AwsSettings::from_env()?, timeouts);
-    // One stream an instance, named like the instance's own log: no two writers share one.
+    // One stream per function instance, named like the instance's own log stream: no two writers share one.
     let stream = env::var("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_else(|_| "audit".to_owned());
     let free_text = match required("AUDIT_FREE_TEXT")?.as_str() {
         "true" => FreeText::Plain,

@@ -1,7 +1,7 @@
-//! A batch of the table's stream → the audit log, and the record to continue from.
+//! Takes a batch of the table's stream to the audit log, and reports the record to continue from.
 //!
-//! A batch is acknowledged only as far as CloudWatch Logs accepted it: standard output is never
-//! acknowledged, so it is not where audit records go.
+//! A batch is acknowledged only as far as CloudWatch Logs accepted it. That is why audit records are not written to standard
+//! output, which nobody acknowledges.
 
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use serde::Deserialize;
@@ -14,29 +14,31 @@ use tasks::{
 
 use crate::log_sink::{Call, LogSink, Stopped};
 
-/// A payload up to this size, in bytes, is quarantined in one event, which takes 1 MB ("CloudWatch Logs quotas").
+/// The largest payload, in bytes, that is quarantined in one event, which holds 1 MB ("CloudWatch Logs quotas").
 const QUARANTINE_BYTES: usize = 900_000;
-/// Beyond it, in parts of so many characters: a character takes at most 6 bytes as JSON text.
+/// The size of the parts of a larger payload, in characters, each of which takes at most 6 bytes as JSON text.
 const QUARANTINE_PART: usize = 150_000;
-/// Older than 14 days or more than 2 hours ahead is rejected; the stream keeps 24 hours.
+/// The greatest age at which an event keeps its own time. CloudWatch Logs rejects events that are older than 14 days or more
+/// than 2 hours ahead; the stream keeps 24 hours.
 const OLDEST_MILLIS: i64 = 36 * 60 * 60 * 1_000;
+/// The time by which an event may be ahead and keep its own time.
 const AHEAD_MILLIS: i64 = 60 * 60 * 1_000;
 
-/// The event of a stream mapping, its records undecoded: one that is broken must not take the others with it.
+/// The event of a stream's mapping. Its records are decoded one by one, so that a broken one does not fail the others.
 #[derive(Debug, Deserialize)]
 pub struct Batch {
     #[serde(rename = "Records")]
     pub records: Vec<Box<RawValue>>,
 }
 
-/// What becomes of one record.
+/// The outcome of one record.
 enum Outcome {
     Audited { line: String, millis: i64 },
     Ignored,
     Poison { reason: String },
 }
 
-/// Takes batches to the audit log, and what cannot be decoded to quarantine.
+/// Writes batches to the audit log, and records that cannot be decoded to quarantine.
 #[derive(Debug)]
 pub struct Auditor {
     pub audit: LogSink,
@@ -45,18 +47,24 @@ pub struct Auditor {
 }
 
 impl Auditor {
-    /// Works in the stream's order and stops at the first record that fails: Lambda acknowledges what came
-    /// before the reported one and delivers the rest again ("Reporting batch item failures").
+    /// Handles a batch in the stream's order and stops at the first record that fails. Lambda delivers the batch again from the
+    /// reported record on ("Reporting batch item failures").
     ///
-    /// An error fails the whole batch; Lambda then splits it, and what keeps failing ends in the on-failure bucket.
+    /// An error fails the whole batch; Lambda then splits it, and what keeps failing ends up in the failure bucket.
     pub async fn handle(&self, batch: &Batch) -> Result<DynamoDbEventResponse, String> {
         let mut response = DynamoDbEventResponse::default();
+        let records = batch.records.len();
         let Err(stopped) = self.write(batch, Timestamp::now()).await else {
-            tracing::info!(records = batch.records.len(), "batch");
+            tracing::info!(records, "took {records} stream records to the audit log");
             return Ok(response);
         };
         let (sequence_number, cause) = (&stopped.sequence_number, &stopped.cause);
-        tracing::error!(records = batch.records.len(), sequence_number, cause, "batch stopped");
+        tracing::error!(
+            records,
+            sequence_number,
+            cause,
+            "stopped within a batch of {records} stream records"
+        );
         let mut failure = DynamoDbBatchItemFailure::default();
         failure.item_identifier = Some(stopped.sequence_number.ok_or(stopped.cause)?);
         response.batch_item_failures.push(failure);
@@ -105,10 +113,11 @@ impl Auditor {
         }
     }
 
-    /// The whole payload goes along, so that nothing is lost. The log names the record, never what it holds.
+    /// Writes a record to quarantine with its whole payload, so that nothing is lost. The function's log names the record, but
+    /// not its content.
     async fn quarantine(&self, raw: &RawValue, reason: &str, now: Timestamp) -> Result<(), Stopped> {
         let sequence_number = sequence_number(raw);
-        tracing::error!(sequence_number, reason, "record quarantined");
+        tracing::error!(sequence_number, reason, "quarantined a stream record");
         for line in quarantine_lines(raw, reason, sequence_number.as_deref(), now) {
             let mut call = Call::default();
             call.push(line, now.unix_millis(), sequence_number.clone());
@@ -118,8 +127,8 @@ impl Auditor {
     }
 }
 
-/// One line with the payload as it is; or, where that would be more than a log event takes, a line for each
-/// part of its text, to be joined in order.
+/// Returns one line with the payload as it is or, if that is too large for a log event, one line per part of its text, to be
+/// joined in order.
 fn quarantine_lines(
     raw: &RawValue,
     reason: &str,
@@ -151,7 +160,7 @@ fn quarantine_lines(
         .collect()
 }
 
-/// Even of a record that is broken elsewhere.
+/// Returns a record's sequence number, even if the rest of the record is broken.
 fn sequence_number(raw: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     struct Outer {

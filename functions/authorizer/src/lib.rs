@@ -1,4 +1,5 @@
-//! The TOKEN authorizer: token → principal → policy ("Output from an API Gateway Lambda authorizer").
+//! The TOKEN authorizer: turns a token into its principal and a policy for the stage ("Output from an API Gateway Lambda
+//! authorizer").
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use tasks::principal::{Auth, Principal, Scope};
 
 pub type Policy = ApiGatewayCustomAuthorizerResponse<BTreeMap<String, String>>;
 
-/// Refused. API Gateway answers 401 only to an error whose text is exactly `Unauthorized`; any other is a 500.
+/// The refusal of a token. API Gateway answers 401 only if the error's text is exactly `Unauthorized`, and 500 to any other.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unauthorized;
 
@@ -28,10 +29,10 @@ impl From<Unauthorized> for Diagnostic {
     }
 }
 
-/// Knows every principal by the SHA-256 of its token, never the token itself. One principal may stand several
-/// times, so that a token is replaced without downtime: add the new hash, move the clients, drop the old one.
+/// Knows each principal by the SHA-256 of its token, not by the token itself. A principal may be listed several times, so that
+/// its token can be replaced without downtime: add the new hash, move the clients, remove the old hash.
 ///
-/// A JWT verifier takes its place beside the list: tried when the token has a JWT's shape.
+/// A JWT verifier would go beside the list, and be tried when the token looks like a JWT.
 pub struct Authorizer {
     entries: Vec<Entry>,
 }
@@ -48,7 +49,7 @@ struct Entry {
 }
 
 impl Authorizer {
-    /// `principals`: `[{"id", "owner", "scopes": ["tasks:read", "tasks:write"], "tokenSha256": "<64 hex>"}]`.
+    /// Parses the principals: `[{"id", "owner", "scopes": ["tasks:read", "tasks:write"], "tokenSha256": "<64 hex>"}]`.
     pub fn parse(principals: &str) -> Result<Self, String> {
         let entries: Vec<Entry> =
             serde_json::from_str(principals).map_err(|err| format!("PRINCIPALS is not valid: {err}"))?;
@@ -58,20 +59,21 @@ impl Authorizer {
         }
     }
 
-    /// Takes `<token>` and `Bearer <token>`. The log line says who or that nobody, never what was sent.
+    /// Authorizes `<token>` or `Bearer <token>`. The log line names the principal, if any, and never what was sent.
     pub fn authorize(&self, request: &ApiGatewayCustomAuthorizerRequest) -> Result<Policy, Unauthorized> {
         let token = request.authorization_token.as_deref().and_then(bare_token);
         let principal = token.and_then(|token| self.principal(token));
         let stage = request.method_arn.as_deref().and_then(stage_arn);
         let (Some(principal), Some(stage)) = (principal, stage) else {
-            tracing::info!("refused");
+            tracing::info!("refused a token");
             return Err(Unauthorized);
         };
-        tracing::info!(principal = principal.id, "authorized");
+        tracing::info!(principal = principal.id, "authorized a principal");
         Ok(policy(&principal, stage))
     }
 
-    /// Compares with every entry in constant time: neither a hash's bytes nor its place in the list shows.
+    /// Finds the principal of a token. Compares with every entry in constant time, so that timing reveals neither a hash's bytes
+    /// nor its position in the list.
     fn principal(&self, token: &str) -> Option<Principal> {
         let digest: [u8; 32] = Sha256::digest(token).into();
         let mut found = None;
@@ -89,7 +91,7 @@ impl Authorizer {
     }
 }
 
-/// The credentials without the `Bearer` scheme, whose name is case-insensitive (RFC 9110, 11.1).
+/// Strips the `Bearer` scheme, whose name is case-insensitive (RFC 9110, 11.1), from the credentials.
 fn bare_token(header: &str) -> Option<&str> {
     let header = header.trim();
     let token = match header.split_once(' ') {
@@ -101,15 +103,15 @@ fn bare_token(header: &str) -> Option<&str> {
     (!token.is_empty()).then_some(token)
 }
 
-/// `arn:aws:execute-api:<region>:<account>:<api>/<stage>` of a method's ARN.
+/// Returns the part of a method's ARN that names the stage: `arn:aws:execute-api:<region>:<account>:<api>/<stage>`.
 fn stage_arn(method_arn: &str) -> Option<&str> {
     let mut slashes = method_arn.match_indices('/').map(|(index, _)| index);
     let end = slashes.nth(1)?;
     method_arn.get(..end)
 }
 
-/// Covers the stage by method and not the one path asked for: API Gateway caches the policy for the token, and
-/// the next call's path must find itself in it.
+/// Returns a policy for all paths of the stage, by method: API Gateway caches it per token, so it must also cover the paths of
+/// later calls.
 fn policy(principal: &Principal, stage: &str) -> Policy {
     let methods = principal.scopes.iter().flat_map(|scope| scope.methods());
     let resources: Vec<_> = methods.map(|method| format!("{stage}/{method}/*")).collect();
@@ -133,7 +135,7 @@ fn policy(principal: &Principal, stage: &str) -> Policy {
 
 fn sha256_from_hex<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
     let text = String::deserialize(deserializer)?;
-    // The text stays out of the message: it may be a token put here by mistake.
+    // The message leaves the text out: it may be a token that was put here by mistake.
     let invalid = || serde::de::Error::custom("tokenSha256 must be 64 hexadecimal digits");
     let mut bytes = [0; 32];
     hex::decode_to_slice(text, &mut bytes).map_err(|_| invalid())?;
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_principals_are_refused_without_showing_them() {
+    fn invalid_principals_are_refused_without_revealing_them() {
         let token_for_hash = r#"[{"id":"a","owner":"o","scopes":[],"tokenSha256":"a-secret-token"}]"#;
         for (principals, says) in [
             ("", "PRINCIPALS"),

@@ -1,4 +1,4 @@
-//! The authorizer function: the `Authorization` header → a policy for the stage.
+//! The authorizer function's binary.
 
 use std::sync::Arc;
 

@@ -4,7 +4,8 @@ use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, http::SharedHttpClient};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 
-/// Builds a service's client from [`AwsSettings`](crate::AwsSettings): each SDK crate has a builder type of its own.
+/// Builds an AWS service's client from [`AwsSettings`](crate::AwsSettings). A macro, because each SDK crate has its own builder
+/// type.
 #[macro_export]
 macro_rules! client {
     ($sdk:ident, $settings:expr, $timeouts:expr) => {{
@@ -22,19 +23,19 @@ macro_rules! client {
     }};
 }
 
-/// Returns the SDKs' behaviour that the functions were tested with.
+/// Returns the behaviour version of the SDKs that the functions were tested with.
 #[must_use]
 pub fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// Three attempts, backing off from 50 ms: a request's caller is waiting.
+/// Returns the retry settings: three attempts, backing off from 50 ms, because a caller is waiting.
 #[must_use]
 pub fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
 }
 
-/// `attempt` for one try, `operation` for all of them.
+/// Returns the timeouts of a client: one second to connect, `attempt` for each attempt, `operation` for all of them together.
 #[must_use]
 pub fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
@@ -44,7 +45,8 @@ pub fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// `ring` for TLS: AWS-LC's jitter entropy costs 423 million instructions before the first request.
+/// Returns an HTTP client with `ring` for TLS: the jitter entropy of AWS-LC costs 423 million instructions before the first
+/// request.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
     Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()

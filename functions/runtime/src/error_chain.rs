@@ -1,4 +1,4 @@
-/// Returns an error with its sources on one line, for the log.
+/// Returns an error and its sources on one line, for the log.
 #[must_use]
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();

@@ -2,9 +2,9 @@ use std::env;
 
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Starts the log: JSON lines on standard output, at the level of `RUST_LOG` (default `info`).
+/// Starts logging: JSON lines on standard output, at the level in `RUST_LOG` (default `info`).
 ///
-/// No function makes a span of its arguments: `#[instrument]` without `skip_all` would log whole events with their tokens.
+/// No function records its arguments in a span: `#[instrument]` without `skip_all` would log whole events with their tokens.
 pub fn init_log() {
     let level = env::var("RUST_LOG").ok().and_then(|filter| filter.parse::<Targets>().ok());
     let filter = level.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));

@@ -3,18 +3,18 @@ use std::env;
 use aws_credential_types::Credentials;
 use aws_types::{app_name::AppName, region::Region};
 
-/// Any error of a function's start; Lambda logs its text.
+/// Any error at the start of a function; Lambda logs its text.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Returns a required environment variable.
+/// Returns the value of a required environment variable.
 pub fn required(name: &str) -> Result<String, Error> {
-    env::var(name).map_err(|_| format!("the environment variable {name} is missing or not text").into())
+    env::var(name).map_err(|_| format!("the environment variable {name} is missing or not UTF-8").into())
 }
 
-/// Settings for any AWS client.
+/// The settings of an AWS client.
 ///
-/// Built by hand: `aws_config::load` costs 17 million instructions at start to find what Lambda
-/// puts into four environment variables ("Defined runtime environment variables").
+/// Read here because `aws_config::load` takes 17 million instructions at start to find what Lambda puts into four environment
+/// variables ("Defined runtime environment variables").
 pub struct AwsSettings {
     pub region: Region,
     pub credentials: Credentials,
@@ -36,7 +36,7 @@ impl AwsSettings {
             region: Region::new(required("AWS_REGION")?),
             credentials,
             endpoint_url: env::var("AWS_ENDPOINT_URL").ok(),
-            // Names the function in the user agent, which CloudTrail records.
+            // CloudTrail records the user agent, which thus names the function.
             app_name: env::var("AWS_LAMBDA_FUNCTION_NAME").ok().and_then(|name| AppName::new(name).ok()),
         })
     }

@@ -1,4 +1,4 @@
-//! The HTTPS API: routes, handlers and the headers of every answer (docs/api.md).
+//! The HTTPS API: routes, handlers and the headers of every response (docs/api.md).
 
 use std::time::{Duration, Instant};
 
@@ -22,15 +22,16 @@ use crate::{
     store::{Author, Created, Store},
 };
 
-/// Largest body, in bytes: every valid task fits, also when each character is written as two escapes.
+/// The largest body, in bytes. Every valid task fits, even with each character written as two `\u` escapes.
 pub const BODY_MAX: usize = 64 * 1024;
 
 const JSON: &str = "application/json";
-/// The response headers that a browser's script may read, also of the gateway's own answers (through `api.json`).
+/// The response headers that a script in a browser may read. Through `api.json` this also holds for the gateway's own
+/// responses.
 pub const EXPOSED_HEADERS: &str = "Accept-Patch, Accept-Post, Allow, ETag, Idempotent-Replayed, Link, Location, \
     RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id";
 
-/// Every character but the unreserved ones (RFC 3986, 2.3).
+/// All characters but the unreserved ones (RFC 3986, 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const MERGE_PATCH: &str = "application/merge-patch+json, application/json";
@@ -43,20 +44,20 @@ pub struct Api {
     rate_limit_policy: String,
 }
 
-/// What a path stands for. `&str` is the id as sent.
+/// A parsed path. Ids and names are as the client sent them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route<'a> {
     Health,
     Tasks,
     Task(&'a str),
-    /// The page of a kind of problem.
+    /// The page that explains a kind of problem.
     Problem(&'a str),
     Unknown,
 }
 
 impl<'a> Route<'a> {
-    /// `path` is the proxy parameter: `/tasks/` reaches the function as `tasks`, without its slash ("Lambda proxy
-    /// integrations in API Gateway").
+    /// Parses a path below the API's root. API Gateway strips a trailing slash from it: `/tasks/` arrives as `tasks` ("Lambda
+    /// proxy integrations in API Gateway").
     fn of(path: &'a str) -> Self {
         match path.split('/').collect::<Vec<_>>().as_slice() {
             ["health"] => Self::Health,
@@ -67,7 +68,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// For the log: ids stay out of the name.
+    /// Returns the route's name for the log, without ids.
     fn name(self) -> &'static str {
         match self {
             Self::Health => "/health",
@@ -78,7 +79,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// `HEAD` goes with `GET`; the gateway answers `OPTIONS`.
+    /// Returns the value of the `Allow` header. `OPTIONS` never gets here: the gateway answers it.
     fn allow(self) -> &'static str {
         match self {
             Self::Health | Self::Problem(_) | Self::Unknown => "GET, HEAD, OPTIONS",
@@ -88,7 +89,7 @@ impl<'a> Route<'a> {
     }
 }
 
-/// One request with what every handler needs of it.
+/// An authorized request, with what every handler needs.
 struct Call<'a> {
     request: &'a Request,
     request_id: &'a str,
@@ -116,7 +117,7 @@ impl Api {
             }
         };
         log(request, route, response.status_code, request_id, started.elapsed(), cause.as_ref());
-        // Also to HEAD, with the body: the gateway strips it and tells its length.
+        // HEAD is answered like GET, body included: the gateway strips the body and sends its length.
         let response = response
             .with_header("X-Request-Id", request_id)
             .with_header("X-Content-Type-Options", "nosniff")
@@ -138,7 +139,6 @@ impl Api {
         let call = || Call::authorized(request, request_id);
         match (method, route) {
             (_, Route::Unknown) => Err(Problem::unknown_path()),
-            ("OPTIONS", _) => Ok(Response::empty(204).with_header("Allow", route.allow())),
             ("GET", Route::Health) => health(request),
             ("GET", Route::Problem(name)) => problem_page(request, name),
             ("GET", Route::Tasks) => self.list(&call()?).await,
@@ -245,8 +245,8 @@ impl Api {
 }
 
 impl<'a> Call<'a> {
-    /// The gateway has checked the token and the method; the scope is checked again here, so that a policy
-    /// cached or written wrongly cannot let a write through.
+    /// Reads the principal and checks its scope. The gateway has already checked the token and the method; checking again
+    /// keeps an outdated or wrong policy from letting a write through.
     fn authorized(request: &'a Request, request_id: &'a str) -> Result<Self, Error> {
         let principal = Principal::from_context(&request.request_context.authorizer)
             .ok_or_else(|| Error::internal("the event names no principal: is the authorizer attached?"))?;
@@ -268,7 +268,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The body, when its size and media type are acceptable. `accepted` is a comma list.
+    /// Returns the body if its size and media type are acceptable. `accepted` is a comma-separated list.
     fn body(&self, accept_header: Option<&'static str>, accepted: &'static str) -> Result<Vec<u8>, Problem> {
         if let Some(content_type) = self.request.header(RequestHeader::ContentType) {
             let media_type = content_type.split(';').next().unwrap_or_default().trim();
@@ -277,10 +277,11 @@ impl<'a> Call<'a> {
             }
         }
         if self.request.may_have_lost_bytes() {
-            let detail = "the body is not UTF-8; if it holds U+FFFD on purpose, say its Content-Type";
+            let detail =
+                "the body is not UTF-8; if it contains U+FFFD on purpose, send it with its Content-Type";
             return Err(Error::Invalid(vec![FieldError::new("", "syntax", detail)]).into());
         }
-        let not_base64 = || Error::internal("the event's body is not the base64 it says");
+        let not_base64 = || Error::internal("the event's body is not base64, although the event says so");
         let body = self.request.body_bytes().ok_or_else(not_base64)?;
         if body.len() > BODY_MAX { Err(Problem::payload_too_large(BODY_MAX)) } else { Ok(body) }
     }
@@ -298,12 +299,12 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What is not an id of ours names no task.
+/// Parses an id in a path. Text that the service would not write as an id names no task.
 fn task_id(id: &str) -> Result<TaskId, Error> {
     TaskId::parse(id).ok_or(Error::NotFound)
 }
 
-/// Takes the value, or adds what is wrong with it to `errors`.
+/// Returns the value, or adds its errors to `errors`.
 fn gather<T>(outcome: Result<T, Vec<FieldError>>, errors: &mut Vec<FieldError>) -> Option<T> {
     outcome.map_err(|found| errors.extend(found)).ok()
 }
@@ -340,7 +341,7 @@ fn health(request: &Request) -> Result<Response, Problem> {
     Ok(Response::json(200, &serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
 }
 
-/// The one line a request leaves in the function's log. Paths, headers and bodies stay out of it.
+/// Logs the one line of a request, without paths, headers and bodies.
 fn log(
     request: &Request,
     route: Route<'_>,
@@ -362,19 +363,19 @@ fn log(
                 principal = context.authorizer.principal_id,
                 took_ms = took.as_secs_f64() * 1e3,
                 cause,
-                "request"
+                "answered a request"
             )
         };
     }
     if status >= 500 { line!(error) } else { line!(info) }
 }
 
-/// The origins whose pages may call the API; credentials are never allowed, so a token must be sent explicitly.
+/// The origins whose pages may call the API. Credentials (cookies) are never allowed, so a token must be sent explicitly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origins(Vec<String>);
 
 impl Origins {
-    /// A comma list; `*` alone allows every origin. `None` when the list is empty.
+    /// Parses a comma-separated list, which may be `*` for any origin. Returns `None` for an empty list.
     #[must_use]
     pub fn parse(list: &str) -> Option<Self> {
         let origins: Vec<_> =
@@ -382,8 +383,8 @@ impl Origins {
         (!origins.is_empty()).then_some(Self(origins))
     }
 
-    /// With several origins the answer names the caller's, or the first when the caller's is not allowed:
-    /// the browser then refuses it, and caches are told that answers differ.
+    /// Adds the CORS headers. With several allowed origins, a response names the caller's, or the first if the caller's is not
+    /// allowed, which the browser then refuses. `Vary` tells caches that responses differ.
     fn allow(&self, origin: Option<&str>, response: Response) -> Response {
         let allowed = self.0.iter().find(|allowed| origin == Some(allowed.as_str())).unwrap_or(&self.0[0]);
         let response = response

@@ -1,7 +1,8 @@
-//! The proxy event and its answer, with the fields the service uses and no others.
+//! The proxy event and its response, with only the fields that the service uses ("Input format of a Lambda function for proxy
+//! integration").
 //!
-//! Slim on purpose: `aws_lambda_events::apigw::ApiGatewayProxyRequest` costs 200,000 instructions for an
-//! empty request, these types half of it ("Input format of a Lambda function for proxy integration").
+//! Slim on purpose: parsing an empty request takes 200,000 instructions with
+//! `aws_lambda_events::apigw::ApiGatewayProxyRequest`, and half of that with these types.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -14,10 +15,10 @@ use tasks::{input::QueryParameters, principal::AuthorizerContext};
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Request {
-    /// The template of the resource that took the request: `/{proxy+}`, `/health`, `/problems/{name}`.
+    /// The template of the matched resource: `/{proxy+}`, `/health`, `/problems/{name}`.
     pub resource: String,
     pub http_method: String,
-    /// Every line of every header; the event's `headers` have only the last line of each.
+    /// All lines of all headers; the event's `headers` have only the last line of each.
     #[serde(deserialize_with = "null_is_default")]
     pub multi_value_headers: BTreeMap<String, Vec<String>>,
     #[serde(deserialize_with = "null_is_default")]
@@ -44,7 +45,7 @@ pub struct RequestContext {
     /// The path as the client sent it, with the stage or the custom domain's base path.
     pub path: String,
     pub stage: String,
-    /// API Gateway's id. Clients can set it, so it is for correlation only.
+    /// API Gateway's id of the request. Clients can set it, so it serves for correlation only.
     pub request_id: String,
     pub identity: Identity,
     #[serde(deserialize_with = "null_is_default")]
@@ -58,11 +59,10 @@ pub struct Identity {
     pub user_agent: Option<String>,
 }
 
-/// Makes [`RequestHeader`].
+/// Defines [`RequestHeader`].
 macro_rules! request_headers {
     ($($header:ident $name:literal)+) => {
-        /// A header that the service reads. Preflight lets scripts send these, and no others that need its leave
-        /// (through `api.json`).
+        /// A request header that the service reads. Through `api.json`, CORS preflights allow scripts to send it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum RequestHeader { $($header),+ }
 
@@ -87,8 +87,8 @@ request_headers! {
 }
 
 impl Request {
-    /// A header's value, which is the list of its lines (RFC 9110, 5.3). Names are case-insensitive (5.1); API Gateway keeps
-    /// the client's spelling.
+    /// Returns a header's value. Several lines make one list (RFC 9110, 5.3). Names are case-insensitive (5.1), and API Gateway
+    /// keeps the client's spelling.
     #[must_use]
     pub fn header(&self, header: RequestHeader) -> Option<Cow<'_, str>> {
         let name = header.name();
@@ -97,8 +97,8 @@ impl Request {
         lines.reduce(|list, line| format!("{list}, {line}").into())
     }
 
-    /// The path below the API's root, without the leading slash. `path` would do but for custom domains, whose base path
-    /// it holds.
+    /// Returns the path below the API's root, without the leading slash. The event's `path` will not do: with a custom domain
+    /// it includes the base path.
     #[must_use]
     pub fn resource_path(&self) -> Cow<'_, str> {
         if let Some(proxy) = &self.path_parameters.proxy {
@@ -111,8 +111,8 @@ impl Request {
         }
     }
 
-    /// The path of the API's root as the client sees it, without a slash at the end: the stage, or a custom domain's
-    /// base path. A resource path with escapes is spelt otherwise in the client's path: then it is the stage.
+    /// Returns the path of the API's root as the client sees it, without a trailing slash: the stage, or a custom domain's base
+    /// path. If the client's path has escapes, it does not end with the resource path, and the stage is assumed.
     #[must_use]
     pub fn base_path(&self) -> Cow<'_, str> {
         let sent = self.request_context.path.trim_end_matches('/');
@@ -124,15 +124,15 @@ impl Request {
         base.map_or_else(|| format!("/{}", self.request_context.stage).into(), Cow::from)
     }
 
-    /// Says whether the body came as text and may not be what was sent: a gateway that takes a body for text puts U+FFFD
-    /// in place of what is not UTF-8.
+    /// Returns whether the body may differ from what was sent: a gateway that takes a body for text replaces invalid UTF-8 by
+    /// U+FFFD.
     #[must_use]
     pub fn may_have_lost_bytes(&self) -> bool {
         !self.is_base64_encoded
             && self.body.as_ref().is_some_and(|body| body.contains(char::REPLACEMENT_CHARACTER))
     }
 
-    /// `None` when the event says base64 and it is not.
+    /// Returns the body, or `None` if it is not base64 although the event says so.
     #[must_use]
     pub fn body_bytes(&self) -> Option<Vec<u8>> {
         let body = self.body.as_deref().unwrap_or_default();
@@ -140,12 +140,12 @@ impl Request {
     }
 }
 
-/// API Gateway writes `null` for an empty map.
+/// Reads `null`, which API Gateway writes for an empty map, as the default.
 fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(d: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(d)?.unwrap_or_default())
 }
 
-/// What API Gateway turns into the HTTP answer ("Output format of a Lambda function for proxy integration").
+/// A response that API Gateway sends to the client ("Output format of a Lambda function for proxy integration").
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -161,7 +161,7 @@ impl Response {
         Self { status_code, headers: BTreeMap::new(), body: String::new(), is_base64_encoded: false }
     }
 
-    /// `body` serialises without failing: plain structs with string keys.
+    /// Returns a JSON response. `body` must be a plain struct with string keys, which cannot fail to serialise.
     #[must_use]
     pub fn json(status_code: u16, body: &impl Serialize) -> Self {
         let body = serde_json::to_string(body).unwrap_or_default();
@@ -174,7 +174,7 @@ impl Response {
         self
     }
 
-    /// Adds a header unless the answer has its own.
+    /// Adds a header unless the response already has it.
     #[must_use]
     pub fn with_default_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.entry(name).or_insert_with(|| value.into());
@@ -245,14 +245,15 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_the_answer_stands_before_the_default() {
-        let answer = Response::empty(204).with_header("A", "1").with_default_header("A", "2").varying_by("X");
-        assert_eq!(answer.headers["A"], "1");
-        assert_eq!(answer.varying_by("Y").headers["Vary"], "X, Y");
+    fn a_default_header_replaces_no_other() {
+        let response =
+            Response::empty(204).with_header("A", "1").with_default_header("A", "2").varying_by("X");
+        assert_eq!(response.headers["A"], "1");
+        assert_eq!(response.varying_by("Y").headers["Vary"], "X, Y");
     }
 
     #[test]
-    fn a_text_body_with_a_replacement_character_may_not_be_what_was_sent() {
+    fn a_text_body_with_a_replacement_character_may_have_lost_bytes() {
         let request = |base64, body: &str| Request {
             body: Some(body.into()),
             is_base64_encoded: base64,

@@ -1,4 +1,4 @@
-//! The task function: [`api`] answers the HTTPS API with [`http`]'s event types and [`problem`]'s mapping of errors, and
+//! The task function: [`api`] handles requests, [`http`] has the event types, [`problem`] maps errors to responses, and
 //! [`store`] makes every DynamoDB call.
 
 pub mod api;

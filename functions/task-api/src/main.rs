@@ -1,4 +1,4 @@
-//! The task function: the HTTPS API over the table.
+//! The task function's binary.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use task_api::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     init_log();
-    // Well inside the function's own timeout of 10 s, so that a slow table is answered 503 and not 502.
+    // Well below the function's timeout, so that the service reports a slow table itself, before the gateway gives up.
     let timeouts = timeouts(Duration::from_millis(1_500), Duration::from_secs(5));
     let table = client!(aws_sdk_dynamodb, &AwsSettings::from_env()?, timeouts);
     let origins = Origins::parse(&required("ALLOWED_ORIGINS")?).ok_or("ALLOWED_ORIGINS is empty")?;

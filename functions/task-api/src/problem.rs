@@ -1,4 +1,4 @@
-//! Error → `application/problem+json` (RFC 9457): the only place where errors meet HTTP.
+//! Maps errors to `application/problem+json` (RFC 9457): the only place where errors meet HTTP.
 
 pub mod kind;
 pub mod page;
@@ -8,22 +8,22 @@ use serde::Serialize;
 use self::kind::Kind;
 use tasks::error::{Error, FieldError};
 
-use crate::http::Response;
+use crate::{http::Response, store::KEY_HOURS};
 
-/// Seconds after which a client may try again when the table is unavailable.
+/// The `Retry-After` of a response that says the table is unavailable, in seconds.
 const RETRY_AFTER: &str = "1";
 
-/// Most entries in `errors`: a body can be wrong in thousands of places.
+/// The most entries in `errors`: a body can have thousands of them.
 const ERRORS_MAX: usize = 50;
 
-/// Everything of a problem but the request it happened in.
+/// A problem, apart from the request in which it occurred.
 #[derive(Debug)]
 pub struct Problem {
     pub kind: &'static Kind,
     pub detail: String,
     pub errors: Vec<FieldError>,
     pub headers: Vec<(&'static str, String)>,
-    /// For the log alone.
+    /// For the log only.
     pub cause: Option<Error>,
 }
 
@@ -44,7 +44,7 @@ impl Problem {
 
     #[must_use]
     pub fn method_not_allowed(allow: &str) -> Self {
-        Self::new(&kind::METHOD_NOT_ALLOWED, format!("This path answers {allow}."))
+        Self::new(&kind::METHOD_NOT_ALLOWED, format!("This path supports {allow}."))
             .with_header("Allow", allow)
     }
 
@@ -66,14 +66,14 @@ impl Problem {
     fn invalid(errors: &[FieldError]) -> Self {
         let (found, errors) = (errors.len(), errors.iter().take(ERRORS_MAX).cloned().collect());
         let detail = if found > ERRORS_MAX {
-            format!("The request is not valid in {found} places; `errors` lists the first {ERRORS_MAX}.")
+            format!("The request has {found} errors; `errors` lists the first {ERRORS_MAX}.")
         } else {
-            "The request is not valid; `errors` lists every place.".to_owned()
+            "The request is not valid; `errors` lists all errors.".to_owned()
         };
         Self { errors, ..Self::new(&kind::INVALID_REQUEST, detail) }
     }
 
-    /// `base` is the path of the API's root, where the pages of the kinds are.
+    /// Returns the response. `base` is the path of the API's root, below which the kinds have their pages.
     #[must_use]
     pub fn into_response(self, base: &str, instance: &str, request_id: &str) -> Response {
         let body = Body {
@@ -93,7 +93,7 @@ impl Problem {
     }
 }
 
-/// The `type` of a kind, and the path of its page.
+/// Returns the `type` of a kind, which is also the path of its page.
 #[must_use]
 pub fn reference(base: &str, kind: &Kind) -> String {
     format!("{base}/problems/{}", kind.name)
@@ -105,7 +105,7 @@ impl From<Error> for Problem {
             Error::Invalid(errors) => Self::invalid(errors),
             Error::InvalidCursor => Self::new(
                 &kind::INVALID_CURSOR,
-                "The cursor is malformed or belongs to another query; start again without it.",
+                "The cursor is malformed or belongs to another query; start over without it.",
             ),
             Error::Forbidden => {
                 Self::new(&kind::FORBIDDEN, "The token does not have the scope for this call.")
@@ -122,19 +122,21 @@ impl From<Error> for Problem {
             .with_header("ETag", format!("\"{current}\"")),
             Error::IdempotencyMismatch => Self::new(
                 &kind::IDEMPOTENCY_MISMATCH,
-                "This Idempotency-Key was used with another body in the last 24 hours.",
+                format!("This Idempotency-Key was used with a different body in the last {KEY_HOURS} hours."),
             ),
             Error::OutcomeUnknown(_) => Self::new(
                 &kind::OUTCOME_UNKNOWN,
-                "The request may or may not have taken effect. Read the task before you send the request again; with \
-                 If-Match (a change) or Idempotency-Key (a create) it can be sent again as it is.",
+                "The request may or may not have taken effect. Read the task before you retry. A change whose If-Match \
+                 names one version, and a create with an Idempotency-Key, can be retried as they are.",
             ),
             Error::Unavailable(_) => Self::new(
                 &kind::UNAVAILABLE,
-                "The service is busy and the request had no effect; try again shortly.",
+                "The service is busy, and the request had no effect; try again shortly.",
             )
             .with_header("Retry-After", RETRY_AFTER),
-            Error::Internal(_) => Self::new(&kind::INTERNAL, "Something went wrong; quote the request id."),
+            Error::Internal(_) => {
+                Self::new(&kind::INTERNAL, "Something went wrong; quote the requestId when you report it.")
+            }
         };
         Self { cause: Some(error), ..problem }
     }
@@ -176,7 +178,7 @@ mod tests {
             "type": "/dev/problems/invalid-request",
             "title": "Invalid request",
             "status": 400,
-            "detail": "The request is not valid; `errors` lists every place.",
+            "detail": "The request is not valid; `errors` lists all errors.",
             "instance": "/dev/tasks",
             "requestId": "r-1",
             "errors": [{"pointer": "/title", "code": "required", "detail": "title is required"}],
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn at_most_fifty_errors_are_listed_and_it_is_said_how_many_there_are() {
+    fn at_most_fifty_errors_are_listed_and_the_detail_counts_them_all() {
         let listed = |count: usize| {
             let errors = vec![FieldError::new("/x", "unknown", "x"); count];
             let response = Problem::from(Error::Invalid(errors)).into_response("", "/tasks", "r-1");
@@ -195,8 +197,8 @@ mod tests {
                 body["detail"].as_str().unwrap().contains(&count.to_string()),
             )
         };
-        assert_eq!(listed(50), (50, false));
-        assert_eq!(listed(51), (50, true));
-        assert_eq!(listed(9_000), (50, true));
+        assert_eq!(listed(ERRORS_MAX), (ERRORS_MAX, false));
+        assert_eq!(listed(ERRORS_MAX + 1), (ERRORS_MAX, true));
+        assert_eq!(listed(9_000), (ERRORS_MAX, true));
     }
 }

@@ -1,11 +1,13 @@
-//! Every DynamoDB call of the task function, and item ↔ [`Task`].
+//! Every DynamoDB call of the task function.
 //!
-//! Base table: `PK` = owner, `SK` = `TASK#<id>`; the sparse indexes have the same `PK` and a key `<value>#<id>`
-//! ([`tasks::item`]). docs/api.md says what each call costs, and `tests/service/cost.rs` holds it.
+//! In the table, `PK` is the owner and `SK` is `TASK#<id>`; the sparse indexes have the same `PK` and a sort key
+//! `<value>#<id>` ([`tasks::item`]). docs/api.md lists the cost of each call, which `tests/service/cost.rs` checks.
 
 mod idempotency;
 mod item;
 mod outcome;
+
+pub use self::idempotency::KEY_HOURS;
 
 use std::{borrow::Cow, time::Duration};
 
@@ -34,16 +36,17 @@ use tasks::{
     task::{Change, Draft, Task, TaskId, Timestamp},
 };
 
-/// How long a request may take here in all, tries and looks included: well inside the function's own timeout of 10 s, so that
-/// the client is answered by the service, which knows what became of a write, and not by the gateway, which does not.
+/// The time that a request may take here, all attempts and reads included. Well below the function's timeout of 10 s, so that
+/// the response comes from the service, which knows what became of a write, and not from the gateway, which does not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
-/// How often at most a write is sent that may be sent again.
-const TRIES: usize = 3;
-/// How long a tombstone stays that is not removed at once, in seconds. Longer than any idempotency record of
-/// its task, so that a replayed create always finds the one or the other.
-const TOMBSTONE_SECONDS: i64 = 2 * idempotency::SECONDS;
+/// The most attempts of a write that may be sent more than once.
+const ATTEMPTS: usize = 3;
+/// The time after which TTL removes a tombstone that is still there, in seconds. Longer than an idempotency record lives, so
+/// that a replayed create always finds one or the other.
+const TOMBSTONE_SECONDS: i64 = 2 * idempotency::KEY_SECONDS;
 
-/// Who writes, for which request, when: written with every change, so that the stream can tell the audit log.
+/// The principal, request and time of a write. They are stored with every change, so that the audit log finds them in the
+/// stream.
 #[derive(Debug, Clone)]
 pub struct Author {
     pub principal: Principal,
@@ -54,15 +57,15 @@ pub struct Author {
     pub at: Timestamp,
 }
 
-/// A task as it was created.
+/// The result of a create.
 #[derive(Debug)]
 pub struct Created {
     pub task: Task,
-    /// An earlier request used the idempotency key: this one made no second task.
+    /// Whether an earlier request used the idempotency key, so that this one made no second task.
     pub replayed: bool,
 }
 
-/// Part of a list, and the id to continue after when there may be more.
+/// A page of a list, and the id to continue after if there may be more.
 #[derive(Debug)]
 pub struct Page {
     pub items: Vec<Task>,
@@ -73,7 +76,7 @@ pub struct Page {
 #[derive(Debug, Clone)]
 pub struct Store {
     reads: Client,
-    /// Sends a write again only when the try before surely had no effect.
+    /// Retries a write only if the attempt before certainly had no effect.
     writes: Client,
     table: String,
 }
@@ -81,15 +84,15 @@ pub struct Store {
 impl Store {
     #[must_use]
     pub fn new(reads: Client, table: String) -> Self {
-        // The same connections: the HTTP client is part of the settings.
+        // Both share connections: the HTTP client is part of the settings.
         let settings = reads.config().to_builder().retry_classifier(OnlyUndone).build();
         Self { reads, writes: Client::from_conf(settings), table }
     }
 
-    /// Creates a task. With a key, the same key and draft within 24 hours give the same task again.
+    /// Creates a task. The same key and draft give the same task again, as long as the key is remembered.
     ///
-    /// The first request with a key needs no transaction: the record of the key is put first and names the task's id,
-    /// then the task is put if absent. A crash between the two converges when the client tries again.
+    /// The first request with a key needs no transaction: it puts the idempotency record, which names the task's id, and then
+    /// the task. If it crashes in between, a retry by the client completes it.
     pub async fn create(
         &self,
         by: &Author,
@@ -109,11 +112,11 @@ impl Store {
         if claim.as_ref().is_some_and(|claim| claim.deleted) {
             return Ok(Created { task, replayed });
         }
-        let mut again = replayed;
+        let mut may_exist = replayed;
         let record = claim.as_ref().map(|claim| claim.record.as_str());
-        insist(deadline, async || {
+        retry_idempotent(deadline, async || {
             let item = item::from_task(by, &task, key, record).map_err(Failure::Undone)?;
-            if std::mem::replace(&mut again, true) {
+            if std::mem::replace(&mut may_exist, true) {
                 self.put_again(&by.principal.owner, id, claim.as_ref(), item).await
             } else {
                 self.put(item).await
@@ -123,7 +126,8 @@ impl Store {
         Ok(Created { task, replayed })
     }
 
-    /// Puts a task that an earlier put may have made, may have made and a client deleted since, or may still make.
+    /// Puts a task again, after a put that may have created it, may have created one that was deleted since, or may still
+    /// arrive.
     async fn put_again(
         &self,
         owner: &str,
@@ -139,7 +143,7 @@ impl Store {
         }
     }
 
-    /// Puts a task if it is absent. One that is there was put by an earlier try of this request: its id is new.
+    /// Puts a task if it is absent. If it is there, an earlier attempt of this request put it: the id is new.
     async fn put(&self, item: Attributes) -> Result<(), Failure> {
         let put = self
             .writes
@@ -159,7 +163,7 @@ impl Store {
         }
     }
 
-    /// Strongly consistent.
+    /// Returns a task, with a strongly consistent read.
     pub async fn get(&self, owner: &str, id: TaskId) -> Result<Task, Error> {
         let item = self.read(owner, id).await.map_err(Failure::into_error)?;
         if item.is_absent() || item.is_tombstone() {
@@ -180,8 +184,8 @@ impl Store {
         Ok(Item(found.item.unwrap_or_default()))
     }
 
-    /// One Query of at most `query.limit` items, eventually consistent. A page may be shorter than the limit
-    /// though more follows: it leaves out tombstones, and DynamoDB stops at 1 MB.
+    /// Returns a page of a list, with one eventually consistent Query of at most `query.limit` items. A page may be shorter
+    /// although more tasks follow: it leaves out tombstones, and DynamoDB stops at 1 MB.
     pub async fn list(&self, owner: &str, query: &ListQuery) -> Result<Page, Error> {
         let filter = query.filter.as_ref().map(|filter| (filter.index(), filter.parameter().1));
         let (sort_key, prefix) = match filter {
@@ -217,7 +221,7 @@ impl Store {
         Ok(Page { items: items.filter(|item| !item.is_tombstone()).filter_map(readable).collect(), next })
     }
 
-    /// Changes a task with one conditional write; a change of nothing writes nothing.
+    /// Changes a task with one conditional write. A change that changes nothing writes nothing.
     pub async fn update(
         &self,
         by: &Author,
@@ -233,9 +237,8 @@ impl Store {
         }
     }
 
-    /// Deletes a task in two steps: a conditional stamp that makes it a tombstone, which says who deleted it;
-    /// then its removal. From the stamp on the task does not exist, so what fails later is logged, not
-    /// answered: TTL removes a tombstone left behind.
+    /// Deletes a task in two steps: a conditional write stamps it as a tombstone, which names who deleted it; then the tombstone
+    /// is removed. From the stamp on, the task does not exist, so a later failure is only logged: TTL removes the tombstone.
     pub async fn delete(&self, by: &Author, id: TaskId, only_if: &Preconditions) -> Result<(), Error> {
         let deadline = Instant::now() + ANSWER_WITHIN;
         let expires_at = by.at.unix_seconds() + TOMBSTONE_SECONDS;
@@ -248,23 +251,23 @@ impl Store {
             }
         };
         if let Err(error) = self.purge(by, id, &old, deadline).await {
-            tracing::warn!(error = %error_chain(&error), task = %id, "tombstone left for TTL to remove");
+            tracing::warn!(error = %error_chain(&error), task = %id, "left a tombstone for TTL to remove");
         }
         Ok(())
     }
 
-    /// Removes a tombstone, once the record of the key that made the task knows that it is gone: a replay of
-    /// the create would otherwise make it again. So would the first put of a task that was put again, if it is still under
-    /// way: that tombstone stays in its way.
+    /// Removes a tombstone, after marking the task's idempotency record: a replay of the create would otherwise make the task
+    /// again. The tombstone of a task that was put more than once stays until TTL removes it, in case an earlier put still
+    /// arrives.
     async fn purge(&self, by: &Author, id: TaskId, old: &Item, deadline: Instant) -> Result<(), Error> {
         let owner = &by.principal.owner;
         if let Ok(record) = old.text(IDEMPOTENCY_RECORD) {
-            insist(deadline, async || self.mark_deleted(owner, record, id).await).await?;
+            retry_idempotent(deadline, async || self.mark_deleted(owner, record, id).await).await?;
         }
         if old.was_put_again() {
             return Ok(());
         }
-        insist(deadline, async || self.remove_tombstone(owner, id).await).await
+        retry_idempotent(deadline, async || self.remove_tombstone(owner, id).await).await
     }
 
     async fn remove_tombstone(&self, owner: &str, id: TaskId) -> Result<(), Failure> {
@@ -277,14 +280,14 @@ impl Store {
             .send()
             .await;
         match removed {
-            // Removed by an earlier try.
+            // An earlier attempt removed it.
             Err(SdkError::ServiceError(err)) if err.err().is_conditional_check_failed_exception() => Ok(()),
             other => Ok(other.map(drop)?),
         }
     }
 
-    /// Writes with a time that is not before the item's last change: the clocks of two function instances differ, and
-    /// `updatedAt` must not go back while `version` goes up.
+    /// Writes with a time that is not before the item's last change: the clocks of function instances differ, and `updatedAt`
+    /// must not go back while `version` goes up.
     async fn write(
         &self,
         by: &Author,
@@ -295,7 +298,7 @@ impl Store {
         expression: impl Fn(&Author) -> Expression,
     ) -> Result<Written, Error> {
         let mut by = Cow::Borrowed(by);
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             let build = || expression(&by);
             match self.write_once(&by, id, only_if, &returned, deadline, build).await? {
                 Written::Refused(old) if old.changed_at().is_some_and(|at| at > by.at) => {
@@ -304,12 +307,12 @@ impl Store {
                 written => return Ok(written),
             }
         }
-        Err(Error::Unavailable("other clients kept changing the task, by a clock that is ahead".into()))
+        Err(Error::Unavailable("other clients kept changing the task, with a clock that is ahead".into()))
     }
 
-    /// Writes at most once, and finds out what became of a write that was not answered.
+    /// Writes at most once, and finds out what became of a write without a response.
     ///
-    /// It is sent again only when it hangs on one version: then no two tries can both succeed.
+    /// It is sent again only if it depends on one version: then no two attempts can both succeed.
     async fn write_once(
         &self,
         by: &Author,
@@ -319,17 +322,17 @@ impl Store {
         deadline: Instant,
         expression: impl Fn() -> Expression,
     ) -> Result<Written, Error> {
-        let tries = if only_if.if_match.as_ref().is_some_and(Tags::name_one) { TRIES } else { 1 };
+        let attempts = if only_if.if_match.as_ref().is_some_and(Tags::is_one_version) { ATTEMPTS } else { 1 };
         let owner = &by.principal.owner;
         let mut doubt = None;
-        for _ in 0..tries {
+        for _ in 0..attempts {
             let sent = self.send(owner, id, expression(), returned.clone());
             match bounded(deadline, Box::pin(sent)).await {
                 Ok(Written::Refused(item)) if item.was_written_by(by) => return Ok(Written::Done(item)),
                 Ok(written) if doubt.is_none() => return Ok(written),
                 Ok(Written::Done(item)) => return Ok(Written::Done(item)),
                 Err(Failure::Undone(error)) if doubt.is_none() => return Err(error),
-                // Refused or not carried out, after a try that may have been: another client may have written on top of it.
+                // Refused or without effect, after an attempt that may have been applied and overwritten by another client.
                 Ok(Written::Refused(_)) | Err(Failure::Undone(_)) => break,
                 Err(Failure::Unknown(error)) => {
                     doubt.get_or_insert(error);
@@ -340,7 +343,7 @@ impl Store {
                 }
             }
         }
-        Err(Error::OutcomeUnknown(doubt.map_or_else(|| "no try was made".into(), Into::into)))
+        Err(Error::OutcomeUnknown(doubt.map_or_else(|| "no attempt was made".into(), Into::into)))
     }
 
     async fn send(
@@ -376,21 +379,21 @@ impl Store {
     }
 }
 
-/// The end of a conditional write.
+/// The result of a conditional write.
 enum Written {
-    /// With the attributes asked for, or the item as it was read later.
+    /// Applied. Holds the attributes asked for, or the item as it was read afterwards.
     Done(Item),
-    /// With the item as it is; empty when there is none.
+    /// The condition failed. Holds the item as it is, empty if there is none.
     Refused(Item),
 }
 
-/// Sends a write that may come twice without harm, until its outcome is known.
-async fn insist<T>(
+/// Sends an idempotent write until its outcome is known.
+async fn retry_idempotent<T>(
     deadline: Instant,
     mut attempt: impl AsyncFnMut() -> Result<T, Failure>,
 ) -> Result<T, Error> {
     let mut doubt: Option<Error> = None;
-    for _ in 0..TRIES {
+    for _ in 0..ATTEMPTS {
         match bounded(deadline, Box::pin(attempt())).await {
             Ok(done) => return Ok(done),
             Err(Failure::Unknown(error)) => doubt = Some(error),
@@ -398,16 +401,17 @@ async fn insist<T>(
             Err(Failure::Undone(_)) => break,
         }
     }
-    Err(Error::OutcomeUnknown(doubt.map_or_else(|| "no try was made".into(), Into::into)))
+    Err(Error::OutcomeUnknown(doubt.map_or_else(|| "no attempt was made".into(), Into::into)))
 }
 
-/// Waits for a call, but not beyond the time by which the request must be answered. Callers box the call: every layer that
-/// holds a future by value holds it twice.
+/// Waits for a call until the request's deadline at most. Callers box the call: every layer that holds a future by value holds
+/// it twice.
 async fn bounded<T>(deadline: Instant, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     timeout_at(deadline, call).await?
 }
 
-/// Why an update's condition failed, told from the item as it was at that moment.
+/// Returns the reason why an update's condition failed, judged by the item at that moment; the task, if there was nothing to
+/// change.
 fn refused(old: &Item, only_if: &Preconditions, change: &Change) -> Result<Task, Error> {
     if old.is_absent() || old.is_tombstone() {
         return Err(Error::NotFound);
@@ -425,12 +429,12 @@ fn refused(old: &Item, only_if: &Preconditions, change: &Change) -> Result<Task,
     }
 }
 
-/// One item that cannot be read must not take the whole list away.
+/// Returns an item's task. An item that cannot be read must not fail the whole list.
 #[expect(clippy::needless_pass_by_value, reason = "the shape of a filter_map over owned items")]
 fn readable(item: Item) -> Option<Task> {
     item.task()
         .inspect_err(
-            |error| tracing::error!(%error, key = item.text(SORT_KEY).unwrap_or("?"), "unreadable item"),
+            |error| tracing::error!(%error, key = item.text(SORT_KEY).unwrap_or("?"), "left an unreadable item out of a list"),
         )
         .ok()
 }

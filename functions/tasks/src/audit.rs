@@ -1,4 +1,4 @@
-//! A change in the table's stream → an audit record (docs/audit.md). Pure: the same record in, the same out.
+//! Turns a record of the table's stream into an audit record (docs/audit.md). Pure: the same input gives the same output.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,15 @@ use crate::{
     task::{DESCRIPTION_MAX, Timestamp},
 };
 
+/// The format of an audit record.
 pub const SCHEMA: &str = "task.audit/1";
 
-/// Longest name, address or id in a record, in characters, and most of them in a list.
+/// The longest name, address or id in an audit record, in characters; the rest is cut off.
 const NAME_MAX: usize = 300;
+/// The most names in a list of an audit record; the rest is left out.
 const NAMES_MAX: usize = 10;
 
-/// An attribute value as DynamoDB JSON. Numbers stay text: DynamoDB has 38 digits, a float 15.
+/// An attribute value in DynamoDB JSON. Numbers stay text: DynamoDB keeps 38 digits, a float 15.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Attribute {
     S(String),
@@ -38,7 +40,7 @@ pub enum Attribute {
     M(Image),
 }
 
-/// An item as the stream shows it. Serialised it is canonical: names and sets sorted, no white space.
+/// An item as the stream shows it. Its JSON is canonical: names and sets sorted, no white space.
 pub type Image = BTreeMap<String, Attribute>;
 
 /// A record of the table's stream, as Lambda delivers it ("Using Lambda with Amazon DynamoDB").
@@ -54,7 +56,7 @@ pub struct StreamRecord {
     pub change: ItemChange,
 }
 
-/// Who removed the item, when a service did.
+/// The service that removed the item, if one did.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct UserIdentity {
     #[serde(rename = "principalId")]
@@ -64,16 +66,16 @@ pub struct UserIdentity {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ItemChange {
-    /// Unix time in seconds. It may be missing, which is not 1970.
+    /// The Unix time in seconds. It may be missing.
     pub approximate_creation_date_time: Option<f64>,
     pub keys: Image,
     pub new_image: Option<Image>,
     pub old_image: Option<Image>,
-    /// 21 to 40 digits: more than any integer type, so it stays text.
+    /// 21 to 40 digits: too many for an integer type, so it stays text.
     pub sequence_number: String,
 }
 
-/// Why a record cannot be audited: it goes to quarantine.
+/// The reason why a record cannot be audited and goes to quarantine.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the record's {0} is missing or malformed")]
 pub struct Undecodable(pub &'static str);
@@ -84,7 +86,7 @@ pub enum Action {
     Created,
     #[serde(rename = "task.updated")]
     Updated,
-    /// Stamped as deleted: from here on the task does not exist.
+    /// The task was stamped as deleted: from here on it does not exist.
     #[serde(rename = "task.deleted")]
     Deleted,
     /// A tombstone was removed, by the API or by TTL.
@@ -93,10 +95,10 @@ pub enum Action {
     /// A live task was removed by something other than the API.
     #[serde(rename = "task.removed_out_of_band")]
     RemovedOutOfBand,
-    /// A write that did not move version and request on, as the API always does.
+    /// A write without the marks of the API: the next version, a new request and a named actor.
     #[serde(rename = "task.modified_out_of_band")]
     ModifiedOutOfBand,
-    /// A mark written to prove that the stream is consumed up to it.
+    /// A sentinel was written, to prove that the stream is consumed up to it.
     #[serde(rename = "audit.sentinel")]
     Sentinel,
 }
@@ -105,7 +107,7 @@ pub enum Action {
 #[serde(rename_all = "camelCase")]
 pub struct AuditRecord {
     pub schema: &'static str,
-    /// The stream's id of the change: readers drop what they have seen.
+    /// The stream's id of the change, by which readers drop duplicates.
     pub event_id: String,
     pub action: Action,
     pub actor: Actor,
@@ -140,7 +142,8 @@ pub struct TaskRef {
     pub version_after: Option<u64>,
 }
 
-/// A value is text, `null`, `{"length", "sha256"}` for free text, or DynamoDB JSON for a type the API does not write.
+/// A field's old and new value: text, `null`, `{"length", "sha256"}` for free text, or DynamoDB JSON for a type that the API
+/// does not write.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FieldChange {
     pub field: &'static str,
@@ -150,9 +153,10 @@ pub struct FieldChange {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Times {
-    /// By the API's clock; for what the API did not do, `streamed`.
+    /// By the API's clock; `streamed` for a change that the API did not make, and for a purge, unless that would be before the
+    /// deletion.
     pub changed: Option<Timestamp>,
-    /// By the stream, whole seconds on AWS.
+    /// By the stream's clock, in whole seconds on AWS.
     pub streamed: Option<Timestamp>,
     /// When this record was made: the one member that differs when a batch is delivered again.
     pub audited: Timestamp,
@@ -165,27 +169,27 @@ pub struct Source {
     pub sequence_number: String,
 }
 
-/// SHA-256, in hex, of the canonical old and new image. A task's record starts with what the one before ended
-/// with, so that a record edited, dropped or moved breaks the chain.
+/// SHA-256, in hex, of the canonical old and new image. Each record of a task starts with the image that the record before
+/// it ended with, so that an edited, dropped or moved record breaks the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Integrity {
     pub before: Option<String>,
     pub after: Option<String>,
 }
 
-/// What the deployment wants in the log.
+/// The form of free text in the audit log, as the deployment chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FreeText {
-    /// Length and salted SHA-256. The salt goes with the task, and with it any way back to the text.
+    /// Length and salted SHA-256. Deleting the task deletes the salt, and with it any way back to the text.
     Hashed,
     Plain,
 }
 
-/// What kind of item a sort key is of.
+/// The kind of an item, by its sort key.
 enum Kind<'a> {
     Task(&'a str),
     Sentinel(&'a str),
-    /// Nothing of the audit log's: idempotency records and whatever comes later.
+    /// An item that the audit log ignores: an idempotency record, or whatever comes later.
     Other,
 }
 
@@ -202,7 +206,7 @@ impl<'a> Kind<'a> {
 }
 
 impl StreamRecord {
-    /// The audit record of this change, or `None` when it is of no concern to the audit log.
+    /// Returns the audit record of this change, or `None` if it does not concern the audit log.
     pub fn audit(&self, free_text: FreeText, audited: Timestamp) -> Result<Option<AuditRecord>, Undecodable> {
         let owner = text(&self.change.keys, PARTITION_KEY).ok_or(Undecodable("Keys.PK"))?;
         let sort_key = text(&self.change.keys, SORT_KEY).ok_or(Undecodable("Keys.SK"))?;
@@ -226,15 +230,15 @@ impl StreamRecord {
     ) -> Result<Option<AuditRecord>, Undecodable> {
         let (old, new) = (self.change.old_image.as_ref(), self.change.new_image.as_ref());
         if old == new {
-            // Nothing changed: DynamoDB writes no record then ("Change data capture for DynamoDB Streams"). Without
-            // any image the stream is not ours.
+            // Nothing changed, of which DynamoDB makes no record ("Change data capture for DynamoDB Streams"). A record
+            // without images is from a stream that is not ours.
             return if old.is_some() { Ok(None) } else { Err(Undecodable("images")) };
         }
         let action = classify(old, new);
         let written = match action {
             Action::Created | Action::Updated | Action::Deleted => new,
             Action::Purged if !self.by_ttl() => old,
-            _ => None,
+            Action::Purged | Action::RemovedOutOfBand | Action::ModifiedOutOfBand | Action::Sentinel => None,
         };
         let actor = if self.by_ttl() { Actor::ttl() } else { actor_of(written) };
         let task = TaskRef {
@@ -252,14 +256,14 @@ impl StreamRecord {
             Action::Created | Action::Updated | Action::Deleted => {
                 record.time.changed = new.and_then(written_at);
             }
-            // The stream's time has no milliseconds: a purge is not before the deletion it follows.
+            // The stream's time has no milliseconds, so it could be before the deletion that the purge follows.
             Action::Purged => record.time.changed = record.time.streamed.max(old.and_then(written_at)),
-            _ => {}
+            Action::RemovedOutOfBand | Action::ModifiedOutOfBand | Action::Sentinel => {}
         }
         Ok(Some(record))
     }
 
-    /// What every record has.
+    /// Returns a record with the members that every action has.
     fn record(&self, action: Action, actor: Actor, audited: Timestamp) -> AuditRecord {
         let streamed = self.streamed();
         AuditRecord {
@@ -288,20 +292,20 @@ impl StreamRecord {
         Timestamp::from_unix_millis((self.change.approximate_creation_date_time? * 1e3).round() as i64)
     }
 
-    /// "Working with streams and Time To Live": TTL's removals carry this identity.
+    /// Returns whether TTL removed the item ("Working with streams and Time To Live").
     fn by_ttl(&self) -> bool {
         self.user_identity.as_ref().is_some_and(|identity| identity.principal_id == "dynamodb.amazonaws.com")
     }
 }
 
-/// SHA-256, in hex, of an image in canonical form.
+/// Returns the SHA-256, in hex, of an image's canonical form.
 #[must_use]
 pub fn fingerprint(image: &Image) -> String {
-    // Maps with text keys always serialise.
+    // A map with text keys cannot fail to serialise.
     hex::encode(Sha256::digest(serde_json::to_vec(image).unwrap_or_default()))
 }
 
-/// What happened to a task, told from its two images.
+/// Returns what happened to a task, judged by its two images.
 fn classify(old: Option<&Image>, new: Option<&Image>) -> Action {
     let deleted = |image: &Image| image.contains_key(attribute::DELETED_BY);
     match (old, new) {
@@ -319,13 +323,13 @@ fn classify(old: Option<&Image>, new: Option<&Image>) -> Action {
     }
 }
 
-/// Whether a write has the marks of one by the API: the version moved on by one, under a request of its own,
-/// by a named actor.
+/// Returns whether a write has the marks of the API: the next version, a new request and a named actor.
 fn by_api(old: Option<&Image>, new: &Image) -> bool {
     let version_before = old.map_or(Some(0), version);
-    let moved_on = version(new).is_some() && version(new) == version_before.and_then(|v| v.checked_add(1));
+    let is_next_version =
+        version(new).is_some() && version(new) == version_before.and_then(|v| v.checked_add(1));
     let request = member(new, attribute::REQUEST, "id");
-    moved_on
+    is_next_version
         && request.is_some()
         && request != old.and_then(|old| member(old, attribute::REQUEST, "id"))
         && member(new, attribute::ACTOR, "id").is_some()
@@ -358,7 +362,7 @@ impl Actor {
     }
 }
 
-/// The actor a write names; `unknown` for what bypassed the API.
+/// Returns the actor that a write names, or `unknown` for a write that bypassed the API.
 fn actor_of(image: Option<&Image>) -> Actor {
     let Some(Attribute::M(actor)) = image.and_then(|image| image.get(attribute::ACTOR)) else {
         return Actor { id: "unknown".to_owned(), auth: None, scopes: None };
@@ -385,7 +389,8 @@ fn request_of(image: &Image) -> Option<Value> {
     Some(known.into_iter().filter_map(member).collect())
 }
 
-/// What the API writes is shorter; what was put there by hand must not make a record too large for the log.
+/// Cuts a text. The API writes shorter ones, but someone writing to the table directly must not make a record too large for
+/// the log.
 fn short(text: &str) -> String {
     text.chars().take(NAME_MAX).collect()
 }
@@ -411,18 +416,19 @@ fn shown(image: &Image, field: Field, free_text: FreeText) -> Value {
     };
     match image.get(field.name()) {
         None => Value::Null,
-        // A text that the API would not have taken may be as large as an item: a log event may not.
+        // Text that the API would have refused may be as large as an item, which no log event can hold.
         Some(Attribute::S(text)) if is_hashed || text.chars().count() > DESCRIPTION_MAX => {
             json!({"length": text.chars().count(), "sha256": salted_hash(image, text)})
         }
         Some(Attribute::S(text)) => json!(text),
         Some(value @ (Attribute::N(_) | Attribute::Bool(_) | Attribute::Null(_))) => json!(value),
-        // Whatever else was written past the API may hold anything.
+        // The API writes no other type, so anything may be in it.
         Some(_) => json!({"sha256": salted_hash(image, &fingerprint(image))}),
     }
 }
 
-/// SHA-256 over the task's own salt and the text; `None` without a salt, since short text could be guessed back.
+/// Returns the SHA-256, in hex, of the task's salt and the text. Without a salt there is none: short texts could be guessed
+/// from it.
 fn salted_hash(image: &Image, text: &str) -> Option<String> {
     let Some(Attribute::B(salt)) = image.get(attribute::SALT) else { return None };
     let salt = BASE64_STANDARD.decode(salt).ok()?;

@@ -1,4 +1,4 @@
-//! What can go wrong, without HTTP ([`crate::problem`] gives each its status).
+//! Everything that can go wrong with a request, independent of HTTP: the task function maps each error to a status.
 
 use std::error::Error as StdError;
 
@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use crate::task::Status;
 
-/// One thing wrong with what the client sent.
+/// One error in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// A JSON Pointer (RFC 6901) into the body (`/title`; empty: the body itself), `?name` for a query
+    /// The place: a JSON Pointer (RFC 6901) into the body (`/title`; empty for the body itself), `?name` for a query
     /// parameter, or a header's name.
     pub pointer: String,
-    /// A stable word for programs: `required`, `unknown`, `duplicate`, `read-only`, `type`, `value`, `syntax`.
+    /// A stable code for programs: `required`, `unknown`, `duplicate`, `read-only`, `type`, `value`, `syntax`.
     pub code: &'static str,
     /// A sentence for people.
     pub detail: String,
@@ -24,7 +24,7 @@ impl FieldError {
         Self { pointer: pointer.into(), code, detail: detail.into() }
     }
 
-    /// A member of a task that only the service sets, with another value than it has.
+    /// Reports a member that only the service sets and whose stated value is not the task's.
     #[must_use]
     pub fn read_only(member: &str) -> Self {
         let detail =
@@ -33,7 +33,7 @@ impl FieldError {
     }
 }
 
-/// The crate's one error type. The boxed sources are for the log; they cannot reach a client.
+/// The failure of a request. The boxed sources are for the log: they never reach a client.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the request is invalid in {} places", .0.len())]
@@ -46,14 +46,14 @@ pub enum Error {
     Stale { current: u64 },
     #[error("a task cannot move from {from:?} to {to:?}")]
     InvalidTransition { from: Status, to: Status },
-    #[error("the idempotency key was used with another body")]
+    #[error("the idempotency key was used with a different body")]
     IdempotencyMismatch,
     #[error("the principal lacks the scope")]
     Forbidden,
-    /// A write was not answered, and the table cannot tell whether it was carried out.
+    /// A write got no response, and it could not be found out whether it was applied.
     #[error("the outcome of the write is unknown")]
     OutcomeUnknown(#[source] Box<dyn StdError + Send + Sync>),
-    /// The table throttles, times out or cannot be reached: worth a retry. A write surely had no effect.
+    /// The table throttles, times out or cannot be reached. A write certainly had no effect, and a retry may succeed.
     #[error("the table is unavailable")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
     #[error("internal error")]

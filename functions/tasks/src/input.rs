@@ -1,6 +1,6 @@
 //! Client input, parsed once into types: bodies, query strings, conditional headers and keys.
 //!
-//! Every parser lists everything that is wrong before it gives up, so that a client can fix it all at once.
+//! Every parser reports all errors, not only the first, so that a client can fix them at once.
 
 mod body;
 mod conditional;
@@ -12,6 +12,7 @@ pub use self::{
     query::{Filter, LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Order, QueryParameters, unexpected_parameters},
 };
 
+/// Parses one of a fixed set of values; the error lists them.
 fn one_of<T: Copy>(
     text: &str,
     all: &[T],
@@ -28,7 +29,7 @@ fn one_of<T: Copy>(
 mod tests {
     use crate::error::FieldError;
 
-    /// The pointer and code of each error, sorted.
+    /// Returns the pointer and code of each error, sorted.
     pub fn pointers(errors: &[FieldError]) -> Vec<(&str, &str)> {
         let mut pointers: Vec<_> = errors.iter().map(|error| (error.pointer.as_str(), error.code)).collect();
         pointers.sort_unstable();

@@ -1,6 +1,6 @@
-//! The table's schema, once: keys, attributes, and each field of a task with its place in the audit log and in an index.
+//! The table's schema, defined once: keys, attributes, and how each field of a task is audited and indexed.
 //!
-//! The store writes items by it and the audit log reads them by it. `functions/tasks/schema.json` is its snapshot, from which
+//! The store writes items by it, and the audit log reads them by it. `functions/tasks/schema.json` is its snapshot, from which
 //! the CDK app makes the table; a test below compares the two.
 
 use serde::Serialize;
@@ -9,43 +9,47 @@ use crate::task::TaskId;
 
 /// The partition key: the owner.
 pub const PARTITION_KEY: &str = "PK";
-/// The sort key: one of the prefixes below, and what it is the prefix of.
+/// The sort key: one of the prefixes below and what follows it.
 pub const SORT_KEY: &str = "SK";
 
+/// Followed by a task's id.
 pub const TASK_PREFIX: &str = "TASK#";
 /// Followed by the hash of an idempotency key.
 pub const IDEMPOTENCY_PREFIX: &str = "IDEMPOTENCY#";
-/// Followed by the name of a mark that proves the stream consumed up to it.
+/// Followed by the name of a sentinel, which is written to see it arrive in the audit log.
 pub const SENTINEL_PREFIX: &str = "SENTINEL#";
 
-/// The attributes beside a task's fields.
+/// The attributes other than a task's fields.
 pub mod attribute {
     pub const VERSION: &str = "version";
     pub const CREATED_AT: &str = "createdAt";
     pub const UPDATED_AT: &str = "updatedAt";
     pub const CREATED_BY: &str = "createdBy";
     pub const UPDATED_BY: &str = "updatedBy";
-    /// 16 random bytes; the audit log hashes free text with them.
+    /// 16 random bytes, with which the audit log hashes free text.
     pub const SALT: &str = "salt";
-    /// Who wrote last, and with which request.
+    /// The principal of the last write.
     pub const ACTOR: &str = "actor";
+    /// The request of the last write.
     pub const REQUEST: &str = "request";
-    /// A tombstone's marks.
+    /// The principal that deleted the task: its presence makes the item a tombstone.
     pub const DELETED_BY: &str = "deletedBy";
     pub const DELETED_AT: &str = "deletedAt";
-    /// Unix seconds after which TTL removes the item.
+    /// The Unix time, in seconds, after which TTL removes the item.
     pub const EXPIRES_AT: &str = "expiresAt";
-    /// Marks the item of a task that an earlier put may make as well.
+    /// Marks a task that was put more than once: an earlier put may still arrive.
     pub const PUT_AGAIN: &str = "putAgain";
-    /// The sort key of the idempotency record that a task was created with.
+    /// The sort key of the idempotency record of a task's create.
     pub const IDEMPOTENCY_RECORD: &str = "idempotencyRecord";
-    /// An idempotency record's own.
+    /// In an idempotency record: the task that the key stands for.
     pub const TASK_ID: &str = "taskId";
+    /// In an idempotency record: the fingerprint of the draft.
     pub const FINGERPRINT: &str = "fingerprint";
+    /// In an idempotency record: set once the task is deleted.
     pub const TASK_DELETED: &str = "taskDeleted";
 }
 
-/// A sparse index by a field: only live tasks that have a value there carry its sort key.
+/// A sparse index on a field: only live tasks with a value in the field have its sort key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Index {
@@ -54,14 +58,15 @@ pub struct Index {
 }
 
 impl Index {
-    /// Returns the beginning of the sort key that all tasks with this value share.
+    /// Returns the prefix that the sort keys of all tasks with this value share.
     ///
-    /// A value's own `#` is escaped: else the tasks of `a` and of `a#b` would begin alike.
+    /// A `#` in the value is escaped; otherwise a query for `a` would find the tasks of `a#b`.
     #[must_use]
     pub fn prefix(value: &str) -> String {
         format!("{}#", value.replace('%', "%25").replace('#', "%23"))
     }
 
+    /// Returns the sort key of a task with this value: `<value>#<id>`.
     #[must_use]
     pub fn sort_key_of(value: &str, id: TaskId) -> String {
         format!("{}{id}", Self::prefix(value))
@@ -71,26 +76,27 @@ impl Index {
 pub const BY_ASSIGNEE: Index = Index { name: "byAssignee", sort_key: "assigneeKey" };
 pub const BY_STATUS: Index = Index { name: "byStatus", sort_key: "statusKey" };
 
-/// The way a field's values stand in the audit log.
+/// The form in which the audit log shows a field's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InAudit {
+    /// As they are.
     Shown,
-    /// Free text: as length and salted hash, unless the deployment wants it plain.
+    /// As length and salted hash, because they are free text; as they are if the deployment asks for plain text.
     Hashed,
 }
 
-/// Makes [`Field`] and everything that is known of each, one line per field.
+/// Defines [`Field`] and all that is known about each field, one line per field.
 macro_rules! fields {
     ($($field:ident $name:literal $in_audit:ident $index:expr;)+) => {
-        /// A field of a task that clients set: text in the table, absent for null.
+        /// A field of a task that clients set. The table stores its text, and no attribute for null.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Field { $($field),+ }
 
         impl Field {
-            /// In the order in which the audit log lists changes.
+            /// All fields, in the order in which the audit log lists changes.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$field),+];
 
-            /// Returns the name in JSON, in the table and in the audit log.
+            /// Returns the field's name in JSON, in the table and in the audit log.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$field => $name),+ }
@@ -118,7 +124,7 @@ fields! {
     Assignee    "assignee"    Shown  Some(BY_ASSIGNEE);
 }
 
-/// Returns the attributes that a tombstone no longer has: all that a client said, and what could lead back to it.
+/// Returns the attributes that deletion removes from an item: all that a client wrote, and what could lead back to it.
 pub fn removed_by_deletion() -> impl Iterator<Item = &'static str> {
     let content = Field::ALL.into_iter().map(Field::name);
     content
@@ -137,7 +143,7 @@ mod tests {
 
     /// `REFRESH=1 cargo test -p tasks` writes it.
     #[test]
-    fn the_snapshot_is_the_schema() {
+    fn the_snapshot_matches_the_schema() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.json");
         let indexes: Vec<_> = Field::ALL.into_iter().filter_map(Field::index).collect();
         let schema = json!({
@@ -147,12 +153,12 @@ mod tests {
             fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())).unwrap();
         }
         let written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-        assert_eq!(written, schema, "REFRESH=1 cargo test -p tasks");
+        assert_eq!(written, schema, "run `REFRESH=1 cargo test -p tasks`");
     }
 
     proptest! {
         #[test]
-        fn no_value_is_found_below_anothers_prefix(one in "[a#%]{1,4}", other in "[a#%]{1,4}") {
+        fn no_value_is_found_under_another_values_prefix(one in "[a#%]{1,4}", other in "[a#%]{1,4}") {
             let key = Index::sort_key_of(&one, TaskId::new());
             prop_assert_eq!(key.starts_with(&Index::prefix(&other)), one == other);
         }

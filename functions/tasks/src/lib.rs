@@ -1,13 +1,13 @@
-//! A task and everything about it that needs neither AWS nor Lambda: this crate's manifest names no crate of theirs.
+//! Tasks, and everything about them that needs neither AWS nor Lambda: this crate depends on no AWS SDK and on no Lambda crate.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`task`] | a task, its id, its fields' rules and status moves |
+//! | [`task`] | a task, its id, the rules of its fields and its status transitions |
 //! | [`input`] | request bodies, query strings and conditional headers parsed into types |
-//! | [`principal`] | who calls, as the authorizer and the task function agree on it |
-//! | [`item`] | the table's schema: keys, attributes, and each field's place in the audit log and in an index |
-//! | [`error`] | everything that can go wrong with a request, without HTTP |
-//! | [`audit`] | old and new image → audit record, with its integrity hashes |
+//! | [`principal`] | the caller, in the form that the authorizer and the task function agree on |
+//! | [`item`] | the table's schema: keys, attributes, and how each field is audited and indexed |
+//! | [`error`] | everything that can go wrong with a request, independent of HTTP |
+//! | [`audit`] | an item's old and new image turned into an audit record with integrity hashes |
 
 pub mod audit;
 pub mod error;

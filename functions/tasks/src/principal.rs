@@ -1,10 +1,10 @@
-//! Who calls: made by the authorizer, carried through API Gateway's authorizer context, read by the task function.
+//! The caller: identified by the authorizer, carried in API Gateway's authorizer context, read by the task function.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What a principal may do.
+/// A permission of a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Scope {
     #[serde(rename = "tasks:read")]
@@ -28,7 +28,7 @@ impl Scope {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 
-    /// Returns the methods that need this scope: the authorizer's policy allows them, the task function asks again.
+    /// Returns the methods that need this scope. The authorizer's policy allows them, and the task function checks again.
     #[must_use]
     pub fn methods(self) -> &'static [&'static str] {
         match self {
@@ -37,14 +37,14 @@ impl Scope {
         }
     }
 
-    /// Returns the scope that a method needs; `None` for one that no route has.
+    /// Returns the scope that a method needs, or `None` for a method that no route has.
     #[must_use]
     pub fn needed_for(method: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.methods().contains(&method))
     }
 }
 
-/// How a principal proved who it is. A JWT's place is beside `Token`.
+/// The way in which a principal was authenticated. JWTs would be a second variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
@@ -60,7 +60,7 @@ impl Auth {
     }
 }
 
-/// The caller: every task belongs to an `owner`; several principals may share one.
+/// The caller. Every task belongs to an `owner`, which several principals may share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     pub id: String,
@@ -70,13 +70,14 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// Returns whether the principal has this scope.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
 
-    /// The authorizer context: string values only ("Output from an API Gateway Lambda authorizer").
-    /// `principalId` travels beside it.
+    /// Returns the authorizer context: string values only ("Output from an API Gateway Lambda authorizer"). The principal's
+    /// id is not part of it: API Gateway passes `principalId` on by itself.
     #[must_use]
     pub fn to_context(&self) -> BTreeMap<&'static str, String> {
         let scopes: Vec<_> = self.scopes.iter().map(|scope| scope.as_str()).collect();
@@ -87,7 +88,7 @@ impl Principal {
         ])
     }
 
-    /// The reverse of [`Self::to_context`]; `None` when the context is not one the authorizer made.
+    /// Reads a principal from a request's context; `None` if the authorizer did not make it.
     #[must_use]
     pub fn from_context(context: &AuthorizerContext) -> Option<Self> {
         let principal = Self {
@@ -100,7 +101,7 @@ impl Principal {
     }
 }
 
-/// `requestContext.authorizer` of a proxy event. Every field may be missing: on `/health` none is there.
+/// `requestContext.authorizer` of a proxy event. Every field may be missing: `/health` has no authorizer.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AuthorizerContext {
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_the_authorizer_did_not_make_is_nobody() {
+    fn a_context_that_the_authorizer_did_not_make_is_refused() {
         for json in [
             "{}",
             r#"{"principalId":"a","owner":"","scopes":"tasks:read","auth":"token"}"#,

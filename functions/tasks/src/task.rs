@@ -1,4 +1,4 @@
-//! A task: its id, the rules of its fields and its status moves.
+//! A task: its id, the rules of its fields and its status transitions.
 
 use std::{borrow::Cow, fmt};
 
@@ -12,14 +12,14 @@ use crate::{
     item::{Field, attribute},
 };
 
-/// Longest title, in Unicode scalar values after trimming.
+/// The longest title, in Unicode scalar values after trimming.
 pub const TITLE_MAX: usize = 200;
-/// Longest assignee, in Unicode scalar values after trimming.
+/// The longest assignee, in Unicode scalar values after trimming.
 pub const ASSIGNEE_MAX: usize = 100;
-/// Longest description, in Unicode scalar values.
+/// The longest description, in Unicode scalar values.
 pub const DESCRIPTION_MAX: usize = 4_000;
 
-/// A moment in UTC, in whole milliseconds; written as RFC 3339 `2026-01-31T12:00:00.000Z`.
+/// A UTC time in whole milliseconds, written as in RFC 3339: `2026-01-31T12:00:00.000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(OffsetDateTime);
 
@@ -29,10 +29,11 @@ impl Timestamp {
         Self::truncated(OffsetDateTime::now_utc())
     }
 
-    /// RFC 3339 with any offset; `None` for anything else, and for a year that UTC cannot write in four digits.
+    /// Parses an RFC 3339 timestamp with any offset. Returns `None` for anything else, and for a time whose UTC year does
+    /// not fit into four digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        // The parser lets any byte stand between date and time.
+        // The `time` crate accepts any byte between date and time.
         if !text.as_bytes().get(10).is_some_and(|separator| separator.eq_ignore_ascii_case(&b'T')) {
             return None;
         }
@@ -40,7 +41,7 @@ impl Timestamp {
         (0..=9999).contains(&parsed.year()).then(|| Self::truncated(parsed))
     }
 
-    /// `None` outside the years 0 to 9999.
+    /// Returns `None` outside the years 0 to 9999.
     #[must_use]
     pub fn from_unix_millis(millis: i64) -> Option<Self> {
         let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()?;
@@ -76,7 +77,7 @@ impl Serialize for Timestamp {
     }
 }
 
-/// A UUIDv7 (RFC 9562): sorts by creation time.
+/// A task's id: a UUIDv7 (RFC 9562), so that ids sort by creation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskId(Uuid);
 
@@ -87,14 +88,14 @@ impl TaskId {
         Self(Uuid::now_v7())
     }
 
-    /// Only the form the service itself writes: lower case, hyphenated, version 7.
+    /// Parses an id in the one form that the service writes: lower case, hyphenated, version 7.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let id = Self(Uuid::try_parse(text).ok()?);
         (id.0.get_version_num() == 7 && id.to_string() == text).then_some(id)
     }
 
-    /// The 16 bytes of an id, as [`Self::as_bytes`] gives them.
+    /// Restores an id from its 16 bytes ([`Self::as_bytes`]); `None` if they are not a UUIDv7.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
         let id = Uuid::from_bytes(bytes);
@@ -106,7 +107,7 @@ impl TaskId {
         self.0.as_bytes()
     }
 
-    /// The creation time that the id carries.
+    /// Returns the creation time that the id carries.
     #[must_use]
     pub fn created_at(self) -> Option<Timestamp> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
@@ -126,7 +127,7 @@ impl Serialize for TaskId {
     }
 }
 
-/// An enum whose values are written in capitals on the wire and in the table.
+/// Defines an enum with the text of each value on the wire and in the table.
 macro_rules! wire_enum {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -150,7 +151,7 @@ macro_rules! wire_enum {
 }
 
 wire_enum! {
-    /// Where a task stands; moves are ruled by [`Status::can_become`].
+    /// The status of a task. [`Status::can_become`] defines the allowed transitions.
     Status { Pending = "PENDING", InProgress = "IN_PROGRESS", Completed = "COMPLETED", Cancelled = "CANCELLED" }
 }
 
@@ -160,7 +161,8 @@ wire_enum! {
 }
 
 impl Status {
-    /// Staying is always allowed; any status may move to any other, except out of `CANCELLED`, which is final.
+    /// Returns whether a task may move from this status to `next`: always, except out of `CANCELLED`, which is final.
+    /// Every status may stay as it is.
     #[must_use]
     pub fn can_become(self, next: Self) -> bool {
         match (self, next) {
@@ -174,17 +176,17 @@ impl Status {
     }
 }
 
-/// 1 to [`TITLE_MAX`] characters, trimmed, without control characters, at least one of them visible.
+/// A task's title: 1 to [`TITLE_MAX`] characters, trimmed, no control characters, at least one visible one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Title(String);
 
 impl Title {
-    /// The error says which rule is broken, in words for the client.
+    /// The error is the broken rule, worded for the client.
     pub fn parse(text: &str) -> Result<Self, String> {
         line(text, TITLE_MAX).map(Self)
     }
 
-    /// A title as it is stored: the rules of its day let it in.
+    /// Takes a stored title without checking it: the rules may have been laxer when it was written.
     #[must_use]
     pub fn stored(text: &str) -> Self {
         Self(text.to_owned())
@@ -196,24 +198,24 @@ impl Title {
     }
 }
 
-/// Returns one line of text, trimmed: 1 to `max` characters, no control characters, at least one of them visible.
+/// Trims `text` and checks it: 1 to `max` characters, no control characters, at least one visible one.
 fn line(text: &str, max: usize) -> Result<String, String> {
     let line = text.trim();
     match line.chars().count() {
         0 => Err("must not be empty".to_owned()),
         length if length > max => Err(format!("must be at most {max} characters")),
-        _ if line.chars().any(char::is_control) => Err("must not hold control characters".to_owned()),
-        _ if !line.chars().any(is_visible) => Err("must have a visible character".to_owned()),
+        _ if line.chars().any(char::is_control) => Err("must not contain control characters".to_owned()),
+        _ if !line.chars().any(is_visible) => Err("must contain a visible character".to_owned()),
         _ => Ok(line.to_owned()),
     }
 }
 
-/// Characters that count as letters or symbols and look like nothing: fillers and blanks.
+/// Fillers and blanks: characters that Unicode counts as letters or symbols although nothing is to be seen.
 const BLANK: [char; 8] =
     ['\u{115F}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{FFA0}', '\u{13441}', '\u{13442}', '\u{1D159}'];
 
-/// Says whether a reader sees something by itself: no space, no format character, no mark that only extends the character
-/// before it, no filler. The standard library's tables know these as what `escape_debug` escapes.
+/// Returns whether a character is visible by itself: no white space, no format character, no mark that only extends the
+/// character before it, no filler. `escape_debug` escapes all of these but the fillers and the plain space.
 fn is_visible(character: char) -> bool {
     character.is_ascii_graphic()
         || (!character.is_whitespace()
@@ -221,12 +223,12 @@ fn is_visible(character: char) -> bool {
             && !BLANK.contains(&character))
 }
 
-/// 0 to [`DESCRIPTION_MAX`] characters.
+/// A task's description: 0 to [`DESCRIPTION_MAX`] characters.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Description(String);
 
 impl Description {
-    /// The error says which rule is broken, in words for the client.
+    /// The error is the broken rule, worded for the client.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > DESCRIPTION_MAX {
             return Err(format!("must be at most {DESCRIPTION_MAX} characters"));
@@ -240,17 +242,18 @@ impl Description {
     }
 }
 
-/// Whoever a task is assigned to: a name, an address, an id; 1 to [`ASSIGNEE_MAX`] characters by the rules of a title.
+/// The person or system that a task is assigned to: a name, an address or an id of 1 to [`ASSIGNEE_MAX`] characters, by the
+/// rules of a title.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Assignee(String);
 
 impl Assignee {
-    /// The error says which rule is broken, in words for the client.
+    /// The error is the broken rule, worded for the client.
     pub fn parse(text: &str) -> Result<Self, String> {
         line(text, ASSIGNEE_MAX).map(Self)
     }
 
-    /// An assignee as it is stored: the rules of its day let it in.
+    /// Takes a stored assignee without checking it: the rules may have been laxer when it was written.
     #[must_use]
     pub fn stored(text: &str) -> Self {
         Self(text.to_owned())
@@ -262,7 +265,7 @@ impl Assignee {
     }
 }
 
-/// What a client gives to create a task.
+/// A task that a client asks to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Draft {
@@ -271,20 +274,20 @@ pub struct Draft {
     pub status: Status,
     pub priority: Priority,
     pub due_at: Option<Timestamp>,
-    // Left out when null, so that the fingerprint stays what it was before there was this field.
+    // Left out when null, so that a draft without it has the same fingerprint as before the field existed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assignee: Option<Assignee>,
 }
 
 impl Draft {
-    /// Returns the SHA-256, in hex, by which a replayed create is known to be the same; stored for a day, so a new version of
-    /// the service must find the same one.
+    /// Returns the SHA-256, in hex, by which a replayed create is recognised. It is stored for a day, so a new version of the
+    /// service must compute the same one.
     pub fn fingerprint(&self) -> Result<String, serde_json::Error> {
         Ok(hex::encode(Sha256::digest(serde_json::to_vec(self)?)))
     }
 }
 
-/// What a client gives to change a task: `None` keeps a field, `Some(None)` clears it.
+/// A change that a client asks for: `None` keeps a field, `Some(None)` clears it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Change {
     pub title: Option<Title>,
@@ -296,8 +299,8 @@ pub struct Change {
     pub stated: Stated,
 }
 
-/// The members that only the service sets, as a client repeats them in a change (`id`, which the path names, is checked
-/// while parsing). A change is carried out only if each is what the task has.
+/// The read-only members that a client repeats in a change. The change is applied only if each equals the task's own.
+/// (`id` is compared with the path while parsing.)
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stated {
     pub version: Option<u64>,
@@ -315,7 +318,7 @@ pub enum Scalar<'a> {
 }
 
 impl Stated {
-    /// Returns each member with its value, if the client stated one.
+    /// Returns each member with the value that the client stated, if any.
     #[must_use]
     pub fn members(&self) -> [(&'static str, Option<Scalar<'_>>); 5] {
         let Self { version, created_at, updated_at, created_by, updated_by } = self;
@@ -330,13 +333,13 @@ impl Stated {
         ]
     }
 
-    /// Says whether only the service sets this member.
+    /// Returns whether this is a member of a task that only the service sets.
     #[must_use]
-    pub fn sets(name: &str) -> bool {
+    pub fn is_read_only(name: &str) -> bool {
         name == "id" || Self::default().members().iter().any(|(member, _)| *member == name)
     }
 
-    /// Returns one error for each member that `task` has another value of.
+    /// Returns one error per stated member that differs from `task`'s.
     #[must_use]
     pub fn errors(&self, task: &Task) -> Vec<FieldError> {
         let actual = Self::of(task);
@@ -348,7 +351,7 @@ impl Stated {
     }
 
     fn of(task: &Task) -> Self {
-        // Without `..`: a new member of a task is either a field or stands here.
+        // No `..`, so that a new member of a task has to be listed here.
         let Task {
             id: _,
             title: _,
@@ -374,7 +377,7 @@ impl Stated {
 }
 
 impl Change {
-    /// Returns the fields that change with their new text; `None` clears one.
+    /// Returns the fields that the change sets, each with its new text, or `None` where it is cleared.
     pub fn values(&self) -> impl Iterator<Item = (Field, Option<Cow<'_, str>>)> {
         let Self { title, description, status, priority, due_at, assignee, stated: _ } = self;
         let each: [(Field, Option<Option<Cow<'_, str>>>); Field::ALL.len()] = [
@@ -388,7 +391,7 @@ impl Change {
         each.into_iter().filter_map(|(field, value)| Some((field, value?)))
     }
 
-    /// Says whether applying the change would alter anything of `task`.
+    /// Returns whether the change would alter `task`.
     #[must_use]
     pub fn differs_from(&self, task: &Task) -> bool {
         let present = task.values();
@@ -396,7 +399,7 @@ impl Change {
     }
 }
 
-/// A live task as clients see it.
+/// A live task, as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
@@ -442,7 +445,7 @@ impl Task {
         ]
     }
 
-    /// Version 1 of a task. `at` is the creation time that `id` carries.
+    /// Returns version 1 of a task. `at` is the creation time that `id` carries.
     #[must_use]
     pub fn created(id: TaskId, draft: Draft, by: &str, at: Timestamp) -> Self {
         let Draft { title, description, status, priority, due_at, assignee } = draft;
@@ -470,11 +473,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cancelled_is_final_and_every_other_move_is_free() {
+    fn cancelled_is_final_and_every_other_transition_is_allowed() {
         for from in Status::ALL {
             for to in Status::ALL {
-                let free = *from != Status::Cancelled || to == from;
-                assert_eq!(from.can_become(*to), free, "{from:?} -> {to:?}");
+                let allowed = *from != Status::Cancelled || to == from;
+                assert_eq!(from.can_become(*to), allowed, "{from:?} -> {to:?}");
             }
         }
     }
@@ -519,7 +522,11 @@ mod tests {
             assert!(Title::parse(invisible).is_err(), "{invisible:?}");
             assert!(Title::parse(&format!(" {invisible}\u{2003}{invisible} ")).is_err(), "{invisible:?}");
         }
-        assert_eq!(Title::stored("\u{200B}").as_str(), "\u{200B}", "what was stored before stays readable");
+        assert_eq!(
+            Title::stored("\u{200B}").as_str(),
+            "\u{200B}",
+            "a title stored under older rules stays readable"
+        );
     }
 
     #[test]
@@ -583,7 +590,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptions_may_be_empty_and_hold_lines() {
+    fn descriptions_may_be_empty_or_have_many_lines() {
         assert!(Description::parse("").is_ok());
         assert!(Description::parse(&"\n".repeat(DESCRIPTION_MAX)).is_ok());
         assert!(Description::parse(&"x".repeat(DESCRIPTION_MAX + 1)).is_err());
@@ -599,7 +606,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_services_own_form_of_an_id_is_an_id() {
+    fn an_id_has_one_spelling() {
         let id = TaskId::new();
         assert_eq!(TaskId::parse(&id.to_string()), Some(id));
         assert_eq!(TaskId::parse(&id.to_string().to_uppercase()), None);
@@ -616,14 +623,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_timestamp_survives_its_text(millis in -62_000_000_000_000_i64..250_000_000_000_000) {
+        fn a_timestamp_survives_a_round_trip_through_text(millis in -62_000_000_000_000_i64..250_000_000_000_000) {
             let at = Timestamp::from_unix_millis(millis).unwrap();
             prop_assert_eq!(at.unix_millis(), millis);
             prop_assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
         }
 
         #[test]
-        fn no_text_panics(text in ".*") {
+        fn parsing_never_panics(text in ".*") {
             let _ = (Timestamp::parse(&text), TaskId::parse(&text), Title::parse(&text), Status::parse(&text));
         }
     }

@@ -6,7 +6,7 @@ use aws_sdk_sfn::{
     error::{ProvideErrorMetadata, SdkError},
 };
 
-use runtime::passing::passes;
+use runtime::is_transient;
 
 use crate::cli::failure::Failure;
 
@@ -43,7 +43,7 @@ where
         let kind = match () {
             () if credentials => Kind::NoCredentials,
             () if !answered => Kind::Unanswered,
-            () if passes(status, &code) => Kind::Passing,
+            () if is_transient(status, &code) => Kind::Passing,
             () => Kind::Answered,
         };
         let message = error.message().map_or(deepest, ToOwned::to_owned);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::kind::Kind;
 use crate::http::Response;
 
-/// No script, style, image, form or frame: the page is text.
+/// Forbids scripts, styles, images, forms and frames: the page is text.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const CACHE_CONTROL: &str = "public, max-age=3600";
@@ -18,7 +18,7 @@ struct Page<'a> {
     kind: &'static Kind,
 }
 
-/// Answers with the page of a kind, whose `type` is `reference`: HTML for a browser, else JSON.
+/// Returns the page of a kind, whose `type` is `reference`: HTML for a browser, otherwise JSON.
 #[must_use]
 pub fn page(kind: &'static Kind, reference: &str, accept: &str) -> Response {
     let response = if prefers_html(accept) {
@@ -30,11 +30,11 @@ pub fn page(kind: &'static Kind, reference: &str, accept: &str) -> Response {
     } else {
         Response::json(200, &Page { reference, kind })
     };
-    // The gateway compresses, so answers differ by Accept-Encoding too.
+    // The gateway compresses, so responses also differ by Accept-Encoding.
     response.with_header("Cache-Control", CACHE_CONTROL).with_header("Vary", "Accept, Accept-Encoding")
 }
 
-/// The texts of the table have nothing to escape; a test holds that.
+/// Returns the page as HTML. The texts of a kind need no escaping, as a test below checks.
 fn html(kind: &Kind) -> String {
     let Kind { name, title, status, meaning, advice } = kind;
     format!(
@@ -44,12 +44,12 @@ fn html(kind: &Kind) -> String {
     )
 }
 
-/// Says whether `Accept` (RFC 9110, 12.5.1) ranks HTML above JSON. On a tie it is JSON: this is an API.
+/// Returns whether `Accept` (RFC 9110, 12.5.1) ranks HTML above JSON. A tie goes to JSON: this is an API.
 fn prefers_html(accept: &str) -> bool {
     quality(accept, "text/html") > quality(accept, "application/json")
 }
 
-/// The weight, in thousandths, that the most specific range of `accept` gives `media_type`.
+/// Returns the weight, in thousandths, that the most specific range of `accept` gives to `media_type`.
 fn quality(accept: &str, media_type: &str) -> u16 {
     let all_of_type = format!("{}/*", media_type.split('/').next().unwrap_or_default());
     let specificity = |range: &str| match range {
@@ -66,7 +66,7 @@ fn quality(accept: &str, media_type: &str) -> u16 {
     ranges.max().map_or(0, |(_, weight)| weight)
 }
 
-/// `q=0.8` in thousandths.
+/// Parses a weight such as `q=0.8` into thousandths.
 fn weight(parameter: &str) -> Option<u16> {
     let text = parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q="))?;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_needs_no_escaping_and_says_what_to_do() {
+    fn pages_need_no_escaping_and_have_every_text() {
         for kind in kind::ALL {
             for text in [kind.name, kind.title, kind.meaning, kind.advice] {
                 assert!(!text.is_empty() && !text.contains(['<', '>', '&', '"']), "{kind:?}");

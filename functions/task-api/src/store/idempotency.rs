@@ -1,4 +1,4 @@
-//! The record of an idempotency key: which task the key stands for, and whether that task was deleted since.
+//! The idempotency record: which task a key stands for, and whether that task has been deleted since.
 
 use aws_sdk_dynamodb::{
     error::SdkError,
@@ -11,9 +11,10 @@ use aws_sdk_dynamodb::{
 use tokio::time::Instant;
 
 use super::{
-    Author, Store, insist,
+    Author, Store,
     item::{Attributes, Item, Malformed, flag, number, text},
     outcome::Failure,
+    retry_idempotent,
 };
 use tasks::{
     error::Error,
@@ -25,23 +26,24 @@ use tasks::{
     task::{Draft, TaskId},
 };
 
-/// How long an idempotency key is remembered.
-pub const SECONDS: i64 = 24 * 60 * 60;
+/// The time for which an idempotency key is remembered.
+pub const KEY_HOURS: i64 = 24;
+pub const KEY_SECONDS: i64 = KEY_HOURS * 60 * 60;
 
 /// The task that an idempotency key stands for.
 pub struct Claim {
     pub id: TaskId,
     pub created_by: String,
-    /// The sort key of the key's record.
+    /// The sort key of the idempotency record.
     pub record: String,
-    /// An earlier request took the key.
+    /// Whether an earlier request took the key.
     pub replayed: bool,
-    /// The task was created and deleted since.
+    /// Whether the task has been deleted.
     pub deleted: bool,
 }
 
 impl Store {
-    /// Takes an idempotency key for `id`, or finds the id it was taken for.
+    /// Takes an idempotency key for `id`, or finds the id that it was taken for before.
     pub(super) async fn claim(
         &self,
         by: &Author,
@@ -52,9 +54,10 @@ impl Store {
     ) -> Result<Claim, Error> {
         let record = format!("{IDEMPOTENCY_PREFIX}{}", key.hash());
         let fingerprint = draft.fingerprint().map_err(Error::internal)?;
-        let put = insist(deadline, async || self.put_record(by, id, &record, &fingerprint).await).await;
+        let put =
+            retry_idempotent(deadline, async || self.put_record(by, id, &record, &fingerprint).await).await;
         let found = put.map_err(|error| match error {
-            // Only the record may have been written: there is no task yet, and the same request finds the key its own.
+            // At most the record was written: there is no task yet, and the client can send the request again.
             Error::OutcomeUnknown(cause) => Error::Unavailable(cause),
             error => error,
         })?;
@@ -69,7 +72,7 @@ impl Store {
         }
     }
 
-    /// The record that was there already, if any.
+    /// Writes the idempotency record, or returns the one that was already there.
     async fn put_record(
         &self,
         by: &Author,
@@ -87,8 +90,8 @@ impl Store {
             .item(TASK_ID, text(id.to_string()))
             .item(FINGERPRINT, text(fingerprint))
             .item(CREATED_BY, text(&by.principal.id))
-            .item(EXPIRES_AT, number(now + SECONDS))
-            // TTL removes late, so an expired record may still be there.
+            .item(EXPIRES_AT, number(now + KEY_SECONDS))
+            // TTL lags behind, so an expired record may still be there.
             .condition_expression(format!("attribute_not_exists({PARTITION_KEY}) OR {EXPIRES_AT} <= :now"))
             .expression_attribute_values(":now", number(now))
             .return_values_on_condition_check_failure(OnFailure::AllOld)
@@ -106,8 +109,8 @@ impl Store {
         }
     }
 
-    /// Puts the task of a key that was used before, if it is absent and was not deleted since. Only a transaction can ask both:
-    /// whoever deletes the task writes to the record before the task's key becomes free.
+    /// Puts the task of a key that was used before, unless the task exists or has been deleted. Only a transaction can check
+    /// both; a delete marks the record before it removes the task's item.
     pub(super) async fn put_unless_deleted(
         &self,
         owner: &str,
@@ -150,7 +153,7 @@ impl Store {
         }
     }
 
-    /// Lets the record know that its task is deleted. A record that TTL removed, or that another task took over, needs no mark.
+    /// Marks the record's task as deleted. A record that TTL removed or that another task took over needs no mark.
     pub(super) async fn mark_deleted(&self, owner: &str, record: &str, id: TaskId) -> Result<(), Failure> {
         let marked = self
             .writes
@@ -172,7 +175,7 @@ impl Store {
 }
 
 impl Claim {
-    /// The claim that `old` records: this request's own, by an earlier try, or another's.
+    /// Returns the claim that `old` records: this request's own, by an earlier attempt, or another request's.
     fn or_recorded(self, old: &Item) -> Result<Self, Malformed> {
         let id = TaskId::parse(old.text(TASK_ID)?).ok_or(Malformed(TASK_ID))?;
         Ok(Self {
@@ -185,7 +188,7 @@ impl Claim {
     }
 }
 
-/// Says that the task, its tombstone, or the mark of its deletion was there already: nothing is left to put.
+/// Returns whether nothing is left to put: the task, its tombstone or the mark of its deletion was already there.
 fn is_settled(reasons: &[CancellationReason]) -> bool {
     let failed = |reason: &&CancellationReason| reason.code() == Some("ConditionalCheckFailed");
     let (record, task) = (reasons.first().filter(failed), reasons.get(1).filter(failed));

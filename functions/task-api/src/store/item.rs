@@ -1,4 +1,4 @@
-//! An item's attributes: read, written, and the expressions of conditional writes.
+//! Items: reading and writing their attributes, and the expressions of conditional writes.
 
 use std::collections::HashMap;
 
@@ -19,17 +19,17 @@ use tasks::{
     task::{Assignee, Change, Description, Priority, Scalar, Stated, Status, Task, TaskId, Timestamp, Title},
 };
 
-/// Longest user agent kept: it is the client's to choose, and an item's size costs money.
+/// The longest user agent that is stored, in characters: the client chooses it, and the size of an item costs money.
 const USER_AGENT_MAX: usize = 256;
 
 pub type Attributes = HashMap<String, AttributeValue>;
 
-/// An attribute that is missing, or not as the service writes it.
+/// An attribute that is missing or not in the form that the service writes.
 #[derive(Debug, thiserror::Error)]
 #[error("the item's {0} is missing or malformed")]
 pub struct Malformed(pub &'static str);
 
-/// An item of the table. Without attributes: there is none.
+/// An item of the table; without attributes if there is none.
 #[derive(Debug)]
 pub struct Item(pub Attributes);
 
@@ -38,7 +38,7 @@ impl Item {
         self.0.is_empty()
     }
 
-    /// Stamped as deleted: the task does not exist any more.
+    /// Returns whether the task was stamped as deleted: it does not exist any more.
     pub fn is_tombstone(&self) -> bool {
         self.0.contains_key(DELETED_BY)
     }
@@ -62,7 +62,7 @@ impl Item {
         digits.and_then(|digits| digits.parse().ok()).ok_or(Malformed(VERSION))
     }
 
-    /// The time of a live task's last change.
+    /// Returns the time of a live task's last change.
     pub fn changed_at(&self) -> Option<Timestamp> {
         if self.is_tombstone() { None } else { Timestamp::parse(self.text(UPDATED_AT).ok()?) }
     }
@@ -88,7 +88,7 @@ impl Item {
         })
     }
 
-    /// A field that the item has only when it is not null.
+    /// Parses a field that the item has only if it is not null.
     fn nullable<T>(&self, field: Field, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Malformed> {
         self.0.contains_key(field.name()).then(|| self.parsed(field.name(), parse)).transpose()
     }
@@ -117,7 +117,7 @@ pub fn task_key(owner: &str, id: TaskId) -> Attributes {
     ])
 }
 
-/// A new task's item. `record` is the sort key of its idempotency record.
+/// Returns a new task's item. `record` is the sort key of its idempotency record.
 pub fn from_task(
     by: &Author,
     task: &Task,
@@ -172,8 +172,8 @@ fn request(by: &Author, key: Option<&IdempotencyKey>) -> AttributeValue {
     AttributeValue::M(present.collect())
 }
 
-/// An update and condition expression in the making. Every attribute goes through a placeholder, so that no
-/// name can be a reserved word.
+/// An update expression and its condition, under construction. Every attribute name is a placeholder, since names may be
+/// reserved words.
 #[derive(Default)]
 pub struct Expression {
     set: Vec<String>,
@@ -217,7 +217,7 @@ impl Expression {
         self.conditions.join(" AND ")
     }
 
-    /// What every change of a live task sets and asks for.
+    /// Starts an expression with what every change of a live task sets and requires.
     fn of_live_task(by: &Author, only_if: &Preconditions) -> Self {
         let mut expression = Self::default();
         let (version, deleted_by) = (expression.name(VERSION), expression.name(DELETED_BY));
@@ -229,16 +229,16 @@ impl Expression {
         expression.set(REQUEST, request(by, None));
         expression.conditions.push(format!("attribute_exists({version})"));
         expression.conditions.push(format!("attribute_not_exists({deleted_by})"));
-        // Times are stored in one form, of one length: text order is their order.
+        // Times are stored in one form of fixed length, so that they sort as text.
         expression.conditions.push(format!("NOT {updated_at} > {now}"));
         expression.only_if(&version, only_if);
         expression
     }
 
-    /// `version` is the attribute's placeholder.
+    /// Requires the client's preconditions. `version` is the attribute's placeholder.
     fn only_if(&mut self, version: &str, only_if: &Preconditions) {
         let mut one_of = |versions: &[u64]| {
-            // A list of none must still tell 404 from 412: no task has version 0.
+            // An empty list matches no task, as does version 0: the condition fails, and the item tells 404 from 412.
             let versions = if versions.is_empty() { &[0] } else { versions };
             let values = versions.iter().map(|v| self.value(AttributeValue::N(v.to_string())));
             format!("{version} IN ({})", values.collect::<Vec<_>>().join(", "))
@@ -248,7 +248,7 @@ impl Expression {
             Some(Tags::Any) | None => None,
         };
         let if_none_match = match &only_if.if_none_match {
-            // Never true of a task that exists.
+            // Never true for an existing task.
             Some(Tags::Any) => Some(format!("attribute_not_exists({version})")),
             Some(Tags::Versions(versions)) => Some(format!("NOT {}", one_of(versions))),
             None => None,
@@ -256,7 +256,7 @@ impl Expression {
         self.conditions.extend(if_match.into_iter().chain(if_none_match));
     }
 
-    /// Asks that what the client repeats of the service's own members is what the item has.
+    /// Requires that the read-only members that the client states are the item's.
     fn only_as_stated(&mut self, stated: &Stated) {
         for (name, value) in stated.members() {
             let value = match value {
@@ -269,7 +269,7 @@ impl Expression {
         }
     }
 
-    /// Sets or clears a field and its index's key; returns the condition that the item has another value now.
+    /// Sets or clears a field and its index's sort key. Returns the condition that the item has a different value now.
     fn change(&mut self, id: TaskId, field: Field, value: Option<&str>) -> String {
         if let Some(index) = field.index() {
             match value {
@@ -286,7 +286,7 @@ impl Expression {
         }
     }
 
-    /// Asks that the item's status may become `to`.
+    /// Requires a status that may become `to`.
     fn only_from_statuses_before(&mut self, to: Status) {
         let name = self.name(Field::Status.name());
         let from = Status::ALL.iter().filter(|from| from.can_become(to));
@@ -295,7 +295,7 @@ impl Expression {
     }
 }
 
-/// The write of [`super::Store::update`].
+/// Returns the write of [`super::Store::update`].
 pub fn update(by: &Author, id: TaskId, change: &Change, only_if: &Preconditions) -> Expression {
     let mut expression = Expression::of_live_task(by, only_if);
     expression.only_as_stated(&change.stated);
@@ -306,15 +306,15 @@ pub fn update(by: &Author, id: TaskId, change: &Change, only_if: &Preconditions)
         expression.only_from_statuses_before(status);
     }
     if differences.is_empty() {
-        // A change of no field: never true of an item that exists, so the failed condition tells the rest.
+        // No field changes: a condition that an existing item never meets, so that the refusal returns the item.
         differences.push(format!("attribute_not_exists({})", expression.name(VERSION)));
     }
     expression.conditions.push(format!("({})", differences.join(" OR ")));
     expression
 }
 
-/// The write that makes a task a tombstone: content, salt and index keys go; who deleted it, when, and the time
-/// of its removal at the latest (`expires_at`, Unix seconds) come.
+/// Returns the write that makes a task a tombstone. It removes content, salt and index keys, and records who deleted the task,
+/// when, and when TTL may remove the tombstone (`expires_at`, Unix seconds).
 pub fn stamp(by: &Author, only_if: &Preconditions, expires_at: i64) -> Expression {
     let mut expression = Expression::of_live_task(by, only_if);
     expression.set(DELETED_BY, text(&by.principal.id));

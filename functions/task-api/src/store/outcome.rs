@@ -1,8 +1,8 @@
-//! The effect of a call that failed: certainly none, or perhaps some.
+//! The effect of a failed call: certainly none, or unknown.
 //!
-//! A write whose answer is lost may have been carried out, and another client may have written since: sent again, it would
-//! undo that client's change. So the SDK retries a write only while the write surely had no effect, and the store decides about
-//! the rest.
+//! A write whose response is lost may have been applied, and another client may have written since: sent again, the write would
+//! undo that client's change. So the SDK retries a write only if it certainly had no effect, and the store decides about the
+//! rest.
 
 use std::error::Error as StdError;
 
@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::client::{
     retries::classifiers::{ClassifyRetry, RetryAction},
 };
 
-use runtime::passing::passes;
+use runtime::is_transient;
 use tasks::error::Error;
 
 /// A call that failed.
@@ -27,12 +27,12 @@ use tasks::error::Error;
 pub enum Failure {
     /// It had no effect and will have none.
     Undone(Error),
-    /// It may have had its effect, or may have it yet.
+    /// It may have had its effect, or may still have it.
     Unknown(Error),
 }
 
 impl Failure {
-    /// For a call without effect, or one whose effect may come twice.
+    /// Returns the error, for a read or an idempotent write.
     pub fn into_error(self) -> Error {
         match self {
             Self::Undone(error) | Self::Unknown(error) => error,
@@ -45,10 +45,10 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
-        let (certain, passing) = match &error {
+        let (certain, transient) = match &error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
-                (status < 500, passes(status, service.err().code().unwrap_or_default()))
+                (status < 500, is_transient(status, service.err().code().unwrap_or_default()))
             }
             SdkError::DispatchFailure(failure) => {
                 (failure.as_connector_error().is_some_and(was_never_sent), true)
@@ -56,7 +56,7 @@ where
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) => (false, true),
             _ => (true, false),
         };
-        let error = if passing { Error::Unavailable(error.into()) } else { Error::Internal(error.into()) };
+        let error = if transient { Error::Unavailable(error.into()) } else { Error::Internal(error.into()) };
         if certain { Self::Undone(error) } else { Self::Unknown(error) }
     }
 }
@@ -67,7 +67,7 @@ impl From<tokio::time::error::Elapsed> for Failure {
     }
 }
 
-/// No connection came about, so no byte of the request left.
+/// Returns whether no connection was made, so that no byte of the request was sent.
 fn was_never_sent(error: &ConnectorError) -> bool {
     let mut source = error.source();
     while let Some(cause) = source {
@@ -79,7 +79,7 @@ fn was_never_sent(error: &ConnectorError) -> bool {
     false
 }
 
-/// Lets the SDK send a write again only when the try before surely had no effect.
+/// Lets the SDK retry a write only if the attempt before certainly had no effect.
 #[derive(Debug)]
 pub struct OnlyUndone;
 
@@ -108,18 +108,18 @@ impl ClassifyRetry for OnlyUndone {
                     .downcast_ref::<DeleteItemError>()
                     .map(DeleteItemError::is_transaction_conflict_exception)
             })
-            .or_else(|| refusal.downcast_ref::<TransactWriteItemsError>().map(was_in_the_way))
+            .or_else(|| refusal.downcast_ref::<TransactWriteItemsError>().map(is_transient_cancellation))
             .unwrap_or_default();
         if conflict { RetryAction::transient_error() } else { RetryAction::NoActionIndicated }
     }
 
     fn name(&self) -> &'static str {
-        "writes that surely had no effect"
+        "writes that certainly had no effect"
     }
 }
 
-/// Another write was under way on one of the items, or the table throttled.
-fn was_in_the_way(error: &TransactWriteItemsError) -> bool {
+/// Returns whether a transaction was cancelled because of another write to one of its items, or by throttling.
+fn is_transient_cancellation(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(canceled) = error else { return false };
     let mut codes = canceled.cancellation_reasons().iter().filter_map(|reason| reason.code());
     codes.any(|code| {

@@ -6,7 +6,7 @@ use tasks::task::TaskId;
 use crate::table::Table;
 
 #[tokio::test]
-async fn a_task_lives_and_dies() {
+async fn a_task_is_created_changed_and_deleted() {
     let table = Table::new().await;
     let body = r#"{"title":" Buy milk ","dueAt":"2026-12-24T18:00:00+01:00","priority":"HIGH"}"#;
     let created = table.send("POST", "/tasks", json!({}), body).await;
@@ -22,7 +22,7 @@ async fn a_task_lives_and_dies() {
     let shown: Vec<_> = fields.iter().map(|field| task[field].clone()).collect();
     let due = "2026-12-24T17:00:00.000Z";
     assert_eq!(json!(shown), json!(["Buy milk", "", "PENDING", "HIGH", due, 1, "alice", "alice"]));
-    assert_eq!(task.as_object().unwrap().len(), 12, "no salt, no key: {task}");
+    assert_eq!(task.as_object().unwrap().len(), 12, "no internal attributes: {task}");
 
     let path = format!("/tasks/{id}");
     let updated = table.send("PUT", &path, json!({}), r#"{"status":"IN_PROGRESS"}"#).await;
@@ -44,7 +44,7 @@ async fn a_task_lives_and_dies() {
 }
 
 #[tokio::test]
-async fn reads_know_etags() {
+async fn a_read_whose_if_none_match_names_the_version_is_304() {
     let table = Table::new().await;
     let path = format!("/tasks/{}", table.create(r#"{"title":"a"}"#).await);
     let same = table.send("GET", &path, json!({"if-none-match": "W/\"1\", \"9\""}), "").await;
@@ -55,7 +55,7 @@ async fn reads_know_etags() {
 }
 
 #[tokio::test]
-async fn if_match_is_enforced_by_the_write() {
+async fn if_match_is_a_condition_of_the_write() {
     let table = Table::new().await;
     let path = format!("/tasks/{}", table.create(r#"{"title":"a"}"#).await);
     let title = r#"{"title":"b"}"#;
@@ -68,13 +68,13 @@ async fn if_match_is_enforced_by_the_write() {
     assert_eq!((listed.status(), listed.header("ETag")), (200, Some("\"2\"")));
     assert_eq!(table.send("PATCH", &path, json!({"If-Match": "*"}), r#"{"title":"c"}"#).await.status(), 200);
     let malformed = table.send("PUT", &path, json!({"If-Match": "3"}), r#"{"title":""}"#).await;
-    assert_eq!(malformed.json()["errors"].as_array().unwrap().len(), 2, "all at once: {malformed:?}");
+    assert_eq!(malformed.json()["errors"].as_array().unwrap().len(), 2, "both errors: {malformed:?}");
     assert_eq!(table.send("DELETE", &path, json!({"If-Match": "\"3\""}), "").await.status(), 204);
     assert_eq!(table.send("DELETE", &path, json!({"If-Match": "\"3\""}), "").await.status(), 404);
 }
 
 #[tokio::test]
-async fn a_change_of_nothing_keeps_the_version() {
+async fn a_change_that_changes_nothing_keeps_the_version() {
     let table = Table::new().await;
     let id = table.create(r#"{"title":"a","dueAt":"2026-01-01T00:00:00Z"}"#).await;
     let path = format!("/tasks/{id}");
@@ -88,7 +88,7 @@ async fn a_change_of_nothing_keeps_the_version() {
 }
 
 #[tokio::test]
-async fn a_patch_clears_what_may_be_empty() {
+async fn a_patch_with_null_clears_optional_fields() {
     let table = Table::new().await;
     let body = r#"{"title":"a","description":"words","dueAt":"2026-01-01T00:00:00Z"}"#;
     let path = format!("/tasks/{}", table.create(body).await);
@@ -97,7 +97,7 @@ async fn a_patch_clears_what_may_be_empty() {
         table.send("PATCH", &path, merge.clone(), r#"{"description":null,"dueAt":null}"#).await.json();
     assert_eq!((&patched["description"], &patched["dueAt"]), (&json!(""), &Value::Null));
     let again = table.send("PATCH", &path, merge.clone(), r#"{"description":null,"dueAt":null}"#).await;
-    assert_eq!(again.header("ETag"), Some("\"2\""), "cleared is cleared");
+    assert_eq!(again.header("ETag"), Some("\"2\""), "clearing twice changes nothing");
     let required = table.send("PATCH", &path, merge, r#"{"title":null}"#).await;
     assert_eq!(required.json()["errors"][0]["pointer"], "/title");
 }
@@ -126,11 +126,15 @@ async fn an_idempotency_key_makes_one_task() {
     let other = table.send("POST", "/tasks", key.clone(), r#"{"title":"b"}"#).await;
     assert_eq!(other.problem(), (422, "idempotency-mismatch".into()));
     let elsewhere = table.send_as("others", "POST", "/tasks", key.clone(), body).await;
-    assert_ne!(elsewhere.json()["id"], first.json()["id"], "a key is its owner's");
+    assert_ne!(elsewhere.json()["id"], first.json()["id"], "keys are per owner");
 
     let path = format!("/tasks/{}", first.json()["id"].as_str().unwrap());
     table.send("PUT", &path, json!({}), r#"{"title":"changed"}"#).await;
-    assert_eq!(table.send("POST", "/tasks", key.clone(), body).await.json(), first.json(), "the same answer");
+    assert_eq!(
+        table.send("POST", "/tasks", key.clone(), body).await.json(),
+        first.json(),
+        "the same response"
+    );
     table.send("DELETE", &path, json!({}), "").await;
     assert_eq!(table.send("POST", "/tasks", key, body).await.json(), first.json());
     assert_eq!(
@@ -139,19 +143,17 @@ async fn an_idempotency_key_makes_one_task() {
         "a replay does not bring it back"
     );
     let list = table.send("GET", "/tasks", json!({}), "").await.json();
-    assert_eq!(list["items"], json!([]), "records of keys are no tasks");
+    assert_eq!(list["items"], json!([]), "an idempotency record is not a task");
 }
 
 #[tokio::test]
-async fn a_keyed_create_that_crashed_half_way_converges() {
+async fn a_retry_completes_a_keyed_create_that_crashed_half_way() {
     let table = Table::new().await;
     let key = json!({"Idempotency-Key": "k"});
     let first = table.send("POST", "/tasks", key.clone(), r#"{"title":"a"}"#).await.json();
     let id = first["id"].as_str().unwrap();
-    // As if the function had stopped between the record of the key and the task.
-    let path = json!({"PK": {"S": "team"}, "SK": {"S": format!("TASK#{id}")}});
-    let request = serde_json::from_value(json!({"TableName": "tasks", "Key": path})).unwrap();
-    table.database.delete_item(request).unwrap();
+    // As if the function had crashed between putting the idempotency record and the task.
+    table.remove(id);
     assert_eq!(table.send("POST", "/tasks", key, r#"{"title":"a"}"#).await.json(), first);
     assert!(table.item(id).is_some());
 }
@@ -174,7 +176,7 @@ async fn lists_page_in_both_orders_and_by_status() {
     assert_eq!((all.json().get("nextCursor"), all.header("Link")), (None, None));
 }
 
-/// The ids of every page, following `Link`.
+/// Returns the ids of all pages, following `Link`.
 async fn pages(table: &Table, query: &str) -> Vec<String> {
     let mut ids = Vec::new();
     let mut target = format!("/tasks?{query}");
@@ -217,7 +219,7 @@ async fn another_owners_tasks_do_not_exist() {
 }
 
 #[tokio::test]
-async fn a_tombstone_is_nowhere_to_be_seen() {
+async fn a_tombstone_is_invisible() {
     let table = Table::new().await;
     let id = table.create(r#"{"title":"a"}"#).await;
     let mut tombstone = table.item(&id).unwrap();
@@ -235,7 +237,7 @@ async fn a_tombstone_is_nowhere_to_be_seen() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_are_told_apart() {
+async fn an_unknown_path_is_404_and_an_unsupported_method_405() {
     let table = Table::new().await;
     for (method, path, status, kind, allow) in [
         ("GET", "/nothing", 404, "not-found", None),
@@ -255,7 +257,7 @@ async fn paths_and_methods_are_told_apart() {
 }
 
 #[tokio::test]
-async fn bodies_have_a_type_and_a_size() {
+async fn a_body_of_another_type_or_beyond_the_limit_is_refused() {
     let table = Table::new().await;
     let xml = json!({"content-type": "application/xml"});
     let post = table.send("POST", "/tasks", xml.clone(), "<a/>").await;
@@ -269,13 +271,13 @@ async fn bodies_have_a_type_and_a_size() {
     let body = |length: usize| format!(r#"{{"title":"a","description":"{}"}}"#, "x".repeat(length));
     let framing = body(0).len();
     let full = table.send("POST", "/tasks", json!({}), &body(65_536 - framing)).await;
-    assert_eq!(full.problem().0, 400, "the size is right, the description too long");
+    assert_eq!(full.problem().0, 400, "the body fits, but the description is too long");
     let over = table.send("POST", "/tasks", json!({}), &body(65_537 - framing)).await;
     assert_eq!(over.problem(), (413, "payload-too-large".into()));
 }
 
 #[tokio::test]
-async fn everything_wrong_is_said_at_once() {
+async fn errors_in_query_headers_and_body_are_reported_at_once() {
     let table = Table::new().await;
     let headers = json!({"Idempotency-Key": "no spaces", "Content-Type": "application/json"});
     let answer = table.send("POST", "/tasks?x=1", headers, r#"{"title":"","colour":"red"}"#).await;
@@ -291,7 +293,7 @@ async fn everything_wrong_is_said_at_once() {
 async fn an_unreachable_table_is_503_with_retry_after() {
     let table = Table::unreachable().await;
     let task = &format!("/tasks/{}", TaskId::new());
-    // Nothing was sent, so a write may be sent again: its outcome is not unknown.
+    // Nothing was sent, so the outcome is known: a write had no effect.
     for (method, target, headers, body) in [
         ("POST", "/tasks", json!({}), r#"{"title":"a"}"#),
         ("POST", "/tasks", json!({"Idempotency-Key": "k"}), r#"{"title":"a"}"#),
@@ -303,11 +305,11 @@ async fn an_unreachable_table_is_503_with_retry_after() {
         assert_eq!(answer.problem(), (503, "unavailable".into()));
         assert_eq!(answer.header("Retry-After"), Some("1"));
     }
-    assert_eq!(table.send("GET", "/health", json!({}), "").await.status(), 200, "health asks no table");
+    assert_eq!(table.send("GET", "/health", json!({}), "").await.status(), 200, "/health needs no table");
 }
 
 #[tokio::test]
-async fn one_unreadable_item_does_not_take_the_list_away() {
+async fn an_unreadable_item_does_not_fail_the_list() {
     let table = Table::new().await;
     let broken = table.create(r#"{"title":"a"}"#).await;
     let whole = table.create(r#"{"title":"b"}"#).await;
@@ -323,7 +325,7 @@ async fn one_unreadable_item_does_not_take_the_list_away() {
 }
 
 #[tokio::test]
-async fn the_time_of_a_change_never_goes_back_whatever_the_clock_says() {
+async fn updated_at_never_goes_back_whatever_the_clock_says() {
     const AHEAD: &str = "2099-01-01T00:00:00.000Z";
     let table = Table::new().await;
     let id = table.create(r#"{"title":"a"}"#).await;
@@ -340,14 +342,14 @@ async fn the_time_of_a_change_never_goes_back_whatever_the_clock_says() {
 }
 
 #[tokio::test]
-async fn a_replay_says_so_and_goes_on_where_the_first_try_ended() {
+async fn a_replay_says_so_and_completes_what_the_first_attempt_began() {
     let table = Table::new().await;
     let create =
         async || table.send("POST", "/tasks", json!({"Idempotency-Key": "k"}), r#"{"title":"a"}"#).await;
     let first = create().await;
     assert_eq!((first.status(), first.header("Idempotent-Replayed")), (201, None));
     let id = first.json()["id"].as_str().unwrap().to_owned();
-    // A crash between the record and the task leaves the record alone.
+    // A crash in between leaves the idempotency record without a task.
     table.remove(&id);
     for what in ["after the crash", "with the task there"] {
         let replay = create().await;
@@ -358,7 +360,7 @@ async fn a_replay_says_so_and_goes_on_where_the_first_try_ended() {
     assert_eq!(table.send("DELETE", &format!("/tasks/{id}"), json!({}), "").await.status(), 204);
     let replay = create().await;
     assert_eq!((replay.status(), replay.json()), (201, first.json()));
-    let tombstone = table.item(&id).expect("a tombstone, for the first put may still come");
+    let tombstone = table.item(&id).expect("a tombstone, because the first put may still arrive");
     assert!(
         tombstone.contains_key("deletedBy") && !tombstone.contains_key("title"),
         "a deleted task stays deleted"
@@ -366,7 +368,7 @@ async fn a_replay_says_so_and_goes_on_where_the_first_try_ended() {
 }
 
 #[tokio::test]
-async fn a_task_is_found_by_its_assignee_and_no_other() {
+async fn a_list_by_assignee_has_that_assignees_tasks_only() {
     let table = Table::new().await;
     let mut ids = Vec::new();
     for assignee in ["ann", "ann#b", "Ann", "ann b/ü"] {
@@ -410,7 +412,7 @@ async fn a_task_is_found_by_its_assignee_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_link_escapes_the_assignee() {
+async fn a_link_to_the_next_page_escapes_the_assignee() {
     let table = Table::new().await;
     for _ in 0..2 {
         table.create(r#"{"title":"a","assignee":"a b/ü+%#"}"#).await;

@@ -1,4 +1,4 @@
-//! `functions/task-api/api.json` tells the CDK app what the API Gateway has to agree with the function about.
+//! `functions/task-api/api.json` tells the CDK app what API Gateway and the function must agree on.
 
 use std::{env, fs, path::Path};
 
@@ -8,7 +8,7 @@ use tasks::principal::Scope;
 
 /// `REFRESH=1 cargo test -p task-api` writes it.
 #[test]
-fn the_snapshot_is_what_the_function_does() {
+fn the_snapshot_matches_the_function() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("api.json");
     let problem =
         |kind: &&kind::Kind| (kind.name.to_owned(), json!({"status": kind.status, "title": kind.title}));
@@ -23,5 +23,5 @@ fn the_snapshot_is_what_the_function_does() {
         fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&api).unwrap())).unwrap();
     }
     let written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-    assert_eq!(written, api, "REFRESH=1 cargo test -p task-api");
+    assert_eq!(written, api, "run `REFRESH=1 cargo test -p task-api`");
 }

@@ -1,4 +1,4 @@
-//! What each call costs stands in docs/api.md; DynamoDB's own count holds it.
+//! The cost of each call, as docs/api.md lists it, by DynamoDB's own count.
 
 use dynoxide::{AttributeValue, Item};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ async fn an_assignee_has_an_index_entry_of_its_own() {
     let path = format!("/tasks/{id}");
     table.send("PUT", &path, json!({}), r#"{"title":"b"}"#).await;
     assert_eq!(table.spent(), [cost("UpdateItem", 1.0, 2.0)]);
-    // One entry written over, one removed, one written.
+    // In the indexes: one entry updated, one removed, one written.
     table.send("PUT", &path, json!({}), r#"{"assignee":"bob"}"#).await;
     assert_eq!(table.spent(), [cost("UpdateItem", 1.0, 3.0)]);
     table.send("PUT", &path, json!({}), r#"{"assignee":null}"#).await;
@@ -49,7 +49,7 @@ async fn a_get_is_one_strongly_consistent_read() {
 }
 
 #[tokio::test]
-async fn an_update_is_one_write_and_a_change_of_nothing_none_that_succeeds() {
+async fn an_update_is_one_write_and_one_that_changes_nothing_writes_nothing() {
     let table = Table::new().await;
     let id = table.create(r#"{"title":"a"}"#).await;
     table.spent();
@@ -78,7 +78,7 @@ async fn a_delete_is_two_writes_and_one_more_for_a_keyed_create() {
     assert_eq!(table.spent(), expected);
 }
 
-/// Fills the owner's list up to `total` tasks like `model`.
+/// Adds tasks like `model`, of which there are `from`, until there are `total`.
 fn fill(table: &Table, model: &Item, from: usize, total: usize) {
     let items = (from..total).map(|_| {
         let id = TaskId::new();
@@ -110,12 +110,12 @@ async fn a_page_costs_the_same_out_of_100_000_tasks_as_out_of_1_000() {
         pages.push(table.spent());
     }
     assert!(pages[0].iter().all(|spent| spent.call == "Query" && spent.table + spent.indexes > 0.0));
-    assert_eq!(pages[0].len(), 8, "one Query a page");
+    assert_eq!(pages[0].len(), 8, "one Query per page");
     assert_eq!(pages[0], pages[1]);
 }
 
 #[tokio::test]
-async fn a_filter_reads_only_what_it_answers() {
+async fn a_filter_reads_only_what_it_returns() {
     let table = Table::new().await;
     for _ in 0..30 {
         table.create(r#"{"title":"a"}"#).await;

@@ -1,4 +1,4 @@
-//! Every field of a task, whatever it is, is stored, answered, indexed, audited and removed.
+//! Every field of a task is stored, returned, indexed, audited and removed.
 
 use serde_json::{Value, json};
 use tasks::{
@@ -9,7 +9,7 @@ use tasks::{
 
 use crate::table::Table;
 
-/// Two values that a client may give a field, the second after the first.
+/// Returns two valid values of a field, the second of which may follow the first.
 fn samples(field: Field) -> [Value; 2] {
     match field {
         Field::Title => [json!("first title"), json!("second title")],
@@ -25,7 +25,7 @@ fn body(nth: usize) -> Value {
     Field::ALL.into_iter().map(|field| (field.name().to_owned(), samples(field)[nth].clone())).collect()
 }
 
-/// The task's item as it is in the table, in DynamoDB's JSON.
+/// Returns a task's item in DynamoDB JSON, null if there is none.
 fn image(table: &Table, id: &str) -> Value {
     table.item(id).map_or(Value::Null, |item| serde_json::to_value(item).unwrap())
 }
@@ -42,8 +42,12 @@ fn audit(old: &Value, new: &Value) -> AuditRecord {
     record.audit(FreeText::Hashed, Timestamp::now()).unwrap().unwrap()
 }
 
-/// The record lists every field, with `old` and `new` as the audit log shows them.
-fn lists_every_field(record: &AuditRecord, old: impl Fn(Field) -> Value, new: impl Fn(Field) -> Value) {
+/// Asserts that the record lists every field, with `old` and `new` as the audit log shows them.
+fn assert_lists_every_field(
+    record: &AuditRecord,
+    old: impl Fn(Field) -> Value,
+    new: impl Fn(Field) -> Value,
+) {
     let fields: Vec<_> = record.changes.iter().map(|change| change.field).collect();
     assert_eq!(fields, Field::ALL.map(Field::name), "{record:?}");
     for (field, change) in Field::ALL.into_iter().zip(&record.changes) {
@@ -61,24 +65,28 @@ fn lists_every_field(record: &AuditRecord, old: impl Fn(Field) -> Value, new: im
 }
 
 #[tokio::test]
-async fn every_field_lives_changes_and_goes_with_its_traces() {
+async fn every_field_is_stored_indexed_audited_and_deleted_without_a_trace() {
     let table = Table::new().await;
     let key = json!({"Idempotency-Key": "k"});
     let created = table.send("POST", "/tasks", key.clone(), &body(0).to_string()).await.json();
     let id = created["id"].as_str().unwrap();
-    // A task whose create came twice keeps its tombstone, which is looked at below.
+    // The tombstone of a task that was put twice stays in the table, so that it can be looked at below.
     table.remove(id);
     let again = table.send("POST", "/tasks", key, &body(0).to_string()).await;
     assert_eq!(again.json(), created);
     let first = image(&table, id);
-    lists_every_field(&audit(&Value::Null, &first), |_| Value::Null, |field| samples(field)[0].clone());
+    assert_lists_every_field(
+        &audit(&Value::Null, &first),
+        |_| Value::Null,
+        |field| samples(field)[0].clone(),
+    );
 
     let path = format!("/tasks/{id}");
     let changed = table.send("PUT", &path, json!({}), &body(1).to_string()).await.json();
     assert_eq!(table.send("GET", &path, json!({}), "").await.json(), changed);
     assert_eq!(table.send("GET", "/tasks", json!({}), "").await.json()["items"], json!([changed]));
     let second = image(&table, id);
-    lists_every_field(
+    assert_lists_every_field(
         &audit(&first, &second),
         |field| samples(field)[0].clone(),
         |field| samples(field)[1].clone(),
@@ -99,7 +107,7 @@ async fn every_field_lives_changes_and_goes_with_its_traces() {
 
     assert_eq!(table.send("DELETE", &path, json!({}), "").await.status(), 204);
     let tombstone = image(&table, id);
-    lists_every_field(&audit(&second, &tombstone), |field| samples(field)[1].clone(), |_| Value::Null);
+    assert_lists_every_field(&audit(&second, &tombstone), |field| samples(field)[1].clone(), |_| Value::Null);
     let (left, gone) = (tombstone.to_string(), second["salt"]["B"].as_str().unwrap());
     assert!(left.contains("deletedBy") && !left.contains(gone), "the salt goes too: {left}");
     for field in Field::ALL {
@@ -107,9 +115,8 @@ async fn every_field_lives_changes_and_goes_with_its_traces() {
     }
 }
 
-/// Each field alone is a change, and the same value again is none.
 #[tokio::test]
-async fn every_field_alone_is_a_change_once() {
+async fn setting_a_field_to_a_new_value_is_a_change_and_setting_it_again_is_not() {
     for field in Field::ALL {
         let table = Table::new().await;
         let path = format!("/tasks/{}", table.create(&body(0).to_string()).await);

@@ -1,6 +1,7 @@
-//! The task function against a DynamoDB that conforms (dynoxide, in process), one database a test.
+//! The task function against a conforming DynamoDB (dynoxide, in process), with one database per test.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
+
 mod api;
 mod contract;
 mod cost;

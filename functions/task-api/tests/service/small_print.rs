@@ -1,4 +1,4 @@
-//! The small print of docs/api.md: what careful clients run into.
+//! The fine print of docs/api.md: details that careful clients depend on.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use task_api::{api::BODY_MAX, problem::kind};
 use crate::table::{RATE_LIMIT_POLICY, Table};
 
 #[tokio::test]
-async fn every_valid_task_fits_into_a_body_also_when_each_character_is_two_escapes() {
+async fn every_valid_task_fits_into_a_body_even_with_each_character_as_two_escapes() {
     let table = Table::new().await;
     let escaped = r"\ud83d\ude80";
     let (title, description) = (escaped.repeat(200), escaped.repeat(4_000));
@@ -27,7 +27,7 @@ async fn every_valid_task_fits_into_a_body_also_when_each_character_is_two_escap
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_utf_8_is_refused_and_not_stored_changed() {
+async fn a_body_that_is_not_utf_8_is_refused_and_never_stored_altered() {
     let table = Table::new().await;
     let typed = json!({"Content-Type": "application/json"});
     for broken in [
@@ -40,7 +40,7 @@ async fn a_body_that_is_not_utf_8_is_refused_and_not_stored_changed() {
         assert_eq!(refused.problem(), (400, "invalid-request".into()), "{broken:?}");
         assert_eq!(refused.json()["errors"][0]["code"], "syntax");
     }
-    // Without a media type the gateway may take the body for text: what was not UTF-8 is U+FFFD then.
+    // Without a media type the gateway may take the body for text and replace invalid UTF-8 by U+FFFD.
     let replaced = table.send("POST", "/tasks", json!({}), "{\"title\":\"a\u{FFFD}\"}").await;
     assert_eq!(replaced.problem().0, 400);
     assert_eq!(table.send("GET", "/tasks", json!({}), "").await.json()["items"], json!([]));
@@ -61,7 +61,7 @@ async fn head_is_answered_like_get_so_that_the_gateway_can_tell_the_length() {
 }
 
 #[tokio::test]
-async fn if_none_match_on_a_write_is_enforced_by_the_write() {
+async fn if_none_match_is_a_condition_of_the_write() {
     let table = Table::new().await;
     let id = table.create(r#"{"title":"a"}"#).await;
     let (path, before) = (format!("/tasks/{id}"), table.item(&id));
@@ -86,7 +86,7 @@ async fn if_none_match_on_a_write_is_enforced_by_the_write() {
     assert_eq!(table.send("DELETE", &path, json!({"If-None-Match": "\"1\""}), "").await.status(), 204);
     assert_eq!(table.send("DELETE", &path, json!({"If-None-Match": "*"}), "").await.status(), 404);
     let created = table.send("POST", "/tasks", json!({"If-None-Match": "*"}), r#"{"title":"a"}"#).await;
-    assert_eq!(created.status(), 201, "nothing is there yet");
+    assert_eq!(created.status(), 201, "there is nothing yet that could match");
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn empty_elements_of_a_tag_list_are_ignored() {
 }
 
 #[tokio::test]
-async fn the_lines_of_a_header_are_one_list() {
+async fn several_lines_of_a_header_make_one_list() {
     let table = Table::new().await;
     let path = format!("/tasks/{}", table.create(r#"{"title":"a"}"#).await);
     for lines in [["\"1\"", "\"9\""], ["\"9\"", "\"1\""]] {
@@ -127,7 +127,7 @@ async fn a_task_can_be_read_changed_and_put_back_whole() {
             read.header("ETag")
         );
         task["title"] = json!(title);
-        // The same moment in another spelling, as a client's date type may write it.
+        // The same time in a different notation, as a client's date type may write it.
         task["createdAt"] = json!(task["createdAt"].as_str().unwrap().replace('Z', "+00:00"));
         let written = table.send(method, &path, json!({}), &task.to_string()).await;
         assert_eq!((written.status(), &written.json()["title"]), (200, &json!(title)));
@@ -165,12 +165,12 @@ async fn a_read_only_member_that_differs_is_refused_by_the_write() {
     assert_eq!(
         post.json()["errors"].as_array().unwrap().len(),
         6,
-        "a new task has none of them yet: {post:?}"
+        "a new task must state none of them: {post:?}"
     );
 }
 
 #[tokio::test]
-async fn refusals_of_an_update_have_an_order() {
+async fn the_reasons_to_refuse_an_update_have_an_order() {
     let table = Table::new().await;
     let path = format!("/tasks/{}", table.create(r#"{"title":"a","status":"CANCELLED"}"#).await);
     let stale = json!({"If-Match": "\"9\""});
@@ -206,15 +206,15 @@ async fn at_most_fifty_errors_are_listed() {
     assert_eq!(refused.problem().0, 400);
     let problem = refused.json();
     assert_eq!(problem["errors"].as_array().unwrap().len(), 50);
-    assert!(problem["detail"].as_str().unwrap().contains("61 places"), "the title is missing too: {problem}");
-    // As many duplicates as a body has room for are told in one pass.
+    assert!(problem["detail"].as_str().unwrap().contains("61 errors"), "the title is missing too: {problem}");
+    // As many duplicates as fit into a body are counted in one pass.
     let pairs: Vec<_> = (0..3_000).map(|n| format!(r#""{n}":1,"{n}":1"#)).collect();
     let refused = table.send("POST", "/tasks", json!({}), &format!("{{{}}}", pairs.join(","))).await;
-    assert!(refused.json()["detail"].as_str().unwrap().contains("3001 places"));
+    assert!(refused.json()["detail"].as_str().unwrap().contains("3001 errors"));
 }
 
 #[tokio::test]
-async fn a_title_needs_a_visible_character_and_an_old_one_stays_readable() {
+async fn a_title_needs_a_visible_character_and_an_older_one_without_stays_readable() {
     let table = Table::new().await;
     for invisible in ["\u{200B}", "\u{2800} \u{3164}", "\u{301}", "\u{202E}\u{FEFF}"] {
         let refused = table.send("POST", "/tasks", json!({}), &json!({"title": invisible}).to_string()).await;
@@ -230,7 +230,7 @@ async fn a_title_needs_a_visible_character_and_an_old_one_stays_readable() {
 }
 
 #[tokio::test]
-async fn every_answer_says_the_rate_limit_and_exposes_what_clients_need() {
+async fn every_response_states_the_rate_limit_and_exposes_its_headers() {
     let table = Table::new().await;
     for (method, path) in [
         ("GET", "/tasks"),
@@ -257,7 +257,7 @@ async fn every_answer_says_the_rate_limit_and_exposes_what_clients_need() {
 }
 
 #[tokio::test]
-async fn every_type_leads_to_a_page_in_html_for_a_browser_and_in_json_for_a_program() {
+async fn every_problem_type_has_a_page_in_html_for_browsers_and_in_json_for_programs() {
     let table = Table::new().await;
     for kind in kind::ALL {
         let path = format!("/problems/{}", kind.name);
@@ -291,7 +291,7 @@ async fn every_type_leads_to_a_page_in_html_for_a_browser_and_in_json_for_a_prog
 }
 
 #[test]
-fn the_docs_list_every_kind_of_problem_and_no_other() {
+fn the_docs_list_exactly_the_kinds_of_problems() {
     let docs = include_str!("../../../../docs/api.md");
     let rows = docs.lines().filter_map(|line| line.strip_prefix("| `/problems/")?.split_once("` | "));
     let listed: Vec<_> = rows.map(|(name, row)| (name, row.split(' ').next().unwrap_or_default())).collect();

@@ -1,4 +1,4 @@
-//! A table of its own for each test, and what every call on it cost.
+//! A table per test, and the cost of every call to it.
 
 use std::sync::{Arc, Mutex};
 
@@ -35,7 +35,7 @@ use tasks::item::{Field, Index, PARTITION_KEY, SORT_KEY};
 const NAME: &str = "tasks";
 pub const RATE_LIMIT_POLICY: &str = r#""default";q=500;w=1"#;
 
-/// Capacity units that one call consumed, of the table and of all its indexes.
+/// The capacity units that one call consumed, of the table and of all its indexes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spent {
     pub call: &'static str,
@@ -45,7 +45,7 @@ pub struct Spent {
 
 /// The API over a table of its own.
 pub struct Table {
-    pub database: Database,
+    database: Database,
     api: Api,
     meter: Meter,
     next_request: Mutex<u32>,
@@ -57,24 +57,25 @@ impl Table {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-        let meter = Meter::default();
-        let client = client(&endpoint, meter.clone());
+        let (client, table) = Self::at(&endpoint, database);
         create(&client).await;
-        let api =
-            Api::new(Store::new(client, NAME.into()), Origins::parse("*").unwrap(), RATE_LIMIT_POLICY.into());
-        Self { database, api, meter, next_request: Mutex::new(0) }
+        table
     }
 
-    /// The API over a table that nobody serves.
+    /// Returns the API over a table that cannot be reached.
     pub async fn unreachable() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
+        Self::at(&endpoint, Database::memory().unwrap()).1
+    }
+
+    fn at(endpoint: &str, database: Database) -> (Client, Self) {
         let meter = Meter::default();
-        let client = client(&endpoint, meter.clone());
-        let api =
-            Api::new(Store::new(client, NAME.into()), Origins::parse("*").unwrap(), RATE_LIMIT_POLICY.into());
-        Self { database: Database::memory().unwrap(), api, meter, next_request: Mutex::new(0) }
+        let client = client(endpoint, meter.clone());
+        let store = Store::new(client.clone(), NAME.into());
+        let api = Api::new(store, Origins::parse("*").unwrap(), RATE_LIMIT_POLICY.into());
+        (client, Self { database, api, meter, next_request: Mutex::new(0) })
     }
 
     /// Sends a request as `owner`'s principal `alice`.
@@ -91,7 +92,7 @@ impl Table {
         self.handle(event).await
     }
 
-    /// Sends a body as it arrives from a gateway that takes its media type for binary.
+    /// Sends a body in base64, as a gateway passes on a body of a binary media type.
     pub async fn send_bytes(&self, method: &str, target: &str, headers: Value, body: &[u8]) -> Answer {
         let mut event = event("team", method, target, &headers);
         event["body"] = json!(BASE64_STANDARD.encode(body));
@@ -113,28 +114,27 @@ impl Table {
         self.send_as("team", method, target, headers, body).await
     }
 
-    /// Creates a task and gives its id.
+    /// Creates a task and returns its id.
     pub async fn create(&self, body: &str) -> String {
         let created = self.send("POST", "/tasks", json!({}), body).await;
         assert_eq!(created.status(), 201, "{created:?}");
         created.json()["id"].as_str().unwrap().to_owned()
     }
 
-    /// What the calls since the last look have cost.
+    /// Returns the cost of each call since the last time.
     pub fn spent(&self) -> Vec<Spent> {
         std::mem::take(&mut *self.meter.0.lock().unwrap())
     }
 
-    /// The raw item of a task.
+    /// Returns the raw item of a task.
     pub fn item(&self, id: &str) -> Option<dynoxide::Item> {
-        let key = json!({"PK": {"S": "team"}, "SK": {"S": format!("TASK#{id}")}});
-        let request = serde_json::from_value(json!({"TableName": NAME, "Key": key})).unwrap();
+        let request = serde_json::from_value(at_key(id)).unwrap();
         self.database.get_item(request).unwrap().item
     }
 
+    /// Removes the item of a task, past the API.
     pub fn remove(&self, id: &str) {
-        let key = json!({"PK": {"S": "team"}, "SK": {"S": format!("TASK#{id}")}});
-        let request = serde_json::from_value(json!({"TableName": NAME, "Key": key})).unwrap();
+        let request = serde_json::from_value(at_key(id)).unwrap();
         self.database.delete_item(request).unwrap();
     }
 
@@ -143,7 +143,12 @@ impl Table {
     }
 }
 
-/// A proxy event without a body. A header that stands on several lines has an array of them.
+/// Returns the part that requests for one item of the table have in common.
+fn at_key(id: &str) -> Value {
+    json!({"TableName": NAME, "Key": {"PK": {"S": "team"}, "SK": {"S": format!("TASK#{id}")}}})
+}
+
+/// Returns a proxy event without a body. A header with several lines is an array of them.
 fn event(owner: &str, method: &str, target: &str, headers: &Value) -> Value {
     let mut every_line = headers.clone();
     for value in every_line.as_object_mut().unwrap().values_mut().filter(|value| value.is_string()) {
@@ -197,7 +202,7 @@ impl Answer {
         serde_json::from_str(&self.0.body).unwrap()
     }
 
-    /// Status and the last part of the problem's type.
+    /// Returns the status and the last segment of the problem's type.
     pub fn problem(&self) -> (u16, String) {
         assert_eq!(self.header("Content-Type"), Some("application/problem+json"), "{self:?}");
         let body = self.json();
@@ -218,7 +223,7 @@ fn client(endpoint: &str, meter: Meter) -> Client {
     Client::from_conf(config.build())
 }
 
-/// As cdk/ makes it; the end-to-end tests run on the real one.
+/// Creates the table as the CDK app does. The end-to-end tests run on the real one.
 async fn create(client: &Client) {
     let key = |name: &str, key_type| {
         KeySchemaElement::builder().attribute_name(name).key_type(key_type).build().unwrap()
@@ -248,7 +253,7 @@ async fn create(client: &Client) {
         .unwrap();
 }
 
-/// Asks DynamoDB what every call consumed, so that the product need not.
+/// Asks DynamoDB what each call consumed, which the service itself does not.
 #[derive(Debug, Clone, Default)]
 struct Meter(Arc<Mutex<Vec<Spent>>>);
 

@@ -63,7 +63,7 @@ fn action(old: &Value, new: &Value) -> Action {
 }
 
 #[test]
-fn the_apis_own_writes_are_told_by_what_they_did() {
+fn writes_of_the_api_are_recognised() {
     let none = Value::Null;
     assert_eq!(action(&none, &live(1, "a")), Action::Created);
     assert_eq!(action(&live(1, "a"), &live(2, "b")), Action::Updated);
@@ -72,7 +72,7 @@ fn the_apis_own_writes_are_told_by_what_they_did() {
 }
 
 #[test]
-fn what_bypassed_the_api_is_told_and_has_no_actor() {
+fn a_write_that_bypassed_the_api_is_out_of_band_and_has_no_actor() {
     let none = Value::Null;
     for (old, new, expected) in [
         (none.clone(), live(2, "a"), Action::ModifiedOutOfBand),
@@ -95,7 +95,7 @@ fn what_bypassed_the_api_is_told_and_has_no_actor() {
 }
 
 #[test]
-fn ttl_is_named_as_the_one_who_purged() {
+fn ttl_is_the_actor_of_its_purges() {
     let mut record = stream_record(&tombstone(3), &Value::Null);
     record.user_identity = Some(UserIdentity { principal_id: "dynamodb.amazonaws.com".into() });
     let record = record.audit(FreeText::Hashed, audited_at()).unwrap().unwrap();
@@ -121,7 +121,7 @@ fn an_update_says_who_what_and_when() {
 }
 
 #[test]
-fn free_text_is_a_salted_hash_unless_asked_for() {
+fn free_text_is_hashed_with_a_salt_unless_plain_text_is_asked_for() {
     let record = audit(&Value::Null, &live(1, "secret plan")).unwrap();
     let title = &record.changes[0];
     // printf '\x00\x01…\x0fsecret plan' | sha256sum
@@ -149,9 +149,9 @@ fn numbers_keep_all_their_digits() {
     assert_eq!(record.changes[0].new, json!({"N": digits}));
 }
 
-/// What a log event takes is 1 MiB; an attribute written by hand may have 400 KB, six times that when escaped.
+/// A log event holds 1 MiB. An attribute that someone writes to the table directly may have 400 KB, six times that when escaped.
 #[test]
-fn nothing_written_by_hand_makes_a_record_too_large() {
+fn no_direct_write_to_the_table_makes_a_record_too_large() {
     let huge = "\u{1}".repeat(390_000);
     for name in ["title", "priority", "dueAt", "actor", "request"] {
         let value = match name {
@@ -176,7 +176,7 @@ fn a_missing_stream_time_is_not_1970() {
 }
 
 #[test]
-fn items_of_other_kinds_and_writes_of_nothing_leave_no_record() {
+fn other_items_and_writes_that_change_nothing_leave_no_record() {
     let mut other = stream_record(&Value::Null, &live(1, "a"));
     other.change.keys.insert("SK".into(), Attribute::S("IDEMPOTENCY#x".into()));
     assert_eq!(other.audit(FreeText::Hashed, audited_at()), Ok(None));

@@ -14,16 +14,16 @@ use crate::{
     task::{Assignee, Change, Description, Draft, Priority, Stated, Status, TaskId, Timestamp, Title},
 };
 
-/// What `null` means for a field that is not itself nullable.
+/// The meaning of `null` for a field that is not nullable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nulls {
-    /// PUT: `null` is just a wrong type.
+    /// In a PUT, `null` is a wrong type.
     Wrong,
-    /// PATCH (RFC 7396): `null` removes a value, which resets `description` to its default.
+    /// In a PATCH (RFC 7396), `null` removes the value, which resets `description` to its default.
     Reset,
 }
 
-/// The body of a `POST`.
+/// Parses the body of a `POST`.
 pub fn parse_draft(body: &[u8]) -> Result<Draft, Vec<FieldError>> {
     let mut fields = Fields::parse(body)?;
     let title = fields.title();
@@ -44,7 +44,7 @@ pub fn parse_draft(body: &[u8]) -> Result<Draft, Vec<FieldError>> {
     }
 }
 
-/// The body of a `PUT` or `PATCH` of the task `id`.
+/// Parses the body of a `PUT` or `PATCH` of the task `id`.
 pub fn parse_change(body: &[u8], id: TaskId, nulls: Nulls) -> Result<Change, Vec<FieldError>> {
     let mut fields = Fields::parse(body)?;
     fields.stated("id", |value| (value.as_str() == Some(&id.to_string())).then_some(()));
@@ -69,7 +69,7 @@ pub fn parse_change(body: &[u8], id: TaskId, nulls: Nulls) -> Result<Change, Vec
     if errors.is_empty() { Ok(change) } else { Err(errors) }
 }
 
-/// A JSON object's members in order, duplicates kept: `serde_json::Value` would keep the last one silently.
+/// A JSON object's members in order, duplicates included: `serde_json::Value` would silently keep only the last.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -94,7 +94,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// The members of a body not yet read, and what was found wrong so far.
+/// The members of a body that have not been read yet, and the errors found so far.
 struct Fields {
     members: Vec<(String, Value)>,
     errors: Vec<FieldError>,
@@ -111,8 +111,9 @@ impl Fields {
                 Err(vec![FieldError::new("", "type", "the body must be a JSON object")])
             }
             Err(err) => {
-                let at = format!("line {}, column {}", err.line(), err.column());
-                Err(vec![FieldError::new("", "syntax", format!("the body is not JSON: see {at}"))])
+                let (line, column) = (err.line(), err.column());
+                let detail = format!("the body is not valid JSON at line {line}, column {column}");
+                Err(vec![FieldError::new("", "syntax", detail)])
             }
         }
     }
@@ -125,7 +126,7 @@ impl Fields {
         seen.retain(|_, times| *times > 1);
         self.members.retain(|(name, _)| !seen.contains_key(name));
         let errors = seen.into_iter().map(|(name, times)| {
-            FieldError::new(pointer(&name), "duplicate", format!("the field stands {times} times"))
+            FieldError::new(pointer(&name), "duplicate", format!("the field appears {times} times"))
         });
         self.errors.extend(errors);
         self
@@ -140,7 +141,7 @@ impl Fields {
         Some(self.members.swap_remove(index).1)
     }
 
-    /// A string field; `check` says which rule it breaks.
+    /// Parses a string field. An error of `check` is the rule that it breaks.
     fn string<T>(
         &mut self,
         name: &str,
@@ -192,7 +193,7 @@ impl Fields {
         self.nullable("assignee", Assignee::parse)
     }
 
-    /// A string or `null`, which gives `Some(None)`.
+    /// Parses a field that is a string or `null`, which gives `Some(None)`.
     #[expect(clippy::option_option, reason = "absent, null and a value are three things")]
     fn nullable<T>(&mut self, name: &str, check: impl Fn(&str) -> Result<T, String>) -> Option<Option<T>> {
         match self.take(name)? {
@@ -201,7 +202,7 @@ impl Fields {
         }
     }
 
-    /// A member that only the service sets. `parse` gives nothing for a value that no task can have there.
+    /// Reads a member that only the service sets. `parse` returns `None` for a value that no task can have.
     fn stated<T>(&mut self, name: &'static str, parse: impl Fn(&Value) -> Option<T>) -> Option<T> {
         let value = self.take(name)?;
         let stated = parse(&value);
@@ -211,10 +212,10 @@ impl Fields {
         stated
     }
 
-    /// All that was wrong, members nobody asked for included.
+    /// Returns all errors, including one per member that was not read.
     fn finish(mut self) -> Vec<FieldError> {
         for (name, _) in &self.members {
-            self.errors.push(if Stated::sets(name) {
+            self.errors.push(if Stated::is_read_only(name) {
                 FieldError::read_only(name)
             } else {
                 FieldError::new(pointer(name), "unknown", "a task has no such field")
@@ -224,7 +225,7 @@ impl Fields {
     }
 }
 
-/// RFC 6901: `~` and `/` are escaped.
+/// Returns the JSON Pointer to a member, with `~` and `/` escaped (RFC 6901, 3).
 fn pointer(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_is_listed_at_once() {
+    fn all_errors_are_reported_at_once() {
         let body = br#"{"title":7,"status":"DONE","priority":null,"dueAt":"soon","x/y":1,"id":"a","description":["x"]}"#;
         let errors = parse_draft(body).unwrap_err();
         assert_eq!(
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_object_says_so() {
+    fn a_body_that_is_not_an_object_is_refused() {
         for (body, code) in
             [("", "syntax"), ("{", "syntax"), ("{} x", "syntax"), ("[]", "type"), ("3", "type")]
         {
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn null_clears_in_a_patch_what_may_be_empty() {
+    fn null_in_a_patch_clears_only_optional_fields() {
         let id = TaskId::new();
         let patch = parse_change(br#"{"description":null,"dueAt":null}"#, id, Nulls::Reset).unwrap();
         assert_eq!((patch.description, patch.due_at), (Some(Description::default()), Some(None)));
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_as_it_was_read_is_a_change_of_nothing() {
+    fn putting_a_task_back_as_it_was_read_changes_nothing() {
         let draft = parse_draft(br#"{"title":"a"}"#).unwrap();
         let task = crate::task::Task::created(TaskId::new(), draft, "me", Timestamp::now());
         let body = serde_json::to_vec(&task).unwrap();
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_task_can_have_in_a_read_only_member_is_refused_unread() {
+    fn an_impossible_value_of_a_read_only_member_is_refused_while_parsing() {
         let body =
             br#"{"id":"x","version":"1","createdAt":1,"updatedAt":"soon","createdBy":null,"updatedBy":{}}"#;
         let errors = parse_change(body, TaskId::new(), Nulls::Reset).unwrap_err();
@@ -314,16 +315,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_panics_and_what_parses_obeys_the_rules(body in r#"\{("(title|status|dueAt|x)":("a"|null|7|"PENDING"|\[\]),?){0,4}\}|.*"#) {
+        fn no_body_panics_and_every_draft_has_a_title(body in r#"\{("(title|status|dueAt|x)":("a"|null|7|"PENDING"|\[\]),?){0,4}\}|.*"#) {
             if let Ok(draft) = parse_draft(body.as_bytes()) {
                 prop_assert!(!draft.title.as_str().is_empty());
             }
             let _ = parse_change(body.as_bytes(), TaskId::new(), Nulls::Reset);
         }
 
-        /// RFC 7396: a patch of no member, and a patch that says what already is, change nothing.
+        /// RFC 7396: an empty patch and a patch to the current values change nothing.
         #[test]
-        fn a_patch_of_what_is_there_changes_nothing(title in "[a-z]{1,20}", description in "[ -~]{0,20}") {
+        fn a_patch_to_the_current_values_changes_nothing(title in "[a-z]{1,20}", description in "[ -~]{0,20}") {
             let draft = Draft {
                 title: Title::parse(&title).unwrap(),
                 description: Description::parse(&description).unwrap(),

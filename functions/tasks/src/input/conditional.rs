@@ -4,27 +4,31 @@ use sha2::{Digest, Sha256};
 
 use crate::error::FieldError;
 
-/// A 1–255 character key of visible ASCII.
+/// The most characters of an idempotency key.
+const KEY_MAX: usize = 255;
+
+/// An idempotency key: 1 to [`KEY_MAX`] visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
     pub fn parse(text: &str) -> Result<Self, Vec<FieldError>> {
-        if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if (1..=KEY_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Ok(Self(text.to_owned()));
         }
-        let rule = "must be 1 to 255 visible ASCII characters";
-        Err(vec![FieldError::new("Idempotency-Key", "value", format!("Idempotency-Key {rule}"))])
+        let detail = format!("Idempotency-Key must be 1 to {KEY_MAX} visible ASCII characters");
+        Err(vec![FieldError::new("Idempotency-Key", "value", detail)])
     }
 
-    /// SHA-256 in hex: what is stored and logged in the key's place, since a key may say more than it should.
+    /// Returns the SHA-256, in hex, that is stored and logged instead of the key, which may itself be confidential.
     #[must_use]
     pub fn hash(&self) -> String {
         hex::encode(Sha256::digest(&self.0))
     }
 }
 
-/// Most tags in one conditional header of a write: each becomes an operand of the write's condition, which takes 100.
+/// The most tags in one conditional header of a write: each becomes an operand of `IN` in the write's condition, and
+/// DynamoDB allows 100 ("Quotas in Amazon DynamoDB").
 const TAGS_MAX: usize = 50;
 
 /// The conditional headers of a write: `If-Match` and `If-None-Match` (RFC 9110, 13.1).
@@ -47,24 +51,24 @@ impl Preconditions {
         }
     }
 
-    /// Says whether a task of this version may be written.
+    /// Returns whether a task at this version may be written.
     #[must_use]
     pub fn hold_for(&self, version: u64) -> bool {
-        self.if_match.as_ref().is_none_or(|tags| tags.name(version))
-            && !self.if_none_match.as_ref().is_some_and(|tags| tags.name(version))
+        self.if_match.as_ref().is_none_or(|tags| tags.contains(version))
+            && !self.if_none_match.as_ref().is_some_and(|tags| tags.contains(version))
     }
 }
 
-/// A conditional header's tags, as the versions they name.
+/// A conditional header's entity tags, as the versions that they name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tags {
-    /// `*`: any version of a task that exists.
+    /// `*`: any version of an existing task.
     Any,
-    /// Any of these; empty when no listed tag can be one of ours.
+    /// Any of these versions; empty when no listed tag is one that the service makes.
     Versions(Vec<u64>),
 }
 
-/// How tags are compared (RFC 9110, 8.8.3.2): strongly, a weak tag never matches.
+/// The comparison of entity tags (RFC 9110, 8.8.3.2): in a strong one, a weak tag never matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Comparison {
     Strong,
@@ -87,13 +91,13 @@ impl Tags {
         }
     }
 
-    /// Two writes that both ask for the one version cannot both succeed.
+    /// Returns whether exactly one version is named. Then no two writes with this condition can both succeed.
     #[must_use]
-    pub fn name_one(&self) -> bool {
+    pub fn is_one_version(&self) -> bool {
         matches!(self, Self::Versions(versions) if versions.len() == 1)
     }
 
-    fn name(&self, version: u64) -> bool {
+    fn contains(&self, version: u64) -> bool {
         match self {
             Self::Any => true,
             Self::Versions(versions) => versions.contains(&version),
@@ -101,7 +105,8 @@ impl Tags {
     }
 }
 
-/// Says whether a read's `If-None-Match` (RFC 9110, 13.1.2; weak comparison) names `version`. A malformed header names none.
+/// Returns whether a read's `If-None-Match` (RFC 9110, 13.1.2; weak comparison) names `version`. A malformed header names
+/// none.
 #[must_use]
 pub fn none_match_names(text: &str, version: u64) -> bool {
     match entity_tags(text) {
@@ -122,14 +127,14 @@ struct EntityTag<'a> {
 }
 
 impl EntityTag<'_> {
-    /// Only the form the service writes: digits without a leading zero.
+    /// Returns the version, if the tag has the form that the service writes: digits without a leading zero.
     fn version(&self) -> Option<u64> {
         let version: u64 = self.opaque.parse().ok()?;
         (version.to_string() == self.opaque).then_some(version)
     }
 }
 
-/// Empty elements of the list are ignored (RFC 9110, 5.6.1.2), but one tag has to be there.
+/// Parses `*` or a list of entity tags. Empty elements are ignored (RFC 9110, 5.6.1.2), but there must be a tag.
 fn entity_tags(text: &str) -> Option<EntityTags<'_>> {
     if text.trim() == "*" {
         return Some(EntityTags::Any);
@@ -175,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn preconditions_hold_for_versions_named_and_not_ruled_out() {
+    fn preconditions_hold_for_versions_that_are_named_and_not_excluded() {
         let hold = |if_match, if_none_match, version| {
             Preconditions::parse(if_match, if_none_match).unwrap().hold_for(version)
         };
@@ -197,8 +202,8 @@ mod tests {
 
     #[test]
     fn idempotency_keys_are_visible_ascii() {
-        assert!(IdempotencyKey::parse(&"k".repeat(255)).is_ok());
-        for bad in ["", " ", "a b", "é", "a\n", &"k".repeat(256)] {
+        assert!(IdempotencyKey::parse(&"k".repeat(KEY_MAX)).is_ok());
+        for bad in ["", " ", "a b", "é", "a\n", &"k".repeat(KEY_MAX + 1)] {
             assert!(IdempotencyKey::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -12,12 +12,12 @@ use crate::{
     task::{Assignee, Status, TaskId},
 };
 
-/// Page size when `limit` is absent.
+/// The page size without `limit`.
 pub const LIMIT_DEFAULT: u8 = 50;
-/// Largest page; a larger `limit` is cut to it.
+/// The largest page size; a larger `limit` is reduced to it.
 pub const LIMIT_MAX: u8 = 100;
 
-/// Which way a list runs.
+/// The order of a list, by creation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     Asc,
@@ -34,7 +34,7 @@ impl Order {
     }
 }
 
-/// The tasks that have this value in an indexed field.
+/// A filter for the tasks with this value in an indexed field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
     Status(Status),
@@ -42,7 +42,7 @@ pub enum Filter {
 }
 
 impl Filter {
-    /// Parses a parameter that is named after an indexed field; `None` for any other.
+    /// Parses a parameter that is named after an indexed field; returns `None` for any other.
     fn parse(name: &str, value: &str) -> Option<Result<Self, String>> {
         let field = Field::ALL.into_iter().find(|field| field.name() == name)?;
         match field {
@@ -72,35 +72,39 @@ impl Filter {
     }
 }
 
-/// A page of one owner's tasks.
+/// A query for one page of an owner's tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
     pub filter: Option<Filter>,
     pub order: Order,
     /// 1 to [`LIMIT_MAX`].
     pub limit: u8,
-    /// The last task of the page before.
+    /// The last task of the previous page.
     pub after: Option<TaskId>,
 }
 
-/// Query parameters by name, with every value given for it.
+/// Query parameters by name, each with all values given for it.
 pub type QueryParameters = BTreeMap<String, Vec<String>>;
 
-/// What is wrong with the query string of a route that takes no parameter.
+/// Returns the errors in the query string of a route that takes no parameter.
 #[must_use]
 pub fn unexpected_parameters(parameters: &QueryParameters) -> Vec<FieldError> {
     parameters.keys().map(|name| unknown_parameter(name)).collect()
 }
 
 impl ListQuery {
-    /// `owner` is the caller's own: a cursor made for another owner belongs to another query.
+    /// Parses a query string. `owner` is the caller's: a cursor that was made for another owner is invalid.
     pub fn parse(parameters: &QueryParameters, owner: &str) -> Result<Self, Error> {
         let mut query = Self { filter: None, order: Order::Desc, limit: LIMIT_DEFAULT, after: None };
         let mut cursor = None;
         let mut errors = Vec::new();
         for (name, values) in parameters {
             let [value] = values.as_slice() else {
-                errors.push(FieldError::new(format!("?{name}"), "duplicate", "give the parameter once"));
+                errors.push(FieldError::new(
+                    format!("?{name}"),
+                    "duplicate",
+                    "the parameter must appear only once",
+                ));
                 continue;
             };
             let outcome = match name.as_str() {
@@ -133,8 +137,8 @@ impl ListQuery {
         Ok(query)
     }
 
-    /// The cursor that continues this query after `last`: version, query fingerprint, id. It carries no
-    /// authority, so it needs no secret: whatever it says, the start key is built from the caller's owner.
+    /// Returns the cursor that continues this query after `last`: version, query fingerprint and id, as base64url. It grants
+    /// nothing, so it needs no signature: whatever it contains, the start key is built from the caller's own owner.
     #[must_use]
     pub fn cursor_after(&self, last: TaskId, owner: &str) -> String {
         let mut bytes = vec![CURSOR_VERSION];
@@ -153,7 +157,7 @@ impl ListQuery {
         TaskId::from_bytes(id.try_into().ok()?)
     }
 
-    /// What must stay the same from page to page; `limit` may change.
+    /// Hashes what must stay the same from page to page; `limit` may change.
     fn fingerprint(&self, owner: &str) -> [u8; FINGERPRINT_LENGTH] {
         let (name, value) = self.filter.as_ref().map_or(("", ""), Filter::parameter);
         let digest = Sha256::digest(format!("{name}={value}\n{}\n{owner}", self.order.as_str()));
@@ -182,7 +186,7 @@ fn parse_limit(text: &str) -> Result<u8, String> {
     if !positive {
         return Err(format!("must be a whole number from 1 to {LIMIT_MAX}"));
     }
-    // A number too large for the type is above the maximum too.
+    // A number that overflows is above the maximum, too.
     Ok(text.parse::<u64>().map_or(LIMIT_MAX, |limit| u8::try_from(limit).unwrap_or(LIMIT_MAX).min(LIMIT_MAX)))
 }
 
@@ -202,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_cut_above_and_refused_below() {
+    fn a_large_limit_is_reduced_and_an_invalid_one_refused() {
         for (text, limit) in
             [("1", 1), ("007", 7), ("100", 100), ("101", 100), ("99999999999999999999999", 100)]
         {
@@ -214,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_parameters_are_listed_at_once() {
+    fn all_bad_parameters_are_reported_at_once() {
         let query = parameters(&[
             ("limit", "0"),
             ("order", "up"),
@@ -237,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_stand_alone() {
+    fn filters_cannot_be_combined() {
         let both = parameters(&[("status", "PENDING"), ("assignee", "ann"), ("title", "a")]);
         let Err(Error::Invalid(errors)) = ListQuery::parse(&both, "o") else { panic!("must be invalid") };
         assert_eq!(pointers(&errors), [("?status", "value"), ("?title", "unknown")]);
@@ -263,7 +267,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cursors_survive_and_forged_ones_never_panic(forged in ".{0,80}", owner in "[a-z]{1,9}") {
+        fn a_cursor_continues_its_query_and_a_forged_one_is_refused(forged in ".{0,80}", owner in "[a-z]{1,9}") {
             let query = ListQuery::parse(&parameters(&[]), &owner).unwrap();
             let id = TaskId::new();
             let continued = parameters(&[("cursor", &query.cursor_after(id, &owner))]);

@@ -5,7 +5,7 @@ use aws_sdk_cloudformation::{
     error::{ProvideErrorMetadata, SdkError},
 };
 
-use runtime::{error_chain, passing::passes};
+use runtime::{error_chain, is_transient};
 
 use crate::StepError;
 
@@ -29,7 +29,7 @@ impl<E: ProvideErrorMetadata + std::error::Error + 'static> From<SdkError<E, Htt
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let code = error.code().unwrap_or(if unanswered { "NoAnswer" } else { "Unknown" }).to_owned();
         let message = error.message().map_or_else(|| error_chain(&error), str::to_owned);
-        let transient = unanswered || passes(status, &code);
+        let transient = unanswered || is_transient(status, &code);
         Self { code, message, status, transient, unanswered }
     }
 }

@@ -1,9 +1,10 @@
-//! The AWS errors that pass: the same call may succeed a moment later. One list for the task function, the teardown and taskctl.
+//! The transient AWS errors: the same call may succeed a moment later. One list for the task function, the teardown and
+//! taskctl.
 
-/// "Common Errors" and each service's own codes for a caller who is too fast, a server that is not well, and a resource
-/// that somebody else is changing right now.
+/// AWS's "Common Errors" and each service's own codes for throttling, for failures of the server, and for resources that are
+/// being changed at the moment.
 const CODES: [&str; 30] = [
-    // Too fast.
+    // Throttling.
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -14,16 +15,16 @@ const CODES: [&str; 30] = [
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
-    // Not well. S3 answers RequestTimeout with the status 400.
+    // Failures of the server. S3 sends RequestTimeout with status 400.
     "InternalFailure",
     "InternalServerError",
     "RequestTimeout",
     "RequestTimeoutException",
     "ServiceUnavailable",
     "ServiceUnavailableException",
-    // Being changed. DynamoDB: backups, tables, point-in-time recovery that is only being switched on, a write of another
-    // region, a transaction on the same item. IAM says ConcurrentModification, without "Exception"; API Gateway ConflictException; Lambda
-    // ResourceConflictException; S3 OperationAborted, CloudWatch Logs OperationAbortedException.
+    // Resources being changed. DynamoDB: backups, tables, point-in-time recovery that is just being enabled, a write in another
+    // region, a transaction on the same item. IAM: ConcurrentModification, without "Exception". API Gateway: ConflictException.
+    // Lambda: ResourceConflictException. S3: OperationAborted. CloudWatch Logs: OperationAbortedException.
     "BackupInUseException",
     "ConcurrentModification",
     "ConcurrentModificationException",
@@ -40,9 +41,9 @@ const CODES: [&str; 30] = [
     "TransactionInProgressException",
 ];
 
-/// Tells by an error's HTTP status and code.
+/// Returns whether an error with this HTTP status and code is transient.
 #[must_use]
-pub fn passes(status: u16, code: &str) -> bool {
+pub fn is_transient(status: u16, code: &str) -> bool {
     status >= 500 || status == 429 || CODES.contains(&code)
 }
 
@@ -51,8 +52,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn throttling_faults_of_the_server_and_changes_under_way_pass() {
-        assert!(passes(503, "") && passes(429, "Anything") && !passes(400, ""));
+    fn throttling_server_failures_and_changes_in_progress_are_transient() {
+        assert!(is_transient(503, "") && is_transient(429, "Anything") && !is_transient(400, ""));
         for code in [
             "ThrottlingException",
             "RequestTimeout",
@@ -61,16 +62,16 @@ mod tests {
             "TableInUseException",
             "ContinuousBackupsUnavailableException",
         ] {
-            assert!(passes(400, code), "{code}");
+            assert!(is_transient(400, code), "{code}");
         }
     }
 
     #[test]
-    fn a_refusal_and_an_absence_do_not_pass() {
+    fn a_refusal_and_a_missing_resource_are_not_transient() {
         for code in
             ["AccessDeniedException", "ResourceNotFoundException", "ValidationException", "LimitExceeded"]
         {
-            assert!(!passes(400, code), "{code}");
+            assert!(!is_transient(400, code), "{code}");
         }
     }
 }
