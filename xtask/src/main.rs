@@ -6,6 +6,8 @@
 
 mod account;
 mod commands;
+#[cfg(test)]
+mod documents;
 mod local;
 #[cfg(test)]
 mod rooms;
