@@ -1,4 +1,4 @@
-"""The CDK app: settings from context, one service stack, and the account's own; checked by cdk-nag on every synthesis."""
+"""The CDK app: reads settings from context, builds the service stack and the account stack, and runs cdk-nag on every synthesis."""
 
 import sys
 from pathlib import Path

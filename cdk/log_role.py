@@ -1,7 +1,7 @@
-"""Prints the role with which API Gateway writes logs in an account and region; an empty line where none is set.
+"""Prints the role that API Gateway writes logs with in an account and region, or an empty line if none is set.
 
-`cargo xtask` asks before it deploys (xtask/src/service/log_role.rs). It signs in as the AWS CLI does, with the profile in the first
-argument if there is one; AWS_ENDPOINT_URL leads to the local AWS.
+`cargo xtask` runs it before it deploys (xtask/src/service/log_role.rs). It signs in as the AWS CLI does, with the profile given as
+the first argument, if any; AWS_ENDPOINT_URL selects the local AWS.
 """
 
 import os
@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 def main() -> int:
     try:
         session = botocore.session.Session(profile=sys.argv[1] if len(sys.argv) > 1 else None)
-        # In CDK's order.
+        # The same order as CDK's.
         region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or "us-east-1"
         account = session.create_client("apigateway", region_name=region).get_account()
     except (BotoCoreError, ClientError) as error:

@@ -1,4 +1,4 @@
-"""The second CDK app: the teardown stack alone, so that it is deployed, updated and deleted apart from any service."""
+"""The second CDK app: only the teardown stack, so that it is deployed, updated and deleted independently of any service."""
 
 import sys
 from datetime import UTC, datetime

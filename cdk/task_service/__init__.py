@@ -1,1 +1,1 @@
-"""The task service as CloudFormation: settings in, one stack out."""
+"""The task service as CloudFormation: turns settings into one stack."""

@@ -1,7 +1,7 @@
-"""The one setting that every API of an account and region shares: the role with which API Gateway writes logs.
+"""The one setting that all APIs of an account and region share: the role that API Gateway writes logs with.
 
-Not part of the service stack: UpdateAccount takes one call in 20 seconds ("Amazon API Gateway quotas"), so two stages deployed
-at the same time would be one too many. `cargo xtask deploy` looks first and deploys this stack only where no role is set
+It is not part of the service stack, because UpdateAccount allows one call per 20 seconds ("Amazon API Gateway quotas"), so one of
+two stages deployed at the same time would fail. `cargo xtask deploy` looks first and deploys this stack only where no role is set
 (xtask/src/service/log_role.rs, docs/decisions/0021).
 """
 
@@ -21,13 +21,13 @@ class AccountStack(Stack):
             scope,
             construct_id,
             stack_name=ACCOUNT_STACK,
-            description="The role with which API Gateway writes logs in this account and region, for every API",
+            description="The role that API Gateway writes logs with, for every API in this account and region",
             tags={"service": "tasks"},
         )
         role = iam.Role(
             self,
             "LogRole",
-            description="API Gateway writes the logs of every API of this account and region with it",
+            description="API Gateway uses it to write the logs of every API in this account and region",
             assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
             managed_policies=[
                 iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
@@ -37,13 +37,13 @@ class AccountStack(Stack):
             role,
             "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
             "AmazonAPIGatewayPushToCloudWatchLogs]",
-            reason="The role serves every API of the account, whose log groups this stack cannot know; AWS made this "
-            "policy for it",
+            reason="The role serves every API of the account, and this stack cannot know their log groups; AWS provides "
+            "this policy for the purpose",
         )
         account = apigateway.CfnAccount(self, "Account", cloud_watch_role_arn=role.role_arn)
-        # API Gateway reads the role when the setting is made, its policy included.
+        # API Gateway checks the role and its policy when the setting is made.
         account.node.add_dependency(role)
-        # Both outlive the stack: without them the logs of every other API would end.
+        # Both outlive the stack: without them every other API would stop logging.
         for kept in (role, account):
             kept.apply_removal_policy(RemovalPolicy.RETAIN)
         CfnOutput(self, "LogRoleArn", value=role.role_arn)

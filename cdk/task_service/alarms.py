@@ -1,4 +1,4 @@
-"""What somebody must look at. Every alarm stays quiet without data: an idle service is a healthy one."""
+"""The alarms, and the metrics they watch. Every alarm stays quiet without data: an idle service is a healthy one."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from constructs import Construct
 _MINUTE = Duration.minutes(1)
 _FIVE_MINUTES = Duration.minutes(5)
 
-# Parts of the lines that Lambda writes for a time-out and for a process that ended (in the functions' log format, Text), and
-# of the line of a Rust panic. A panic is caught and reported, so it leaves no line of Lambda's.
+# Parts of the lines that Lambda writes when a function times out and when its process exits (in the functions' log format, Text),
+# and of a Rust panic's own line: a panic is caught and reported, so Lambda writes no line for it.
 _CRASHES = ("Task timed out", "Runtime exited", "panicked at")
 
 
@@ -46,16 +46,16 @@ class Alarms(Construct):
     def _watch_audit(self, *, audit_function: lambda_.Function, mapping_id: str) -> None:
         self._alarm(
             "audit-iterator-age",
-            "Changes wait for the audit log: the consumer is blocked or too slow, and the stream forgets after 24 h",
+            "Changes are waiting for the audit log: the consumer is blocked or too slow, and the stream keeps them for 24 h only",
             audit_function.metric("IteratorAge", statistic="Maximum", period=_MINUTE),
             threshold=60_000,
             periods=3,
         )
-        # "Event source mapping metrics": a batch reaches the bucket (Delivered), or is lost because the bucket did not
-        # take it (Dropped, and DestinationDeliveryFailures by function).
+        # "Event source mapping metrics": a discarded batch reaches the bucket (Delivered) or is lost because the bucket
+        # did not accept it (Dropped, and per function DestinationDeliveryFailures).
         for name, metric, meaning in (
-            ("audit-discarded", "OnFailureDestinationDeliveredEventCount", "lie in the failure bucket, unaudited"),
-            ("audit-dropped", "DroppedEventCount", "were dropped: neither audited nor in the failure bucket"),
+            ("audit-discarded", "OnFailureDestinationDeliveredEventCount", "are in the failure bucket, not in the audit log"),
+            ("audit-dropped", "DroppedEventCount", "were dropped: they are neither in the audit log nor in the failure bucket"),
         ):
             self._alarm(
                 name,
@@ -77,7 +77,7 @@ class Alarms(Construct):
     def _watch_records(self, *, audit_log: logs.LogGroup, quarantine: logs.LogGroup) -> None:
         self._alarm(
             "quarantine",
-            "A change could not be decoded; it lies in the quarantine log group with its payload",
+            "A change could not be decoded; it is in the quarantine log group with its payload",
             cloudwatch.Metric(
                 namespace="AWS/Logs",
                 metric_name="IncomingLogEvents",
@@ -91,15 +91,15 @@ class Alarms(Construct):
         )
         self._alarm(
             "unknown-actor",
-            "The table was changed past the API: the audit log cannot say by whom",
+            "Someone changed the table directly, bypassing the API: the audit log cannot say who",
             unknown_actor.metric(statistic="Sum", period=_MINUTE),
         )
 
     def _watch_service(self, *, api: apigateway.RestApi, functions: Sequence[tuple[str, lambda_.Function]]) -> None:
         self._alarm(
             "api-5xx",
-            "Callers get server errors",
-            # Not api.metric_server_error: it lacks the stage, and another stage's errors are another alarm's.
+            "Callers receive server errors",
+            # Not api.metric_server_error, which lacks the stage: other stages have alarms of their own.
             cloudwatch.Metric(
                 namespace="AWS/ApiGateway",
                 metric_name="5XXError",
@@ -117,23 +117,24 @@ class Alarms(Construct):
             )
 
     def _watch_authorizer(self, log: logs.LogGroup) -> None:
-        """The authorizer refuses a token by failing, which API Gateway turns into 401 and Lambda counts as an error.
+        """Watches the authorizer through its log.
 
-        So its `Errors` would alarm at anybody's first wrong token. Its log tells a crash from a refusal; a crash is also
-        the caller's 500 (AUTHORIZER_FAILURE), which `api-5xx` counts.
+        The authorizer refuses a token by failing, which API Gateway turns into 401 and Lambda counts as an error, so an
+        alarm on its `Errors` would fire on anyone's first wrong token. The log distinguishes a crash from a refusal. The
+        caller sees a crash as a 500 (AUTHORIZER_FAILURE), which `api-5xx` counts too.
         """
         self._alarm(
             "authorizer-crashes",
-            "The authorizer times out, exits or panics: nobody gets in",
+            "The authorizer times out, exits or panics: nobody can call the API",
             self._metric("AuthorizerCrashes", log, logs.FilterPattern.any_term(*_CRASHES)).metric(
                 statistic="Sum", period=_FIVE_MINUTES
             ),
         )
-        # To be looked at, without an alarm: how many are normal depends on the callers, and anybody can send them.
+        # A metric without an alarm: how many are normal depends on the callers, and anyone can send them.
         self._metric("RefusedTokens", log, logs.FilterPattern.string_value("$.message", "=", "refused a token"))
 
     def _metric(self, name: str, log: logs.LogGroup, pattern: logs.IFilterPattern) -> logs.MetricFilter:
-        """Counts the lines of a log that match, as a metric of the stage."""
+        """Counts the matching lines of a log as a metric of the stage."""
         return logs.MetricFilter(
             self,
             f"{name}Filter",

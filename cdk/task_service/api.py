@@ -1,4 +1,4 @@
-"""The REST API: one stage, every path to one function, a TOKEN authorizer in front."""
+"""The REST API: one stage, with every path routed to one function behind a TOKEN authorizer."""
 
 import json
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from task_service.gateway_responses import add_gateway_responses
 from task_service.logs import log_group
 from task_service.preflight import add_preflight
 
-# What an operator needs to find a call again. Never a header a client chose except the user agent, never the query:
+# The access log's fields: what an operator needs to find a call. Of the headers, only the user agent, and never the query string:
 # API Gateway does not escape values, and the Authorization header must not reach a log.
 #
-# What a client chooses stands first: a quote in it can end its value and start members of its own, but of two members
-# with one name JSON parsers keep the last, which is ours. The request id and the trace id can be set by headers; the
-# extended and the integration's request id cannot.
+# The values that clients choose come first. A quote in such a value can end it and start new members, but of two members with
+# the same name JSON parsers keep the last, which is ours. Headers can set the request id and the trace id, but not the extended
+# request id or the integration's.
 CHOSEN_BY_CLIENTS = {
     "requestId": "$context.requestId",
     "xrayTraceId": "$context.xrayTraceId",
@@ -42,14 +42,14 @@ ACCESS_LOG_FIELDS = CHOSEN_BY_CLIENTS | {
     "ip": "$context.identity.sourceIp",
 }
 
-# The media types of request bodies. As binary ones they reach the function as they were sent: of a text, API Gateway
-# replaces what is not UTF-8. Answers are text whatever the request accepts, since the function says so.
+# The media types of request bodies. Declared as binary, bodies reach the function as they were sent; in text, API Gateway would
+# replace bytes that are not UTF-8. Responses are text whatever the request accepts, because the function says so.
 _BINARY_MEDIA_TYPES = ["application/json", "application/merge-patch+json"]
 
-# A page of tasks shrinks to a fifth; of a single task gzip saves nothing.
+# gzip shrinks a page of tasks to a fifth and saves nothing on a single task.
 _COMPRESSED_FROM = Size.kibibytes(1)
 
-# A revoked token works at most this long; within it a caller's next calls save the authorizer's invocation.
+# The longest time a revoked token still works. Within it, a caller's further calls do not invoke the authorizer.
 _TOKEN_CACHE = Duration.seconds(60)
 
 
@@ -87,10 +87,10 @@ class TaskApi(Construct):
                 throttle_burst=throttle_burst,
                 detailed_metrics=detailed_metrics,
             ),
-            # The role for the logs below is the account's: account_stack.py.
+            # The logs below are written with the account's role: account_stack.py.
             cloud_watch_role=False,
         )
-        # RestApi makes an output of its own, with a trailing slash and a hashed name.
+        # RestApi adds its own output, with a trailing slash and a hashed name.
         self.api.node.try_remove_child("Endpoint")
         self._keep_execution_logs_short(stage, log_retention_days)
         resources = self._add_routes(task_api=task_api, authorizer=authorizer)
@@ -100,7 +100,7 @@ class TaskApi(Construct):
             self.api, stage=stage, allowed_origins=allowed_origins, rate_limit_policy=rate_limit_policy
         )
         self._accept_findings()
-        # Without a trailing slash: "$URL/tasks" must not become "//tasks", which is another path.
+        # No trailing slash: "$URL/tasks" must not become "//tasks", which is a different path.
         self.url = Fn.join("", ["https://", self._domain(), "/", self.api.deployment_stage.stage_name])
 
     def _stage_options(
@@ -108,7 +108,7 @@ class TaskApi(Construct):
     ) -> apigateway.StageOptions:
         return apigateway.StageOptions(
             stage_name=stage,
-            # Requests per second and bucket size over all callers: a bound on the bill, below the account's 10,000.
+            # Requests per second and burst size for all callers together: they limit the bill, below the account's 10,000.
             throttling_rate_limit=throttle_rate,
             throttling_burst_limit=throttle_burst,
             access_log_destination=apigateway.LogGroupLogDestination(self.access_logs),
@@ -122,7 +122,7 @@ class TaskApi(Construct):
         )
 
     def _keep_execution_logs_short(self, stage: str, retention_days: int) -> None:
-        """API Gateway would make this group itself, kept for ever and left behind by the stack."""
+        """Creates the log group that API Gateway would otherwise create itself, kept forever and left behind by the stack."""
         group = log_group(
             self,
             "ExecutionLogs",
@@ -139,26 +139,25 @@ class TaskApi(Construct):
             "Authorizer",
             authorizer_name="token",
             handler=authorizer,
-            # Absent or empty, API Gateway answers 401 without calling the function. The result is cached by token,
-            # not by path: the policy it returns has to cover every method the token may use ("Use API Gateway Lambda
-            # authorizers").
+            # If the header is absent or empty, API Gateway answers 401 without invoking the function. The result is
+            # cached per token, not per path, so the returned policy has to cover every method the token may use
+            # ("Use API Gateway Lambda authorizers").
             identity_source=apigateway.IdentitySource.header("Authorization"),
             results_cache_ttl=_TOKEN_CACHE,
         )
-        # The console's test button would get a permission of its own per method.
+        # Test invocations from the console would need one more permission per method.
         to_function = apigateway.LambdaIntegration(task_api, proxy=True, allow_test_invoke=False)
         root = self.api.root
         proxy = root.add_resource("{proxy+}")
         health = root.add_resource("health")
         problem = root.add_resource("problems").add_resource("{name}")
         for resource in (root, proxy):
-            # ANY, so that 404 and 405 are the service's answers and not the gateway's misleading 403.
+            # ANY, so that the service answers 404 and 405, instead of the gateway with a misleading 403.
             method = resource.add_method("ANY", to_function, authorizer=token_authorizer)
             nag.accept(
                 method,
                 "AwsSolutions-COG4",
-                reason="Callers are programs with tokens of their own, checked by the TOKEN authorizer; there is no "
-                "user pool",
+                reason="Callers are programs with tokens, which the TOKEN authorizer checks; there is no user pool",
             )
         self._open_methods = [
             resource.add_method("ANY", to_function, authorization_type=apigateway.AuthorizationType.NONE)
@@ -182,17 +181,17 @@ class TaskApi(Construct):
         nag.accept(
             self.api,
             "AwsSolutions-APIG2",
-            reason="The function checks every request and reports all offending fields at once (api.md); a gateway "
-            "model would answer the first error, in another shape",
+            reason="The function checks every request and reports all invalid fields at once (api.md); a gateway model "
+            "would report only the first error, in another format",
         )
         nag.accept(
             self.api.deployment_stage,
             "AwsSolutions-APIG3",
-            reason="A web ACL costs a fixed fee per stage; throttling bounds the load and every route but /health, "
+            reason="A web ACL costs a fixed fee per stage; throttling limits the load, and every route except /health, "
             "/problems and preflight needs a token. An operator can associate an ACL with the stage without a change here",
         )
         for method in self._open_methods:
             for rule in ("AwsSolutions-APIG4", "AwsSolutions-COG4"):
                 nag.accept(
-                    method, rule, reason="/health and /problems answer without data and without a database call"
+                    method, rule, reason="/health and /problems return no data and make no database call"
                 )

@@ -1,4 +1,4 @@
-"""From the table's stream to the audit log, with a place for everything that cannot go there."""
+"""The path from the table's stream to the audit log, with a place for every record that cannot go there."""
 
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from task_service import nag
 from task_service.functions import RustFunction
 from task_service.logs import log_group
 
-# What waits for an operator (poison records, discarded batches) holds the tasks' content: not longer than needed.
+# Records waiting for an operator (poison records, discarded batches) contain the tasks' content, so they are not kept longer
+# than needed.
 _FAILURES_KEPT_DAYS = 90
 
 
@@ -36,9 +37,9 @@ class Audit(Construct):
         log_retention_days: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        # Retained, so that it outlives the service. Two conditions let the same stage be deployed again: the name is a
-        # literal and the policy is Retain, so `cdk deploy --import-existing-resources` adopts the group that is still
-        # there ("Import AWS resources into a CloudFormation stack automatically") instead of failing on its name.
+        # Retained, so that it outlives the service. The same stage can be deployed again because the name is a literal and
+        # the policy is Retain: `cdk deploy --import-existing-resources` then adopts the group that is still there ("Import
+        # AWS resources into a CloudFormation stack automatically") instead of failing on its name.
         self.log_group = log_group(
             self,
             "Log",
@@ -46,8 +47,9 @@ class Audit(Construct):
             retention_days=audit_retention_days,
             removal_policy=RemovalPolicy.RETAIN if retain_audit_log else RemovalPolicy.DESTROY,
         )
-        # Against a hand in the console: DeleteLogGroup is refused until somebody lifts this ("Protecting log groups from
-        # deletion"). The teardown asks for consent to lift it, and only where the audit log is to go.
+        # Guards against someone deleting it in the console: DeleteLogGroup is refused until the protection is lifted
+        # ("Protecting log groups from deletion"). The teardown lifts it only with consent, and only if the audit log is to
+        # be deleted.
         self.log_group.node.default_child.deletion_protection_enabled = audit_deletion_protection
         self.quarantine = log_group(
             self, "Quarantine", name=f"/tasks/{stage}/quarantine", retention_days=_FAILURES_KEPT_DAYS
@@ -58,7 +60,7 @@ class Audit(Construct):
             "Consumer",
             name=f"tasks-{stage}-audit",
             binary="audit",
-            description="Turns every change of the task table into a record of the audit log",
+            description="Turns every change to the task table into a record of the audit log",
             assets=assets,
             architecture=architecture,
             log_group_name=f"/tasks/{stage}/audit-function",
@@ -76,19 +78,19 @@ class Audit(Construct):
                 "QUARANTINE_LOG_GROUP": self.quarantine.log_group_name,
                 "AUDIT_FREE_TEXT": "true" if free_text else "false",
             },
-            # A batch retries PutLogEvents in place for a while before the whole batch is delivered again.
+            # The function retries PutLogEvents for a while before the whole batch is delivered again.
             timeout=Duration.seconds(60),
             memory_mib=256,
         )
         nag.accept(
             rust_function.role,
             f"AwsSolutions-IAM5[Resource::<{_logical_id(self.failures)}.Arn>/*]",
-            reason="Lambda names each discarded batch itself, and creates no mapping unless the role may write to the "
-            "whole failure bucket",
+            reason="Lambda chooses the name of each discarded batch, and creates no mapping unless the role may write to "
+            "the whole failure bucket",
         )
         self.function = rust_function.function
         self.mapping = self._mapping(table=table, retry_attempts=retry_attempts)
-        # The bucket accepts TLS only from the first object on.
+        # The bucket must accept only TLS from the first object on.
         self.mapping.node.add_dependency(self.failures.policy)
 
     def _mapping(self, *, table: dynamodb.Table, retry_attempts: int) -> lambda_.EventSourceMapping:
@@ -97,19 +99,20 @@ class Audit(Construct):
             "Mapping",
             target=self.function,
             event_source_arn=table.table_stream_arn,
-            # LATEST could miss what is written while the mapping starts.
+            # LATEST could miss records written while the mapping starts.
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-            # One call of PutLogEvents takes a batch of this size, and no batching window: a record shows within 2 s.
+            # A batch of this size fits one PutLogEvents call. There is no batching window, so a record shows up within 2 s.
             batch_size=100,
-            # Order per task is per shard; a factor above 1 would keep it per key only, and drain proofs need the shard.
+            # Records are ordered per shard. A factor above 1 would keep the order only per key, and Drain's proof needs it per
+            # shard.
             parallelization_factor=1,
             report_batch_item_failures=True,
             bisect_batch_on_error=True,
-            # The stream forgets after 24 h. Both limits end before, so that a batch that never succeeds reaches the
-            # bucket with its payload while it still exists; the age leaves half a day to repair and deploy.
+            # The stream keeps records for 24 h. Both limits are below that, so that a batch that never succeeds reaches the
+            # bucket with its payload while it still exists; the maximum age leaves half a day to fix and deploy.
             retry_attempts=retry_attempts,
             max_record_age=Duration.hours(12),
-            # S3 keeps the payload; SQS and SNS would get metadata only.
+            # S3 receives the payload; SQS and SNS would receive only metadata.
             on_failure=event_sources.S3OnFailureDestination(self.failures),
             metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]),
         )
@@ -129,14 +132,14 @@ def _failure_bucket(scope: Construct) -> s3.Bucket:
                 abort_incomplete_multipart_upload_after=Duration.days(1),
             )
         ],
-        # Not emptied on deletion: what lies here never reached the audit log. A non-empty bucket stops the deletion
-        # of the stack until someone agrees to lose it.
+        # Not emptied on deletion: what is in here never reached the audit log. A bucket that is not empty makes the
+        # deletion of the stack fail until someone agrees to lose its content.
         removal_policy=RemovalPolicy.DESTROY,
     )
     nag.accept(
         bucket,
         "AwsSolutions-S1",
-        reason="Written by one event source mapping only and empty in normal operation; an alarm watches every "
+        reason="Only one event source mapping writes to it, and it is empty in normal operation; an alarm watches every "
         "delivery, and access logs would need a second bucket to protect and tear down",
     )
     return bucket
@@ -148,18 +151,18 @@ def _stream_statements(table: dynamodb.Table) -> list[iam.PolicyStatement]:
             actions=["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
             resources=[table.table_stream_arn],
         ),
-        # Lambda asks for it when it makes the mapping; the action takes no resource ("Actions, resources, and
-        # condition keys for Amazon DynamoDB").
+        # Lambda needs it to create the mapping; the action supports no resource ("Actions, resources, and condition keys
+        # for Amazon DynamoDB").
         iam.PolicyStatement(actions=["dynamodb:ListStreams"], resources=["*"]),
     ]
 
 
 def _failure_statements(bucket: s3.Bucket) -> list[iam.PolicyStatement]:
-    """Both actions of "Retain discarded records for a DynamoDB event source in Lambda", used with the function's role.
+    """Grants the two actions of "Retain discarded records for a DynamoDB event source in Lambda" to the function's role.
 
-    Lambda writes below `aws/lambda/` only, but refuses to create the mapping unless `s3:PutObject` is allowed on the
-    whole bucket (`local/corrections/functions/mapping_destination.py` refuses it too). The condition keeps records out of a bucket of another
-    account that took the name after ours was deleted.
+    Lambda writes only below `aws/lambda/`, but refuses to create the mapping unless `s3:PutObject` is allowed on the whole
+    bucket (and so does `local/corrections/functions/mapping_destination.py`). The condition keeps records out of another
+    account's bucket that took the name after ours was deleted.
     """
     ours = {"StringEquals": {"s3:ResourceAccount": Aws.ACCOUNT_ID}}
     return [

@@ -1,7 +1,7 @@
-"""What the functions' code says and the template must agree with, as the functions' tests write it down.
+"""Facts that the template and the functions' code must agree on, read from snapshots of the code.
 
-`functions/tasks/schema.json` is the table, `functions/task-api/api.json` the API. Both are compared with the code by the
-tests of their crates.
+`functions/tasks/schema.json` describes the table and `functions/task-api/api.json` the API. The tests of the two crates write
+these files and fail when they differ from the code.
 """
 
 import json

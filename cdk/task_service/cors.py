@@ -1,19 +1,19 @@
-"""What scripts of a browser's page may send and read."""
+"""The methods and headers that scripts in a browser may use."""
 
 from task_service.contract import API
 
 ALLOWED_METHODS = (*API["methods"], "OPTIONS")
 
-# Browsers set the first by themselves; the second may be sent without asking (a CORS-safelisted header).
-_NEED_NO_LEAVE = {"Origin", "Accept"}
+# Browsers set the first themselves; the second is CORS-safelisted and needs no permission.
+_ALWAYS_ALLOWED = {"Origin", "Accept"}
 
-# What the service reads, and what tracing in a browser adds to every call.
+# The headers that the service reads, and those that tracing in a browser adds to every call.
 ALLOWED_HEADERS = (
     "Authorization",
-    *(name for name in API["requestHeaders"] if name not in _NEED_NO_LEAVE),
+    *(name for name in API["requestHeaders"] if name not in _ALWAYS_ALLOWED),
     "traceparent",
     "tracestate",
 )
 
-# By name, since `*` would not cover Authorization-related ones on older browsers.
+# Listed by name, because older browsers do not apply `*` to headers related to authorization.
 EXPOSED_HEADERS = tuple(API["exposedHeaders"])

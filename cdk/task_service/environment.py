@@ -1,13 +1,13 @@
-"""Lambda's limit on the environment variables of a function, checked here rather than at the end of a deployment."""
+"""Checks Lambda's limit on a function's environment variables before a deployment, not at its end."""
 
 import json
 from collections.abc import Mapping
 
 from aws_cdk import Token
 
-# "Lambda quotas". What is measured is one JSON object without spaces; local/corrections/functions/environment_size.py refuses the same.
+# "Lambda quotas". Lambda measures one JSON object without spaces; local/corrections/functions/environment_size.py does the same.
 LIMIT_BYTES = 4096
-# A name that only the deployment knows: as long as that of a table may be.
+# Stands for a name known only at deployment; a table's name may be this long.
 _UNKNOWN_NAME = "x" * 255
 
 _ADVICE = {
@@ -17,11 +17,11 @@ _ADVICE = {
 
 
 class EnvironmentSizeError(ValueError):
-    """A function's variables take more bytes than Lambda allows; the text says which one takes most."""
+    """A function's variables take more bytes than Lambda allows; the message names the largest."""
 
 
 def size(environment: Mapping[str, str]) -> int:
-    """The bytes of a function's variables as Lambda counts them, quotes and escapes included."""
+    """Returns the size of a function's variables in bytes as Lambda counts them, with quotes and escapes."""
     known = {name: _UNKNOWN_NAME if Token.is_unresolved(value) else value for name, value in environment.items()}
     return len(json.dumps(known, separators=(",", ":"), ensure_ascii=False).encode())
 
@@ -31,6 +31,6 @@ def check_size(function: str, environment: Mapping[str, str]) -> None:
     if found > LIMIT_BYTES:
         largest = max(environment, key=lambda name: size({name: environment[name]}))
         raise EnvironmentSizeError(
-            f"the environment of {function} would hold {found} bytes, Lambda allows {LIMIT_BYTES}; {largest} takes most "
-            f"of them: {_ADVICE.get(largest, 'shorten it')}"
+            f"the environment of {function} would take {found} bytes, but Lambda allows {LIMIT_BYTES}; {largest} is the "
+            f"largest variable: {_ADVICE.get(largest, 'shorten it')}"
         )

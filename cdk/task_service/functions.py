@@ -1,4 +1,4 @@
-"""A compiled Rust function with its log group and a role that can do what it is told here, and nothing else."""
+"""A compiled Rust function with its log group, and a role with exactly the permissions given here."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Archit
 
 
 class RustFunction(Construct):
-    """`binary` is the folder with the `bootstrap` in `assets`."""
+    """A Lambda function. `binary` is the folder in `assets` that contains the `bootstrap`."""
 
     def __init__(
         self,
@@ -49,20 +49,20 @@ class RustFunction(Construct):
             architecture=_ARCHITECTURES[architecture],
             handler="bootstrap",
             code=lambda_.Code.from_asset(str(assets / binary)),
-            # CDK adds permissions behind one's back (X-Ray, event sources, destinations): the role here is final.
+            # CDK would silently add permissions (X-Ray, event sources, destinations): the role here is final.
             role=self.role.without_policy_updates(),
             environment=variables,
             timeout=timeout,
             memory_size=memory_mib,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=self.log_group,
-            # The functions print JSON themselves; Lambda's JSON format would wrap it once more.
+            # The functions print JSON themselves; Lambda's JSON format would wrap it again.
             logging_format=lambda_.LoggingFormat.TEXT,
         )
 
 
 def _role(scope: Construct, *, log_group_arn: str, statements: Sequence[iam.PolicyStatement]) -> iam.Role:
-    # Not AWSLambdaBasicExecutionRole: it may create and write every log group of the account.
+    # Not AWSLambdaBasicExecutionRole, which may create and write to every log group in the account.
     own_logs = iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group_arn])
     tracing = iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
     role = iam.Role(
@@ -75,6 +75,6 @@ def _role(scope: Construct, *, log_group_arn: str, statements: Sequence[iam.Poli
         role,
         "AwsSolutions-IAM5[Resource::*]",
         reason="xray:PutTraceSegments and xray:PutTelemetryRecords (and dynamodb:ListStreams where a stream is read) "
-        "take no resource in IAM; every other statement names its resource, and a test lists them all",
+        "support no resource in IAM; every other statement names its resource, and a test lists them all",
     )
     return role

@@ -1,8 +1,8 @@
-"""The answers API Gateway gives by itself, in the shape of the service's own problems (RFC 9457, `problem.rs`).
+"""The responses that API Gateway itself gives, in the format of the service's own problems (RFC 9457, `problem.rs`).
 
-The templates are not VTL: API Gateway only replaces variables, without escaping. So the only variables used are its own
-request id and its own error message (`$context.error.messageString` comes with its quotes); nothing of the request's
-text, its path included, goes into a body.
+The templates are not VTL: API Gateway only substitutes variables, without escaping. So the only variables used are its own
+request id and its own error message (`$context.error.messageString` is already quoted), and no text from the request, not
+even its path, appears in a body.
 """
 
 import json
@@ -14,17 +14,18 @@ from aws_cdk import aws_apigateway as apigateway
 from task_service.contract import API
 from task_service.cors import EXPOSED_HEADERS
 
-# "Variables for data transformations for API Gateway": the message comes with its quotes; the request id can be set by the
-# client, unlike $context.extendedRequestId and the invocation's id.
+# "Variables for data transformations for API Gateway": the message is already quoted; clients can set the request id, but not
+# $context.extendedRequestId or the invocation's id.
 _GATEWAY_MESSAGE = "$context.error.messageString"
 _REQUEST_ID = "$context.requestId"
 
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayProblem:
-    """`status` None leaves API Gateway's own status, which one fixed body cannot know, out of the body.
+    """One gateway response.
 
-    Every `kind` is one of the service's own, which has the pages that `type` leads to, and the titles.
+    `status` None keeps API Gateway's own status; the body then has none, because one fixed body cannot know it. `kind` is
+    one of the service's own kinds, which provide the title and the page that `type` leads to.
     """
 
     response_type: str
@@ -77,7 +78,7 @@ def _too_many(response_type: str, *, retry_after_seconds: int) -> GatewayProblem
         response_type=response_type,
         status=429,
         kind="too-many-requests",
-        detail="The API is called faster than it allows; slow down and try again.",
+        detail="Too many requests; slow down and try again.",
         headers={"Retry-After": str(retry_after_seconds)},
     )
 
@@ -91,8 +92,9 @@ def _invalid(response_type: str, status: int | None = 400) -> GatewayProblem:
     )
 
 
-# "Gateway response types for API Gateway" has the whole list with API Gateway's own statuses. REQUEST_TOO_LARGE is not here:
-# what is too large for API Gateway or Lambda is answered before any of these apply (docs/api.md, local/corrections/api_gateway/failures.py).
+# "Gateway response types for API Gateway" has the whole list with API Gateway's own statuses. REQUEST_TOO_LARGE is missing here,
+# because requests too large for API Gateway or Lambda are answered before any of these apply (docs/api.md,
+# local/corrections/api_gateway/failures.py).
 PROBLEMS = (
     GatewayProblem(
         response_type="UNAUTHORIZED",
@@ -102,8 +104,8 @@ PROBLEMS = (
         headers={"WWW-Authenticate": "Bearer"},
     ),
     _forbidden("ACCESS_DENIED"),
-    # Despite its name: "no such method or resource". No route here uses IAM signatures or API keys, so a caller who
-    # gets it lacks no token. (403 is API Gateway's own choice, and misleading.)
+    # Despite its name it means "no such method or resource": no route here uses IAM signatures or API keys, so a caller
+    # who gets it does not lack a token. (API Gateway's own 403 is misleading.)
     _not_found("MISSING_AUTHENTICATION_TOKEN"),
     _not_found("RESOURCE_NOT_FOUND"),
     _too_many("THROTTLED", retry_after_seconds=1),
@@ -112,21 +114,21 @@ PROBLEMS = (
         response_type="UNSUPPORTED_MEDIA_TYPE",
         status=415,
         kind="unsupported-media-type",
-        detail="The body must be JSON, and its Content-Encoding gzip or deflate where it has one.",
+        detail="The body must be JSON; a Content-Encoding must be gzip or deflate.",
     ),
     _invalid("BAD_REQUEST_PARAMETERS"),
     _invalid("BAD_REQUEST_BODY"),
-    # 504: the function may still be at work, so nobody can say whether the call took effect.
+    # 504: the function may still be running, so nobody can say whether the call took effect.
     GatewayProblem(
         response_type="INTEGRATION_TIMEOUT",
         status=504,
         kind="timeout",
-        detail="The service did not answer in time and the call may or may not have taken effect; "
-        "repeat a create with the same Idempotency-Key, read a task before changing it again.",
+        detail="The service did not answer in time, and the call may or may not have taken effect; "
+        "repeat a create with the same Idempotency-Key, and read a task before changing it again.",
         headers={"Retry-After": "1"},
     ),
-    # API Gateway says 504 here as well, but it means that the function could not be called (throttled, or frozen by a
-    # teardown): unavailable, try again.
+    # API Gateway's own status is 504 here as well, but the meaning is that the function could not be invoked (throttled, or
+    # frozen by a teardown), so the service is unavailable and the caller may try again.
     GatewayProblem(
         response_type="INTEGRATION_FAILURE",
         status=503,
@@ -137,8 +139,9 @@ PROBLEMS = (
     _internal("AUTHORIZER_FAILURE"),
     _internal("AUTHORIZER_CONFIGURATION_ERROR"),
     _internal("API_CONFIGURATION_ERROR"),
-    # A fallback's status replaces that of every type without one of its own. For 4XX it keeps API Gateway's choice (403
-    # of a firewall); what is left for 5XX is a function that crashed or answered nonsense, which api.md calls a 500.
+    # A fallback's status replaces that of every type without a response of its own. For 4XX we keep API Gateway's choice
+    # (such as a firewall's 403). What is left for 5XX is a function that crashed or returned a malformed response, which
+    # api.md calls a 500.
     _invalid("DEFAULT_4XX", status=None),
     _internal("DEFAULT_5XX"),
 )
@@ -147,13 +150,13 @@ PROBLEMS = (
 def add_gateway_responses(
     api: apigateway.RestApi, *, stage: str, allowed_origins: Sequence[str], rate_limit_policy: str
 ) -> None:
-    # A gateway response can hold one fixed origin. With several, `*` lets any page read these bodies, which carry no
-    # data of anyone; credentials are never allowed.
+    # A gateway response can name only one fixed origin. With several, `*` lets any page read these bodies, which contain
+    # nobody's data; credentials are never allowed.
     origin = allowed_origins[0] if len(allowed_origins) == 1 else "*"
     for problem in PROBLEMS:
         headers = {
-            # The key of the template below has to be application/json, the only one API Gateway picks whatever the
-            # request accepts; this header then says what the body is.
+            # The key of the template below has to be application/json, the only one that API Gateway picks whatever the
+            # request accepts; this header states the body's actual type.
             "Content-Type": _fixed("application/problem+json"),
             "Access-Control-Allow-Origin": _fixed(origin),
             "Access-Control-Expose-Headers": _fixed(",".join(EXPOSED_HEADERS)),
@@ -173,5 +176,5 @@ def add_gateway_responses(
 
 
 def _fixed(value: str) -> str:
-    """A static value in a parameter mapping stands in single quotes."""
+    """Quotes a static value for a parameter mapping, which expects single quotes."""
     return f"'{value}'"

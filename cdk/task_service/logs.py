@@ -1,4 +1,4 @@
-"""Log groups made by the stack, so that each has a retention and goes with it."""
+"""Log groups created by the stack, so that each has a retention and is deleted with it."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
@@ -14,6 +14,6 @@ def log_group(
     removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
 ) -> logs.LogGroup:
     group = logs.LogGroup(scope, construct_id, log_group_name=name, removal_policy=removal_policy)
-    # The L2 takes an enum for what CloudFormation and our settings write as a number of days.
+    # The L2 construct takes an enum where CloudFormation and our settings use a number of days.
     group.node.default_child.add_property_override("RetentionInDays", retention_days)
     return group

@@ -1,9 +1,9 @@
-"""Suppressions of cdk-nag rules, each with the reason beside the resource it concerns."""
+"""Suppresses cdk-nag rules, each beside the resource it concerns and with a reason."""
 
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct
 
 
 def accept(construct: IConstruct, rule: str, *, reason: str) -> None:
-    """`rule` is a rule (`AwsSolutions-S1`) or one finding of it (`AwsSolutions-IAM5[Resource::*]`)."""
+    """Accepts a rule (`AwsSolutions-S1`) or one finding of it (`AwsSolutions-IAM5[Resource::*]`)."""
     Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))

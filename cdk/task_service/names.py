@@ -1,4 +1,4 @@
-"""The rules of names, from deployment/names.json: `cargo xtask` reads them too and asks before it builds anything."""
+"""The naming rules, from deployment/names.json; `cargo xtask` reads them too, and checks them before it builds anything."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _FILE = Path(__file__).resolve().parents[2] / "deployment" / "names.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Which texts are names of one kind."""
+    """The rule for one kind of name."""
 
     first: str
     characters: str
@@ -33,8 +33,9 @@ class Rule:
 
 _RULES = {kind: Rule(**rule) for kind, rule in json.loads(_FILE.read_text(encoding="utf-8")).items()}
 
-# Longer, CloudFormation would cut the stack's name inside the names of roles (teardown/settings.py, LONGEST_SERVICE).
+# With a longer stage, CloudFormation would truncate the stack's name inside role names (teardown/settings.py,
+# LONGEST_SERVICE).
 STAGE = _RULES["stage"]
 TEARDOWN = _RULES["teardown"]
-# Ids and owners.
+# For ids and owners.
 PRINCIPAL = _RULES["principal"]

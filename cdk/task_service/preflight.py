@@ -1,4 +1,4 @@
-"""CORS preflight answered by API Gateway itself: no token, no function, at the price of a request."""
+"""CORS preflight, answered by API Gateway itself: no token and no function, only the price of a request."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from aws_cdk import aws_apigateway as apigateway
 
 from task_service.cors import ALLOWED_HEADERS, ALLOWED_METHODS
 
-# Browsers cap it (Chromium at 2 h); a change of the allowed origins shows after this time at the latest.
+# Browsers cap it (Chromium at 2 h). A change to the allowed origins takes effect after this time at the latest.
 _MAX_AGE_SECONDS = 3600
 
 
@@ -30,8 +30,8 @@ def add_preflight(
         "OPTIONS",
         apigateway.MockIntegration(
             request_templates={"application/json": '{"statusCode": 204}'},
-            # No browser sends a body with a preflight. One of another media type has no template: passed through, it
-            # would lack a statusCode and be a 500; like this it is a 415.
+            # No browser sends a body with a preflight. A body of another media type has no template: passed through, it
+            # would lack a statusCode and become a 500; with NEVER it is a 415.
             passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
             # JSON is a binary media type of this API (api.py), and a template needs text.
             content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
@@ -52,7 +52,7 @@ def add_preflight(
 
 
 def _choose_origin(allowed_origins: Sequence[str]) -> dict[str, str] | None:
-    """With several origins, a template that repeats the request's one if it is allowed; else the first stands."""
+    """Returns, for several origins, a template that repeats the request's origin if it is allowed; otherwise the first stays."""
     if len(allowed_origins) == 1:
         return None
     condition = " || ".join(f'$origin == "{origin}"' for origin in allowed_origins[1:])

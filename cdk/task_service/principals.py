@@ -1,9 +1,9 @@
-"""Who may call: the principals file, checked before anything is deployed.
+"""The principals file, which lists who may call, checked before anything is deployed.
 
-The authorizer gets the file as one environment variable. It holds the SHA-256 of each token, never a token; an error
-here therefore never repeats a value, only where it stands.
+The authorizer receives the file as one environment variable. It holds the SHA-256 of each token, never a token. Someone may have
+put a token there all the same, so an error names the place of a wrong hash and never repeats its value.
 
-This is the file's one judge: `cargo xtask deploy` runs `python -m task_service.principals FILE` before it compiles anything.
+Only this module validates the file: `cargo xtask deploy` runs `python -m task_service.principals FILE` before it compiles anything.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _EMPTY_TOKEN = hashlib.sha256(b"").hexdigest()
 
 
 class PrincipalsError(ValueError):
-    """The principals file cannot be used; the text says which entry and field, and what to do."""
+    """The principals file cannot be used; the message names the entry and the field, and says what to do."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Principal:
 
 
 def load(path: Path) -> list[Principal]:
-    """The principals in `path`, a JSON array of `{"id","owner","scopes","tokenSha256"}`."""
+    """Loads the principals from `path`, a JSON array of `{"id","owner","scopes","tokenSha256"}`."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -52,14 +52,14 @@ def load(path: Path) -> list[Principal]:
     except _DuplicateKeyError as error:
         raise PrincipalsError(f"{path}: an entry has the field `{error}` twice") from error
     if not isinstance(entries, list) or not entries:
-        raise PrincipalsError(f"{path} must be a JSON array with at least one principal, else nobody can call the API")
+        raise PrincipalsError(f"{path} must be a JSON array with at least one principal, otherwise nobody can call the API")
     principals = [_principal(entry, f"{path}: entry {index}") for index, entry in enumerate(entries)]
     _check_together(principals, path)
     return principals
 
 
 def to_environment(principals: list[Principal]) -> str:
-    """The authorizer's `PRINCIPALS` variable: compact, because all variables share 4 KiB (environment.py)."""
+    """Returns the authorizer's `PRINCIPALS` variable, compact because all variables share 4 KiB (environment.py)."""
     return json.dumps([principal.to_json() for principal in principals], separators=(",", ":"))
 
 
@@ -68,7 +68,7 @@ class _DuplicateKeyError(Exception):
 
 
 def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """JSON objects with a repeated key are a mistake; json.loads alone would keep the last one silently."""
+    """Rejects a JSON object with a repeated key; json.loads alone would silently keep the last one."""
     result: dict[str, object] = {}
     for key, value in pairs:
         if key in result:
@@ -104,7 +104,7 @@ def _name(value: object, where: str) -> str:
 
 def _scopes(value: object, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise PrincipalsError(f"{where} must be a non-empty array out of {', '.join(SCOPES)}")
+        raise PrincipalsError(f"{where} must be a non-empty array of {', '.join(SCOPES)}")
     for scope in value:
         if scope not in SCOPES:
             raise PrincipalsError(f"{where} has the unknown scope {scope!r}; known are {', '.join(SCOPES)}")
@@ -117,8 +117,8 @@ def _sha256(value: object, where: str) -> str:
     digest = value.lower() if isinstance(value, str) else ""
     if not _SHA256.fullmatch(digest):
         raise PrincipalsError(
-            f"{where} must be 64 hex digits, the SHA-256 of the token; what stands there looks like something else. "
-            "If it is the token itself, consider the token disclosed and make a new one"
+            f"{where} must be 64 hex digits, the SHA-256 of the token; the value there is something else. "
+            "If it is the token itself, consider the token disclosed and create a new one"
         )
     if digest == _EMPTY_TOKEN:
         raise PrincipalsError(f"{where} is the SHA-256 of an empty token")
@@ -133,12 +133,12 @@ def _check_together(principals: list[Principal], path: Path) -> None:
             first = by_hash[principal.token_sha256]
             raise PrincipalsError(f"{path}: entries {first} and {index} have the same `tokenSha256`")
         by_hash[principal.token_sha256] = index
-        # The same principal twice with two tokens is how a token is rotated without downtime; a second principal
-        # under the same id would make the audit log's actor ambiguous.
+        # Listing the same principal with two tokens is how a token is rotated without downtime. A second principal with
+        # the same id would make the actor in the audit log ambiguous.
         first = by_id.setdefault(principal.id, index)
         if (principals[first].owner, set(principals[first].scopes)) != (principal.owner, set(principal.scopes)):
             raise PrincipalsError(
-                f"{path}: entries {first} and {index} have the same `id` but another `owner` or other `scopes`; "
+                f"{path}: entries {first} and {index} have the same `id` but a different `owner` or different `scopes`; "
                 "two entries may share an id only to rotate one principal's token"
             )
 

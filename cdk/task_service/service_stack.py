@@ -1,4 +1,4 @@
-"""The service stack: it only wires. Names carry the stage, so stages live side by side in one account and region."""
+"""The service stack, which only wires constructs. Names include the stage, so stages can share an account and region."""
 
 from aws_cdk import CfnOutput, Duration, Stack, Tags
 from aws_cdk import aws_iam as iam
@@ -23,7 +23,7 @@ class ServiceStack(Stack):
             description=f"Task service, stage {settings.stage}: API, table and audit log",
             tags=tags,
         )
-        # The stack's own tags are set above; resources get them in the template too, where a review sees them.
+        # The stack's own tags are set above. Resources carry them in the template too, where a reviewer sees them.
         for name, value in tags.items():
             Tags.of(self).add(name, value)
 
@@ -72,7 +72,7 @@ class ServiceStack(Stack):
         )
         outputs = {
             "ApiUrl": api.url,
-            # Where the URL's host is another one (the local AWS), it is built from this and the stage.
+            # Where the URL has another host (the local AWS), it is built from this and the stage.
             "ApiId": api.api.rest_api_id,
             "TableName": table.table.table_name,
             "AuditLogGroup": audit.log_group.log_group_name,
@@ -100,7 +100,7 @@ def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> Rust
         statements=[
             iam.PolicyStatement(
                 actions=[
-                    # A part of the transaction that a replayed create needs.
+                    # Part of the transaction of a replayed create.
                     "dynamodb:ConditionCheckItem",
                     "dynamodb:DeleteItem",
                     "dynamodb:GetItem",
@@ -118,7 +118,7 @@ def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> Rust
             "RATE_LIMIT_POLICY": settings.rate_limit_policy,
         },
         timeout=Duration.seconds(10),
-        # More than its few MiB of working set: CPU comes with memory, and a cold start is TLS and JSON.
+        # More than its working set of a few MiB: CPU scales with memory, and a cold start is TLS and JSON.
         memory_mib=256,
     )
 

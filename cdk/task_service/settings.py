@@ -1,4 +1,4 @@
-"""The app's settings: CDK context in, typed and checked values out. Every error says what to pass instead."""
+"""The app's settings, parsed from CDK context into typed and checked values. Every error says what to pass instead."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from task_service.principals import Principal
 BINARIES = ("task-api", "authorizer", "audit")
 ARCHITECTURES = ("arm64", "x86_64")
 
-# PutRetentionPolicy takes only these numbers of days.
+# PutRetentionPolicy accepts only these numbers of days.
 RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
@@ -49,12 +49,12 @@ class Settings:
 
     @property
     def rate_limit_policy(self) -> str:
-        """The throttle as a `RateLimit-Policy` header (the IETF draft "RateLimit header fields for HTTP")."""
+        """Returns the throttle as a `RateLimit-Policy` header (the IETF draft "RateLimit header fields for HTTP")."""
         return f'"default";q={self.throttle_rate};w=1'
 
     @classmethod
     def from_context(cls, node: Node, *, app_dir: Path) -> "Settings":
-        """Reads `cdk -c name=value`. Relative paths count from `app_dir`, where `cdk` runs the app."""
+        """Reads `cdk -c name=value`. Relative paths start from `app_dir`, where `cdk` runs the app."""
         context = Context(node)
         stage = context.text("stage", default="dev")
         if not STAGE.allows(stage):
@@ -89,13 +89,13 @@ def _audit_deletion_protection(context: "Context", *, retained: bool) -> bool:
     if protected and not retained:
         raise SettingsError(
             "auditDeletionProtection=true with retainAuditLog=false: CloudFormation could never delete the stack, because "
-            "the protected audit log goes with it; leave one of the two out"
+            "it would have to delete the protected audit log; leave one of the two out"
         )
     return protected
 
 
 class Context:
-    """Context values are strings from the command line, and JSON values from cdk.json."""
+    """CDK context, whose values are strings from the command line and JSON values from cdk.json."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -129,7 +129,7 @@ class Context:
         value = self._node.try_get_context(name)
         if value is None:
             return default
-        # The digits alone: int() would also take True, 1.5 and "1_000".
+        # Digits only: int() would also accept True, 1.5 and "1_000".
         digits = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
         if not re.fullmatch(r"[0-9]{1,9}", digits) or not least <= int(digits) <= most:
             raise SettingsError(f"{name}={value!r} must be a whole number from {least} to {most}")
@@ -138,7 +138,7 @@ class Context:
     def days(self, name: str, *, default: int) -> int:
         value = self.integer(name, default=default, least=1, most=RETENTION_DAYS[-1])
         if value not in RETENTION_DAYS:
-            raise SettingsError(f"{name}={value}: CloudWatch Logs keeps for {', '.join(map(str, RETENTION_DAYS))} days")
+            raise SettingsError(f"{name}={value}: CloudWatch Logs supports {', '.join(map(str, RETENTION_DAYS))} days")
         return value
 
 
@@ -184,16 +184,16 @@ def _origins(context: Context, *, stage: str, any_by_default: bool) -> list[str]
 
 
 def _audit_days(context: Context) -> int:
-    """The audit log's retention, longer than a record may be late.
+    """Reads the audit log's retention, which must be longer than a record may be late.
 
-    PutLogEvents rejects events older than the group's retention. The audit function gives a record its change's own time
-    up to 36 h back (stream.rs), as long as it may wait in the stream and in a batch that is retried.
+    PutLogEvents rejects events older than the group's retention. The audit function gives a record the time of its change,
+    up to 36 h back (stream.rs): so long may it wait in the stream and in a batch that is retried.
     """
     days = context.days("auditRetentionDays", default=365)
     if days < LEAST_AUDIT_DAYS:
         raise SettingsError(
-            f"auditRetentionDays={days}: {LEAST_AUDIT_DAYS} at least, because a record may reach the log a day and a half "
-            "after its change, and CloudWatch Logs rejects records older than the retention"
+            f"auditRetentionDays={days} is below {LEAST_AUDIT_DAYS}: a record may reach the log a day and a half after its "
+            "change, and CloudWatch Logs rejects records older than the retention"
         )
     return days
 

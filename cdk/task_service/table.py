@@ -8,8 +8,8 @@ from task_service.contract import SCHEMA
 
 
 class TaskTable(Construct):
-    """The table is deleted with the stack. What protects it is `deletion_protection`: then its deletion *fails* with a
-    reason to read, instead of leaving a table behind that no stack knows."""
+    """The table, which is deleted with the stack. `deletion_protection` protects it: the deletion then *fails*, with the reason,
+    instead of leaving behind a table that no stack knows."""
 
     def __init__(self, scope: Construct, construct_id: str, *, deletion_protection: bool) -> None:
         super().__init__(scope, construct_id)
@@ -27,8 +27,8 @@ class TaskTable(Construct):
             deletion_protection=deletion_protection,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        # Sparse: only live tasks that have a value there carry the index's sort key. A local index would cap an owner at
-        # 10 GB for good.
+        # Sparse: only live tasks that have a value in the field carry the index's sort key. A local index would cap an
+        # owner at 10 GB for good.
         for index in SCHEMA["indexes"]:
             self.table.add_global_secondary_index(
                 index_name=index["name"],

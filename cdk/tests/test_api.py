@@ -1,4 +1,4 @@
-"""Routes, authorizer, stage and preflight of the REST API."""
+"""The REST API's routes, authorizer, stage and preflight."""
 
 import json
 
@@ -47,7 +47,7 @@ def test_the_stage_carries_the_stages_name_traces_and_logs(dev: Synthesised, pro
         assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
         assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (rate, burst)
         assert settings["MetricsEnabled"] is detailed
-        # The data trace would write headers, tokens included, and bodies to the execution log.
+        # The data trace would write bodies and headers, including tokens, to the execution log.
         assert settings["DataTraceEnabled"] is False
         assert settings["LoggingLevel"] == "ERROR"
 
@@ -86,7 +86,7 @@ def test_what_clients_choose_stands_first_in_the_access_log_so_that_ours_is_what
     assert names[: len(CHOSEN_BY_CLIENTS)] == list(CHOSEN_BY_CLIENTS)
     chosen = {"requestId", "xrayTraceId", "httpMethod", "path", "identity.userAgent"}
     assert {value.removeprefix("$context.") for value in CHOSEN_BY_CLIENTS.values()} == chosen
-    # As API Gateway fills it in, without escaping, for a client who would like another status and principal.
+    # What API Gateway would write, without escaping, for a client that tries to forge its status and principal.
     forged = line.replace("$context.identity.userAgent", 'x","status":"200","principalId":"admin","ip":"192.0.2.1')
     read = json.loads(forged)
     for name in ("status", "principalId", "ip"):
@@ -94,7 +94,7 @@ def test_what_clients_choose_stands_first_in_the_access_log_so_that_ours_is_what
 
 
 def test_json_bodies_arrive_as_they_were_sent_and_long_answers_are_compressed(each: Synthesised) -> None:
-    """A media type that is not binary would be taken for text, and what is not UTF-8 replaced."""
+    """A media type that is not binary is treated as text, and bytes that are not UTF-8 are replaced."""
     api = each.only("AWS::ApiGateway::RestApi")["Properties"]
     assert api["BinaryMediaTypes"] == ["application/json", "application/merge-patch+json"]
     assert api["MinimumCompressionSize"] == 1024
@@ -134,7 +134,7 @@ def test_a_preflight_allows_what_the_contract_uses(each: Synthesised) -> None:
         assert headers["X-Request-Id"] == "context.requestId"
         assert _fixed(headers["RateLimit-Policy"]) == _rate_limit_policy(each)
         assert "Access-Control-Allow-Credentials" not in headers
-        # A mapped header that the method response does not declare is refused by API Gateway.
+        # API Gateway refuses a mapped header that the method response does not declare.
         (declared,) = method["MethodResponses"]
         assert declared["StatusCode"] == "204"
         assert declared["ResponseParameters"].keys() == answer["ResponseParameters"].keys()
@@ -143,9 +143,10 @@ def test_a_preflight_allows_what_the_contract_uses(each: Synthesised) -> None:
 
 
 def test_a_preflight_does_without_a_body_of_any_type(each: Synthesised) -> None:
-    """JSON is a binary media type here: without the conversion API Gateway answers 500 "Unable to transform request".
+    """JSON is a binary media type here: without the conversion, API Gateway answers 500 "Unable to transform request".
 
-    A body of a type without a template would be passed through, and a MOCK finds no statusCode in it: 500 again.
+    A body of a type without a template would be passed through, and the MOCK integration would find no statusCode in it:
+    500 again.
     """
     for method in _methods(each):
         if method["HttpMethod"] == "OPTIONS":

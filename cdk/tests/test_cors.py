@@ -1,4 +1,4 @@
-"""The gateway's lists of headers and the service's own are one: it takes both to answer a script in a browser."""
+"""The gateway's and the service's lists of headers agree: a script in a browser needs both."""
 
 from task_service.contract import API
 from task_service.cors import ALLOWED_HEADERS, EXPOSED_HEADERS

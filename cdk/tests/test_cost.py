@@ -1,4 +1,4 @@
-"""What README.md says under "What it costs" is what the template has."""
+"""The section "What it costs" of README.md agrees with the template."""
 
 import re
 
@@ -15,7 +15,7 @@ def test_the_readme_counts_what_is_charged_per_resource(dev: Synthesised) -> Non
 
 
 def test_nothing_else_in_the_stack_is_charged(dev: Synthesised) -> None:
-    """Types that cost nothing by themselves; every other one has a row in the README."""
+    """Every type of resource either costs nothing by itself or has a row in the README."""
     free = {
         "AWS::ApiGateway::Authorizer",
         "AWS::ApiGateway::Deployment",
@@ -38,7 +38,7 @@ def test_nothing_else_in_the_stack_is_charged(dev: Synthesised) -> None:
         "AWS::S3::Bucket",
     }
     assert {resource["Type"] for resource in dev.resources.values()} - {"AWS::CDK::Metadata"} == free | charged
-    # No rows: a fee by the hour or by the instance.
+    # These would be billed by the hour or per instance, and have no row.
     for alarm in dev.of_type("AWS::CloudWatch::Alarm").values():
         assert alarm["Properties"]["Period"] >= 60
     assert dev.only("AWS::DynamoDB::Table")["Properties"]["BillingMode"] == "PAY_PER_REQUEST"

@@ -1,4 +1,4 @@
-"""The table, the stream's way to the audit log, and what survives a deletion."""
+"""The table, the path from its stream to the audit log, and what survives a deletion."""
 
 import pytest
 from aws_cdk.assertions import Match
@@ -56,7 +56,7 @@ def test_the_mapping_loses_nothing_and_waits_for_nothing(each: Synthesised) -> N
     assert 1 <= mapping["BatchSize"] <= 1000
     assert mapping["MetricsConfig"] == {"Metrics": ["EventCount"]}
     assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": [bucket, "Arn"]}}}
-    # -1, the default of both, would block the shard until the stream forgets the record, and lose it then.
+    # -1, the default of both, would block the shard until the stream drops the record, and then lose it.
     assert 0 < mapping["MaximumRetryAttempts"] <= 10_000
     assert 3600 <= mapping["MaximumRecordAgeInSeconds"] < 24 * 3600
 
@@ -109,14 +109,14 @@ def test_a_full_failure_bucket_is_not_emptied_behind_anyones_back(each: Synthesi
 
 
 def test_the_audit_log_survives_by_default_and_can_be_adopted_again(dev: Synthesised) -> None:
-    """Auto-import needs a retained resource whose name is a literal, no Ref or Fn::Join."""
+    """Automatic import needs a retained resource whose name is a literal, not a Ref or Fn::Join."""
     group = dev.only("AWS::Logs::LogGroup", LogGroupName="/tasks/dev/audit")
     assert group["DeletionPolicy"] == "Retain"
     assert group["Properties"]["RetentionInDays"] == 365
 
 
 def test_only_a_retained_audit_log_is_protected_from_deletion(dev: Synthesised, prod: Synthesised) -> None:
-    """CloudFormation could not delete a protected log group, so nothing that goes with the stack is."""
+    """CloudFormation cannot delete a protected log group, so no group that is deleted with the stack is protected."""
     for synthesised, name in ((dev, "/tasks/dev/audit"), (prod, None)):
         protected = [
             group["Properties"]["LogGroupName"]

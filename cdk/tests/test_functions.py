@@ -1,4 +1,4 @@
-"""The functions' names, limits and environment are the ones interfaces promise."""
+"""The functions' names, limits and environments."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The gateway's own answers look like the service's: problem+json, CORS and the request id, whatever went wrong."""
+"""The gateway's own responses look like the service's: problem+json, CORS and the request id, whatever went wrong."""
 
 import json
 import re
@@ -67,10 +67,10 @@ def test_a_body_is_a_problem_after_substitution(dev: Synthesised, name: str) -> 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_body_contains_nothing_the_client_wrote(dev: Synthesised, name: str) -> None:
-    """Nothing is escaped in these templates."""
+    """API Gateway escapes nothing in these templates."""
     (template,) = _responses(dev)[name]["ResponseTemplates"].values()
     assert set(re.findall(r"\$[\w.]+", template)) <= {"$context.requestId", "$context.error.messageString"}
-    assert '"$context.error.messageString"' not in template, "comes with its quotes"
+    assert '"$context.error.messageString"' not in template, "the message is already quoted"
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -104,7 +104,7 @@ def test_with_several_origins_the_dataless_answers_open_to_all(prod: Synthesised
 
 
 def test_a_new_answer_is_deployed(dev: Synthesised) -> None:
-    """A gateway response takes effect only with a deployment made after it."""
+    """A gateway response takes effect only with a later deployment."""
     (deployment,) = dev.of_type("AWS::ApiGateway::Deployment").values()
     assert set(dev.of_type("AWS::ApiGateway::GatewayResponse")) <= set(deployment["DependsOn"])
 

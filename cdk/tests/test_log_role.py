@@ -1,4 +1,4 @@
-"""The look at API Gateway's log role says in one line why it could not look; every local deployment shows that it can."""
+"""log_role.py says in one line why it could not read the role; every local deployment shows that it can."""
 
 import os
 import subprocess

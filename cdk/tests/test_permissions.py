@@ -1,4 +1,4 @@
-"""What each function's role may do, word for word: one action more or less is a decision, not an accident."""
+"""The exact permissions of each function's role, so that adding or removing an action is a decision, not an accident."""
 
 import json
 
@@ -118,7 +118,7 @@ def _api_id(synthesised: Synthesised) -> str:
 
 
 def _names(synthesised: Synthesised, *, own_log_group: str) -> dict[str, str]:
-    """Resource expressions of the template in words."""
+    """Returns a readable name for each resource expression of the template."""
     (table,) = synthesised.of_type("AWS::DynamoDB::Table")
     (bucket,) = synthesised.of_type("AWS::S3::Bucket")
     expressions: list[tuple[object, str]] = [

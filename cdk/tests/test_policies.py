@@ -1,5 +1,7 @@
-"""Every policy of both templates against the Service Authorization Reference: an action that AWS does not check against
-the resource or the condition of its statement is an action that nobody gets, or that everybody keeps."""
+"""Checks every policy of both templates against the Service Authorization Reference.
+
+If an action does not support its statement's resource or condition, the statement grants nothing, or restricts nothing.
+"""
 
 import json
 
@@ -34,7 +36,7 @@ def test_every_condition_is_on_a_key_that_the_actions_requests_have(any_stack: S
 
 
 def test_a_condition_that_denies_for_ever_is_found() -> None:
-    """As it stood in the operator's policy: nothing but the token says which execution is answered."""
+    """The operator's policy once had this condition, but only the task token says which execution is answered."""
     tag = {"StringEquals": {"aws:ResourceTag/aws:cloudformation:stack-id": "x"}}
     answer = Permission("states:SendTaskSuccess", "*", json.dumps(tag))
     assert _keys_unknown(answer) == {"aws:ResourceTag/aws:cloudformation:stack-id"}

@@ -1,4 +1,4 @@
-"""The principals file is refused with the entry and the field, and without repeating what may be a secret."""
+"""A bad principals file is rejected with the entry and the field, and without repeating what may be a secret."""
 
 import hashlib
 import json
@@ -102,7 +102,7 @@ def test_the_file_can_be_judged_without_the_cdk(tmp_path: Path) -> None:
 
     def judged(content: object) -> tuple[int, str]:
         path.write_text(json.dumps(content))
-        # Isolated from installed packages, as `cargo xtask deploy` may find it.
+        # Without site packages: `cargo xtask deploy` may run it before they are installed.
         command = [sys.executable, "-S", "-m", "task_service.principals", str(path)]
         run = subprocess.run(command, cwd=APP_DIR, capture_output=True, text=True, timeout=60, check=False)
         return run.returncode, run.stderr

@@ -1,18 +1,18 @@
-"""The programs' roles and policies against the AWS calls in their sources: an action more or one less is red."""
+"""Compares the programs' roles and policies with the AWS calls in their sources; one action more or less fails."""
 
 import pytest
 from conftest import Synthesised
 from iam_facts import listed
 from sdk_calls import actions, calls
 
-# `taskctl teardown finish`: with what its caller may do anyway.
+# `taskctl teardown finish` uses the permissions that its caller already has.
 BY_THE_CALLER = {("cloudformation", "delete_stack")}
 
 SERVICE_FUNCTIONS = ("audit", "authorizer", "task-api")
 
-# Made by AWS with the function's role, not by its code.
+# Actions that AWS takes with the function's role, rather than the function's code.
 BY_LAMBDA = {
-    # Reading the table's stream, and putting what failed into the bucket.
+    # Reading the table's stream, and writing failed batches to the bucket.
     "audit": {
         "dynamodb:DescribeStream",
         "dynamodb:GetRecords",
@@ -67,7 +67,7 @@ def test_a_service_function_may_do_what_its_code_calls_and_nothing_else(each: Sy
 
 
 def _granted(synthesised: Synthesised, function_name: str) -> set[str]:
-    """The actions of a function's role, but for tracing and its own log."""
+    """Returns the actions of a function's role, except for tracing and its own log."""
     function = synthesised.only("AWS::Lambda::Function", FunctionName=function_name)["Properties"]
     own_log = {"Fn::GetAtt": [function["LoggingConfig"]["LogGroup"]["Ref"], "Arn"]}
     role = synthesised.resources[function["Role"]["Fn::GetAtt"][0]]["Properties"]

@@ -1,4 +1,4 @@
-"""cdk-nag and cfn-lint on the template, and the proof that both still bite."""
+"""Runs cdk-nag and cfn-lint on the template, and shows that both still find faults."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ def test_cdk_nag_finds_what_is_wrong() -> None:
 def test_every_suppression_is_needed_and_gives_its_reason(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the suppressions, cdk-nag finds the suppressed rules at the suppressed places, and nothing else."""
+    """Without the suppressions, cdk-nag finds the suppressed rules in the suppressed places, and nothing else."""
     accepted: list[tuple[str, str]] = []
 
     def record(construct: object, rule: str, *, reason: str) -> None:
@@ -63,7 +63,7 @@ def test_cfn_lint_finds_what_is_wrong(dev: Synthesised, tmp_path: Path) -> None:
 
 
 def findings(app: App) -> set[tuple[str, str]]:
-    """Rule and construct path of everything cdk-nag does not find acknowledged."""
+    """Returns the rule and construct path of every finding that is not acknowledged."""
     report = AwsSolutionsChecks(app).validate_scope(app)
     return {
         (violation.rule_name, resource.construct_path)
