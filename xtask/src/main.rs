@@ -1,8 +1,8 @@
 //! The developer's commands: `cargo xtask up`, `down`, `test`, …
 //!
-//! The rooms, each knowing only those before it: [`tools`] is how work is done; [`service`] what is deployed, and with what,
-//! wherever that is; [`local`] the local AWS and [`account`] the user's own, which do not know each other; [`commands`] are the
-//! commands, one file each.
+//! The rooms, each knowing only those before it: [`tools`] are the means of every command; [`service`] has the parts of the service
+//! and deploys them anywhere; [`local`] is the local AWS and [`account`] the user's own, which do not know each other; [`commands`]
+//! are the commands, one file each.
 
 mod account;
 mod commands;

@@ -1,4 +1,4 @@
-//! How work is done: programs started, one at a time, only when something changed, visibly; and where things are.
+//! The means of every command: programs, locks, fingerprints, installations, progress, and the repository's folders.
 
 pub mod checks;
 pub mod environment;

@@ -14,7 +14,7 @@ use crate::tools::programs;
 use crate::tools::progress::step;
 use crate::tools::workspace::Workspace;
 
-/// Processor of the functions on AWS.
+/// The processor of the functions on AWS.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Architecture {
     #[value(name = "arm64")]
@@ -24,7 +24,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// The CDK apps' word for it.
+    /// Returns the CDK apps' word for it.
     pub fn context(self) -> &'static str {
         match self {
             Self::Arm64 => "arm64",

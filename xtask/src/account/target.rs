@@ -1,11 +1,11 @@
-//! Which account, region and stage: what the command line says.
+//! The account, the region and the stage that the command line names.
 
 use clap::Args;
 use deployment::names;
 
 use crate::service::cdk::Target;
 
-/// Where and as whom.
+/// The account and the region.
 #[derive(Args, Clone, Debug)]
 pub struct AccountArgs {
     /// Profile of ~/.aws/config [default: what the AWS environment variables say]
@@ -17,7 +17,7 @@ pub struct AccountArgs {
 }
 
 impl AccountArgs {
-    /// For CDK.
+    /// Returns it in the form that CDK takes.
     pub fn target(&self) -> Target {
         Target::Aws { profile: self.profile.clone(), region: self.region.clone() }
     }

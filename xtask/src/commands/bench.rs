@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what the service costs, measured with the release binaries on a local AWS of its own.
 //!
-//! Judged is what does not depend on the machine's mood: sizes, resident memory, the teardown's transitions. Times are shown
-//! as ratios within the run.
+//! Targets exist for what is the same on every machine: sizes, resident memory, the teardown's transitions. Times are shown as
+//! ratios within the run.
 
 mod memory;
 mod overhead;

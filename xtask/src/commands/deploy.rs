@@ -17,7 +17,7 @@ use crate::tools::programs;
 use crate::tools::progress::step;
 use crate::tools::workspace::Workspace;
 
-/// What `deploy` may be told.
+/// The options of `deploy`.
 #[derive(Args, Debug)]
 pub struct DeployArgs {
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub struct DeployArgs {
     /// More settings of the CDK app, such as `--context deletionProtection=true` (see docs)
     #[arg(long, value_name = "KEY=VALUE")]
     context: Vec<String>,
-    /// First make what CDK needs in the account and region (once for each)
+    /// First make what CDK needs in the account and region (once per account and region)
     #[arg(long)]
     bootstrap: bool,
 }

@@ -15,15 +15,15 @@ use crate::tools::programs;
 use crate::tools::progress::step;
 use crate::tools::workspace::Workspace;
 
-/// What `deploy-teardown` may be told.
+/// The options of `deploy-teardown`.
 #[derive(Args, Debug)]
 pub struct DeployTeardownArgs {
     #[command(flatten)]
     account: AccountArgs,
-    /// Service stacks that it may remove, comma separated; nothing else is within its reach
+    /// Service stacks that it may remove, separated by commas; it can reach nothing else
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "tasks-dev", value_parser = service)]
     services: Vec<String>,
-    /// Remove the one service by itself after this time: 30m, 72h, 7d; without it an earlier expiry is cancelled
+    /// Remove the service automatically after this time (30m, 72h, 7d; one service only); without it an earlier expiry is cancelled
     #[arg(long, value_name = "TIME")]
     expires_in: Option<String>,
     /// Name of the teardown stack, when there are several
@@ -38,7 +38,7 @@ pub struct DeployTeardownArgs {
 }
 
 impl DeployTeardownArgs {
-    /// The app's context values; it checks them itself.
+    /// Returns the app's context values, which the app checks itself.
     fn settings(&self) -> Vec<String> {
         let mut values = vec![
             format!("teardown={}", self.teardown_stack),
@@ -51,8 +51,8 @@ impl DeployTeardownArgs {
     }
 }
 
-/// Builds the function for Lambda and deploys with the caller's own credentials: no execution role is stored with the stack,
-/// so that it can be deleted whatever becomes of the bootstrap.
+/// Builds the function for Lambda and deploys with the caller's own credentials. No execution role is stored with the stack, so
+/// it can be deleted even when the bootstrap is gone.
 pub fn run(workspace: &Workspace, args: &DeployTeardownArgs) -> Result<()> {
     let stack = &args.teardown_stack;
     programs::node()?;
@@ -76,7 +76,7 @@ pub fn run(workspace: &Workspace, args: &DeployTeardownArgs) -> Result<()> {
     Ok(())
 }
 
-/// What to do with it.
+/// Says which commands come next.
 fn next(args: &DeployTeardownArgs) -> String {
     let stack = &args.teardown_stack;
     let named = if stack == TEARDOWN_STACK { String::new() } else { format!(" --teardown-stack {stack}") };

@@ -12,7 +12,7 @@ use crate::tools::lock::Lock;
 use crate::tools::programs;
 use crate::tools::workspace::Workspace;
 
-/// What `destroy` may be told.
+/// The options of `destroy`.
 #[derive(Args, Debug)]
 pub struct DestroyArgs {
     #[command(flatten)]

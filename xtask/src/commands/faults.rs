@@ -10,26 +10,26 @@ use crate::tools::workspace::Workspace;
 const TEST: &str =
     "teardown::every_call::every_call_with_every_fault_ends_gone_or_as_before_and_a_restart_ends_gone";
 
-/// What `faults` may be told.
+/// The options of `faults`.
 #[derive(Args, Debug)]
 pub struct FaultsArgs {
-    /// Only so many cases, spread evenly [default: all]
+    /// Run only this many cases, spread evenly [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     sample: Option<u32>,
-    /// Only cases with this in their names, such as 'iam' or '(call 2) Denied'
+    /// Run only the cases with this in their names, such as 'iam' or '(call 2) Denied'
     #[arg(long, value_name = "TEXT", conflicts_with = "sample")]
     only: Option<String>,
 }
 
 impl FaultsArgs {
-    /// As the test understands it.
+    /// Returns the choice in the form that the test reads.
     fn wish(&self) -> String {
         let sample = self.sample.map(|size| size.to_string());
         sample.or_else(|| self.only.clone()).unwrap_or_else(|| "all".to_owned())
     }
 }
 
-/// Runs the cases, prints how they ended, and fails on a finding.
+/// Runs the cases, prints how they ended, and fails when one ended in a way that it must not.
 pub fn run(workspace: &Workspace, args: &FaultsArgs) -> Result<()> {
     scene::run(workspace, "faults", TEST, &[("E2E_FAULTS", &args.wish())])
 }

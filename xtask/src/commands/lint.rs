@@ -18,7 +18,7 @@ use crate::tools::workspace::Workspace;
 
 const CARGO_DENY: &str = "0.20.2";
 
-/// What `lint` may be told.
+/// The options of `lint`.
 #[derive(Args, Debug)]
 pub struct LintArgs {
     /// Also look for known vulnerabilities: downloads the advisory database from GitHub
@@ -26,7 +26,8 @@ pub struct LintArgs {
     advisories: bool,
 }
 
-/// Every static check: format, the picture of the state machine, clippy, the template (cfn-lint, cdk-nag), licences and sources of the dependencies.
+/// Runs every static check: format, the picture of the state machine, clippy, the template (cfn-lint, cdk-nag), licences and
+/// sources of the dependencies.
 pub fn run(workspace: &Workspace, args: &LintArgs) -> Result<()> {
     checks::run(&[
         Check::new("fmt", || format(workspace)),
@@ -37,14 +38,14 @@ pub fn run(workspace: &Workspace, args: &LintArgs) -> Result<()> {
     ])
 }
 
-/// The tests of the CDK apps: template, cdk-nag, cfn-lint.
+/// Runs the tests of the CDK apps: template, cdk-nag, cfn-lint.
 pub fn template(workspace: &Workspace) -> Result<()> {
     programs::node()?;
     install::cdk(workspace)?;
     pytest(workspace, &workspace.cdk_venv(), "cdk")
 }
 
-/// Licences, bans and sources of the dependencies; not part of `test`, since cargo-deny is compiled first (2–3 minutes).
+/// Checks licences, bans and sources of the dependencies; not part of `test`, since cargo-deny is compiled first (2–3 minutes).
 fn dependencies(workspace: &Workspace, args: &LintArgs) -> Result<()> {
     let deny = cargo_deny(workspace)?;
     let mut command = workspace.cargo(&["deny", "--workspace", "check", "bans", "licenses", "sources"]);
@@ -55,20 +56,20 @@ fn dependencies(workspace: &Workspace, args: &LintArgs) -> Result<()> {
     succeed(&mut command, "cargo deny")
 }
 
-/// Whether the Rust sources are formatted.
+/// Checks that the Rust sources are formatted.
 pub fn format(workspace: &Workspace) -> Result<()> {
     succeed(&mut workspace.cargo(&["fmt", "--all", "--check"]), "cargo fmt --check")
         .context("run `cargo xtask fmt` and look at what it changes")
 }
 
-/// Whether docs/teardown.svg shows the state machine as it is.
+/// Checks that docs/teardown.svg shows the state machine as it is.
 pub fn picture(workspace: &Workspace) -> Result<()> {
     let mut command = Command::new(programs::python()?.program);
     command.args(["statemachine/picture.py", "--check"]).current_dir(workspace.root());
     succeed(&mut command, "picture.py --check")
 }
 
-/// Clippy with every warning an error.
+/// Runs clippy, which counts every warning as an error.
 pub fn clippy(workspace: &Workspace) -> Result<()> {
     succeed(
         &mut workspace.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
@@ -76,7 +77,7 @@ pub fn clippy(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// The folder that holds cargo-deny, installed at its pinned version when it is not there. Cargo puts a program in place only
+/// Returns the folder of cargo-deny, after installing its pinned version if it is not there. Cargo puts a program in place only
 /// when it is complete, so its presence is the stamp.
 fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
     let root = workspace.tools().join(format!("cargo-deny-{CARGO_DENY}"));

@@ -1,5 +1,6 @@
-//! `cargo xtask stuck-demo`: the stack that nothing can delete any more, made on purpose, and removed by the workflow. The story
-//! is a test of the package `e2e` (`tests/e2e/teardown/stuck.rs`), which no other command runs: it removes what all tests share.
+//! `cargo xtask stuck-demo`: makes a stack that nothing can delete any more, and removes it with the workflow. The story is a test
+//! of the package `e2e` (`tests/e2e/teardown/stuck.rs`). No other command runs that test, because it removes the service that all
+//! tests share.
 
 use anyhow::Result;
 

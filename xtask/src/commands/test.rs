@@ -51,20 +51,20 @@ pub enum Part {
     Verify,
 }
 
-/// What `test` may be told.
+/// The options of `test`.
 #[derive(Args, Debug)]
 pub struct TestArgs {
-    /// Only these parts, in the usual order [default: all]
+    /// Run only these parts, in the usual order [default: all]
     #[arg(value_enum)]
     parts: Vec<Part>,
-    /// After `--`: of the end-to-end tests only those whose name contains one of these
+    /// After `--`: run only the end-to-end tests whose names contain one of these
     #[arg(last = true, value_name = "NAME")]
     names: Vec<String>,
 }
 
 type PartCheck = (Part, &'static str, fn(&Workspace, &TestArgs) -> Result<()>);
 
-/// Cheap before dear.
+/// The checks, cheap ones first.
 const CHECKS: [PartCheck; 8] = [
     (Part::Lint, "lint: fmt", |workspace, _| lint::format(workspace)),
     (Part::Lint, "lint: picture", |workspace, _| lint::picture(workspace)),
@@ -76,7 +76,7 @@ const CHECKS: [PartCheck; 8] = [
     (Part::Verify, "verify", |workspace, _| rehearsal::rehearse(workspace)),
 ];
 
-/// Runs the chosen parts to the end, whatever fails, and lists them.
+/// Runs all chosen parts, even when one fails, and lists the results.
 pub fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     let chosen = CHECKS.iter().filter(|(part, _, _)| args.parts.is_empty() || args.parts.contains(part));
     let checks: Vec<Check<'_>> =
@@ -137,7 +137,7 @@ fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
     if names.is_empty() { needed_statements(workspace, &folder, outputs.endpoint()?) } else { Ok(()) }
 }
 
-/// Every statement of the deployed roles and policies was needed for a call: without it, the call would have been denied.
+/// Checks that every statement of the deployed roles and policies was needed: without it, a call would have been denied.
 fn needed_statements(workspace: &Workspace, folder: &Path, endpoint: &str) -> Result<()> {
     let decisions = folder.join("decisions.json");
     let answer = LocalAws::new(endpoint).launcher("/_local/decisions")?;
@@ -186,7 +186,7 @@ struct Target {
     kind: Vec<String>,
 }
 
-/// The integration tests of all packages.
+/// Returns the integration tests of all packages.
 fn test_targets(workspace: &Workspace) -> Result<Vec<TestTarget>> {
     let mut command = workspace.cargo(&["metadata", "--no-deps", "--format-version", "1"]);
     let answer = process::answer(&mut command).context("`cargo metadata` fails: is a Cargo.toml damaged?")?;

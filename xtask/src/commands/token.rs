@@ -12,19 +12,19 @@ use crate::service::principals::{self, Principal, SCOPES, random_token};
 use crate::tools::private::write_private;
 use crate::tools::workspace::Workspace;
 
-/// What `token` is told.
+/// The options of `token`.
 #[derive(Args, Debug)]
 pub struct TokenArgs {
-    /// Who calls: stands in the audit log. The same id may have several tokens, so that they rotate without downtime
+    /// Who calls; the audit log shows it. One id may have several tokens, so that they rotate without downtime
     #[arg(long, value_parser = name)]
     id: String,
-    /// Whose tasks: every task belongs to one owner
+    /// Whose tasks they are: every task belongs to one owner
     #[arg(long, value_parser = name)]
     owner: String,
     /// What is allowed
     #[arg(long, value_delimiter = ',', default_values = SCOPES, value_parser = SCOPES)]
     scopes: Vec<String>,
-    /// The stage whose default principals file is meant
+    /// The stage whose principals file gets the hash
     #[arg(long, default_value = "dev", value_parser = stage)]
     stage: String,
     /// The principals file [default: .local/deploy/STAGE/principals.json]
@@ -47,14 +47,14 @@ pub fn run(workspace: &Workspace, args: &TokenArgs) -> Result<()> {
     eprintln!("It is valid from the next `cargo xtask deploy` on.");
     if tokens > 1 {
         eprintln!(
-            "{} has {tokens} tokens now; remove the old entries from the file when nobody uses them any more.",
+            "{} has {tokens} tokens now; remove the old entries from the file once they are no longer used.",
             args.id
         );
     }
     Ok(())
 }
 
-/// One id is one principal: a second token of it may differ in nothing else.
+/// Adds a principal. A second token of an id must have the same owner and scopes.
 fn add(principals: &mut Vec<Principal>, new: Principal) -> Result<()> {
     if let Some(old) = principals
         .iter()

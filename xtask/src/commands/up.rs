@@ -16,13 +16,13 @@ use crate::tools::programs;
 use crate::tools::progress::step;
 use crate::tools::workspace::Workspace;
 
-/// What `up` may be told.
+/// The options of `up`.
 #[derive(Args, Debug)]
 pub struct UpArgs {
     /// Then show audit records as they arrive, until Ctrl-C
     #[arg(long)]
     follow: bool,
-    /// Port of the local AWS on 127.0.0.1 [default: the running one's, else any free one]
+    /// Port of the local AWS on 127.0.0.1 [default: the one it runs on, else any free one]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
 }
@@ -52,8 +52,7 @@ fn built(workspace: &Workspace, app: App) -> Result<Vec<Binary>> {
     functions::build(workspace, &functions::selection(&[app]))
 }
 
-/// Brings up what tears the service down: its function takes most of the first compilation, and nobody need wait for it to
-/// create a task.
+/// Brings up the teardown workflow. Its function takes most of the first compilation, which is not needed to create a task.
 fn teardown(workspace: &Workspace, stack: &Stack<'_>, service: &Outputs) -> Result<Outputs> {
     if service.state_machine().is_err() {
         eprintln!(

@@ -47,7 +47,7 @@ use site::Site;
 pub struct VerifyArgs {
     #[command(flatten)]
     account: AccountArgs,
-    /// Only these rows [default: all]
+    /// Check only these rows [default: all]
     #[arg(long = "row", value_name = "ROW", num_args = 1.., value_parser = known)]
     rows: Vec<String>,
     /// List the rows and check nothing
@@ -103,7 +103,7 @@ pub fn run(workspace: &Workspace, args: &VerifyArgs) -> Result<()> {
     clean_up(&site, ended, &report)
 }
 
-/// The functions, when a row needs them.
+/// Builds the functions when a row needs them.
 fn built(
     workspace: &Workspace,
     args: &VerifyArgs,
@@ -158,7 +158,7 @@ fn check(site: &Site<'_>, chosen: &[&'static Row], report: &Report) -> Result<()
     })
 }
 
-/// Only a request to stop ends the list early: a check that breaks off says why and counts as skipped.
+/// Checks row after row. Only a request to stop ends the list early: a check that breaks off says why and counts as skipped.
 fn each(site: &Site<'_>, rows: &[&'static Row], report: &Report) -> Result<()> {
     for row in rows {
         let found = match row.check {
@@ -174,7 +174,7 @@ fn each(site: &Site<'_>, rows: &[&'static Row], report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// Removes what was made, says what stays, and tells how the whole ended.
+/// Removes what was made, says what stays, and returns how the run ended.
 fn clean_up(site: &Site<'_>, ended: Result<()>, report: &Report) -> Result<()> {
     // The first Ctrl-C ends the checks, a second one the cleaning.
     process::resume();

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::tools::environment::REGION;
 
-/// A client of this machine's servers; a status is an answer, not an error.
+/// Makes a client of this machine's servers, for which any status is an answer and no error.
 pub fn agent(timeout: Duration) -> ureq::Agent {
     let config = ureq::Agent::config_builder().timeout_global(Some(timeout)).http_status_as_error(false);
     // A company's proxy does not reach our loopback.
@@ -23,7 +23,7 @@ pub struct LocalAws {
 }
 
 impl LocalAws {
-    /// Does not connect yet.
+    /// Makes a client, which does not connect yet.
     pub fn new(endpoint: &str) -> Self {
         Self { agent: agent(Duration::from_secs(10)), endpoint: endpoint.to_owned() }
     }
@@ -55,7 +55,7 @@ impl LocalAws {
         answer.done().map(drop).with_context(|| format!("POST {path} failed"))
     }
 
-    /// Tells the status of a `CloudFormation` stack; `None` when there is no such stack or nobody answers.
+    /// Tells the status of a `CloudFormation` stack; `None` when there is no such stack or the local AWS does not answer.
     pub fn stack_status(&self, stack: &str) -> Option<String> {
         let answer = self.query("cloudformation", "DescribeStacks", &[("StackName", stack)]).ok()?;
         text(&answer, "StackStatus")

@@ -1,4 +1,4 @@
-//! A local service that a command makes for itself: from nothing, stopped at the end however it ends.
+//! A local service that a command makes for itself, from nothing, and that is stopped at the end, also after a failure.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::tools::lock::Lock;
 use crate::tools::programs;
 use crate::tools::workspace::Workspace;
 
-/// Owns `.local/<name>/` and the processes below it until dropped. The folder stays, for who wants to look.
+/// Owns `.local/<name>/` and the processes below it until dropped. The folder stays for a look at its logs.
 #[derive(Debug)]
 pub struct Disposable<'a> {
     stack: Stack<'a>,
@@ -42,12 +42,12 @@ impl<'a> Disposable<'a> {
         self.stack.bring_up(binaries)
     }
 
-    /// Where its files are.
+    /// Returns the folder of its files.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The outputs, for other programs.
+    /// Names the file of its outputs.
     pub fn outputs_file(&self) -> PathBuf {
         self.stack.outputs_file()
     }

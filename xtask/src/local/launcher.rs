@@ -1,6 +1,6 @@
-//! The local AWS as processes: start it, find it again, stop it with everything it started.
+//! The processes of the local AWS: started, found again, and stopped with everything they started.
 //!
-//! A process id alone proves nothing, since ids are given again. A process is ours when its command line starts the launcher
+//! A process id alone proves nothing, since ids are reused. A process is ours when its command line starts the launcher
 //! with our state folder, when its program lies in that folder (a function), or when it is in the launcher's process group.
 
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ use crate::tools::workspace::{Workspace, python_of};
 const READY_WITHIN: Duration = Duration::from_mins(1);
 const STOPPED_WITHIN: Duration = Duration::from_secs(8);
 
-/// A local AWS that runs: what its `ready.json` says.
+/// A local AWS that runs, as its `ready.json` says.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Running {
@@ -31,7 +31,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// The port it listens on.
+    /// Returns the port it listens on.
     pub fn port(&self) -> Option<u16> {
         self.endpoint_url.trim_end_matches('/').rsplit(':').next()?.parse().ok()
     }
@@ -45,19 +45,19 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Does not start anything.
+    /// Names the files; starts nothing.
     pub fn new(state: PathBuf, log: PathBuf) -> Self {
         Self { state, log }
     }
 
-    /// The one that runs and is ours.
+    /// Finds the one that runs and is ours.
     pub fn find(&self) -> Option<Running> {
         let running = self.ready()?;
         let ours = processes(&self.state);
         ours.iter().any(|found| found.pid == running.pid && found.launcher).then_some(running)
     }
 
-    /// Fails when the port asked for is taken by somebody else than the one that runs.
+    /// Fails when the port asked for is taken by another program than the one that runs.
     pub fn check_port(&self, port: Option<u16>) -> Result<()> {
         match port {
             Some(port) if self.find().and_then(|running| running.port()) != Some(port) => check_free(port),
@@ -65,7 +65,7 @@ impl Launcher {
         }
     }
 
-    /// Starts it in a process group of its own and waits until it answers. It goes on when we end.
+    /// Starts it in a process group of its own and waits until it answers. It keeps running when this program ends.
     pub fn start(&self, workspace: &Workspace, port: Option<u16>) -> Result<Running> {
         if let Some(port) = port {
             check_free(port)?;
@@ -111,7 +111,7 @@ impl Launcher {
         }
     }
 
-    /// Stops it and every process it started, also what an earlier run left behind; how many there were.
+    /// Stops it and every process it started, also those of an earlier run, and returns their number.
     pub fn stop(&self) -> Result<usize> {
         let first = processes(&self.state);
         // Asked in an orderly way first: it ends its functions itself.
@@ -168,7 +168,7 @@ impl Launcher {
     }
 }
 
-/// A port asked for by the user must be free.
+/// Fails when a port is not free.
 fn check_free(port: u16) -> Result<()> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),
@@ -185,7 +185,7 @@ struct Process {
     launcher: bool,
 }
 
-/// The living processes that belong to the local AWS of this state folder.
+/// Finds the living processes that belong to the local AWS of this state folder.
 fn processes(state: &Path) -> Vec<Process> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return believed(state);
@@ -206,7 +206,7 @@ fn processes(state: &Path) -> Vec<Process> {
         .collect()
 }
 
-/// Without `/proc` (macOS) the launcher's own word must do.
+/// Finds the launcher by its own word, for lack of `/proc` (macOS).
 fn believed(state: &Path) -> Vec<Process> {
     let ready = fs::read(state.join("ready.json")).ok();
     let running = ready.and_then(|content| serde_json::from_slice::<Running>(&content).ok());
@@ -217,7 +217,7 @@ fn believed(state: &Path) -> Vec<Process> {
         .collect()
 }
 
-/// `Some(true)` for a launcher, `Some(false)` for a function, `None` for a stranger.
+/// Returns `Some(true)` for a launcher, `Some(false)` for a function, `None` for a stranger.
 fn belongs(process: &Path, state: &Path) -> Option<bool> {
     let line = fs::read(process.join("cmdline")).unwrap_or_default();
     if is_launcher(&String::from_utf8_lossy(&line), state) {
@@ -226,14 +226,15 @@ fn belongs(process: &Path, state: &Path) -> Option<bool> {
     fs::read_link(process.join("exe")).is_ok_and(|program| program.starts_with(state)).then_some(false)
 }
 
-/// Whether a command line (words ended by NUL) is `python -m local … --state-dir STATE`.
+/// Tells whether a command line (words ended by NUL) is `python -m local … --state-dir STATE`.
 fn is_launcher(line: &str, state: &Path) -> bool {
     let words: Vec<&str> = line.split('\0').collect();
     let pair = |name: &str, value: &str| words.windows(2).any(|two| two == [name, value]);
     pair("-m", "local") && pair("--state-dir", &state.to_string_lossy())
 }
 
-/// Whether a process lives (a zombie does not) and its process group, from `/proc/<pid>/stat`: `pid (name) state ppid pgrp …`.
+/// Reads whether a process lives (a zombie does not) and its process group from `/proc/<pid>/stat`, which is
+/// `pid (name) state ppid pgrp …`.
 fn stat(text: &str) -> Option<(bool, i32)> {
     let (_, rest) = text.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
@@ -286,7 +287,7 @@ mod tests {
         fs::copy("/bin/sleep", &program).expect("a program");
         let mut child = process::start(Command::new(&program).arg("60")).expect("a process");
         let found = processes(&state);
-        // Before anything is stopped: nobody else's process may be meant.
+        // Before anything is stopped: it must be the only one.
         assert_eq!(found.len(), 1);
         assert!(!found[0].launcher);
         let reaper = std::thread::spawn(move || child.wait());

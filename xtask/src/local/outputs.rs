@@ -1,4 +1,4 @@
-//! What a deployment tells scripts and people: `outputs.json` and calls ready to paste.
+//! The results of a deployment for scripts and people: `outputs.json`, and calls ready to paste.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::service::principals::Tokens;
 
-/// The file's content once the service is deployed on the local AWS.
+/// Returns the file's content once the service is deployed on the local AWS.
 pub fn of_service(
     stack: &str,
     outputs: BTreeMap<String, String>,
@@ -38,7 +38,7 @@ pub fn of_service(
     serde_json::from_value(Value::Object(keys)).context("the outputs do not fit into outputs.json")
 }
 
-/// The same with the outputs of the teardown stack.
+/// Adds the outputs of the teardown stack.
 pub fn with_teardown(service: &Outputs, stack: &str, outputs: BTreeMap<String, String>) -> Result<Outputs> {
     let mut whole = serde_json::to_value(service).context("outputs.json cannot be written")?;
     if let Value::Object(whole) = &mut whole {
@@ -52,7 +52,7 @@ fn keys(outputs: BTreeMap<String, String>) -> serde_json::Map<String, Value> {
     outputs.into_iter().map(|(name, value)| (camel_case(&name), value.into())).collect()
 }
 
-/// Three calls, ready to paste, for both shells.
+/// Formats three calls, ready to paste, for both shells.
 pub fn calls(service: &Service) -> String {
     let mut text = String::new();
     let (url, bearer) = (format!("{}/tasks", service.api_url), format!("Bearer {}", service.token));
@@ -72,8 +72,8 @@ pub fn calls(service: &Service) -> String {
     text
 }
 
-/// A stack's `https://<id>.execute-api.<region>.amazonaws.com/<stage>/` as the local AWS serves it, without a name server:
-/// `<endpoint>/_aws/execute-api/<id>/<stage>`.
+/// Turns a stack's `https://<id>.execute-api.<region>.amazonaws.com/<stage>/` into what the local AWS serves without a
+/// name server: `<endpoint>/_aws/execute-api/<id>/<stage>`.
 pub fn local_url(url: &str, endpoint: &str) -> String {
     let url = url.trim_end_matches('/');
     let parts = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));

@@ -1,4 +1,4 @@
-//! One scene of the end-to-end tests, run for a person: on a local AWS of its own, and everything it says is shown.
+//! One scene of the end-to-end tests, run for a person to watch, on a local AWS of its own.
 
 use anyhow::{Context, Result};
 

@@ -27,7 +27,7 @@ use crate::tools::workspace::Workspace;
 
 const STAGE: &str = "dev";
 
-/// The files of one local service. `up` has its own in `.local/`, `test` in `.local/test/`: they never meet.
+/// The files of one local service. Those of `up` are in `.local/`, those of `test` in `.local/test/`.
 #[derive(Debug)]
 pub struct Stack<'a> {
     workspace: &'a Workspace,
@@ -36,7 +36,7 @@ pub struct Stack<'a> {
     settings: Settings,
 }
 
-/// What is deployed, written after each step: what an interrupted run did not reach is not in it.
+/// The deployments that were completed. It is written after each, so it lacks what an interrupted run did not reach.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
@@ -47,7 +47,7 @@ struct Record {
     teardown: Option<String>,
 }
 
-/// What there is to do.
+/// The work to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Work {
     Nothing,
@@ -55,7 +55,7 @@ pub enum Work {
     Start,
 }
 
-/// What was found of the service.
+/// The state that the service was found in.
 #[derive(Clone, Copy, Debug)]
 struct Found {
     /// A launcher of ours answers, at the port asked for.
@@ -77,7 +77,7 @@ impl Found {
 }
 
 impl<'a> Stack<'a> {
-    /// Only names the files.
+    /// Names the files; starts nothing.
     pub fn new(workspace: &'a Workspace, folder: PathBuf) -> Self {
         let launcher = Launcher::new(folder.join("aws"), folder.join("local-aws.log"));
         let settings = Settings {
@@ -90,17 +90,17 @@ impl<'a> Stack<'a> {
         Self { workspace, folder, launcher, settings }
     }
 
-    /// The file for scripts.
+    /// Names the file for scripts.
     pub fn outputs_file(&self) -> PathBuf {
         self.folder.join("outputs.json")
     }
 
-    /// Its processes.
+    /// Returns its processes.
     pub fn launcher(&self) -> &Launcher {
         &self.launcher
     }
 
-    /// Does all that is needed from nothing: the service and the teardown workflow of these binaries.
+    /// Brings up the service and the teardown workflow of these binaries, from nothing.
     pub fn bring_up(&self, binaries: &[Binary]) -> Result<Outputs> {
         functions::lay_out(binaries, &self.settings.assets)?;
         // Each synthesis takes seconds, most of which it waits for.
@@ -113,7 +113,7 @@ impl<'a> Stack<'a> {
         self.deploy_teardown(&self.hash(App::Teardown)?)
     }
 
-    /// Does what is needed until the service of these binaries answers.
+    /// Brings up the service of these binaries, as far as it is not up already.
     pub fn bring_up_service(&self, binaries: &[Binary], port: Option<u16>) -> Result<(Work, Outputs)> {
         let tokens = Tokens::keep(&self.folder.join("tokens.json"))?;
         functions::lay_out(binaries, &self.settings.assets)?;
@@ -131,8 +131,7 @@ impl<'a> Stack<'a> {
         Ok((work, outputs))
     }
 
-    /// Does what is needed until the teardown workflow of these binaries is deployed beside the service; tells whether that was
-    /// anything.
+    /// Deploys the teardown workflow of these binaries beside the service; tells whether there was anything to do.
     pub fn bring_up_teardown(&self, binaries: &[Binary]) -> Result<(bool, Outputs)> {
         functions::lay_out(binaries, &self.settings.assets)?;
         let hash = self.hash(App::Teardown)?;
@@ -247,7 +246,7 @@ impl<'a> Stack<'a> {
         self.folder.join("deployed.json")
     }
 
-    /// The record, empty when there is none.
+    /// Reads the record; it is empty when there is no file.
     fn record(&self) -> Record {
         let content = fs::read(self.record_file()).unwrap_or_default();
         serde_json::from_slice(&content).unwrap_or_default()

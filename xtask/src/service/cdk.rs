@@ -1,4 +1,4 @@
-//! The CDK command line: bootstrap, synthesise, deploy, destroy. The same for the local AWS and the real one.
+//! The CDK command line: bootstrap, synthesise, deploy, destroy; the same for the local AWS and the real one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::tools::environment::{self, ACCOUNT, REGION};
 use crate::tools::process;
 use crate::tools::workspace::{Workspace, python_of};
 
-/// Where a command goes.
+/// The AWS that a command goes to.
 #[derive(Clone, Debug)]
 pub enum Target {
     /// The local AWS at this endpoint.
@@ -21,7 +21,7 @@ pub enum Target {
     Aws { profile: Option<String>, region: Option<String> },
 }
 
-/// What is deployed: the app's context values (see `cdk/app.py`).
+/// The settings of a deployment: the app's context values (see `cdk/app.py`).
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub stage: String,
@@ -33,7 +33,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The name of an app's stack.
+    /// Names an app's stack.
     pub fn stack(&self, app: App) -> String {
         match app {
             App::Service => service_stack(&self.stage),
@@ -56,16 +56,16 @@ impl Settings {
     }
 }
 
-/// Context values (`key=value`) as the command line takes them.
+/// Turns context values (`key=value`) into arguments.
 pub fn context(values: impl IntoIterator<Item = String>) -> Vec<String> {
     values.into_iter().flat_map(|value| ["--context".to_owned(), value]).collect()
 }
 
-/// Which app of `cdk/`.
+/// An app of `cdk/`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum App {
     Service,
-    /// The workflow that removes services: an app of its own, so that it is deployed and deleted apart from them.
+    /// The workflow that removes services. It is an app of its own, so that it is deployed and deleted apart from them.
     Teardown,
 }
 
@@ -90,7 +90,7 @@ impl App {
 pub struct Cdk<'a> {
     pub workspace: &'a Workspace,
     pub target: Target,
-    /// Holds `cdk.out` and the logs.
+    /// The folder of the assemblies and the logs.
     pub folder: PathBuf,
 }
 
@@ -104,8 +104,8 @@ impl Cdk<'_> {
         self.run(&mut command, "cdk bootstrap")
     }
 
-    /// The same in the user's account and region, which CDK finds out; after [`Self::synthesise`]. What `CloudFormation` may do
-    /// is CDK's default, everything, unless an earlier bootstrap said less.
+    /// Makes them in the user's account and region, which CDK finds out from what [`Self::synthesise`] wrote. `CloudFormation` may
+    /// then do everything, which is CDK's default, unless an earlier bootstrap allowed less.
     pub fn bootstrap(&self) -> Result<()> {
         let mut command = self.command();
         command.arg("bootstrap").arg("--app").arg(self.assembly(App::Service));
@@ -117,7 +117,7 @@ impl Cdk<'_> {
         self.synthesise_with(app, settings.arguments(app))
     }
 
-    /// The same with arguments as [`context`] makes them.
+    /// Does so with arguments that [`context`] made.
     pub fn synthesise_with(&self, app: App, arguments: Vec<String>) -> Result<()> {
         let mut command = self.command();
         let script = format!("\"{}\" {}", python_of(&self.workspace.cdk_venv()).display(), app.script());
@@ -126,12 +126,12 @@ impl Cdk<'_> {
         self.run(&mut command, &format!("cdk synth {}", app.script()))
     }
 
-    /// Deploys what [`Self::synthesise`] wrote; the stack's outputs.
+    /// Deploys what [`Self::synthesise`] wrote and returns the stack's outputs.
     pub fn deploy(&self, app: App, settings: &Settings) -> Result<BTreeMap<String, String>> {
         self.deploy_stack(app, &settings.stack(app))
     }
 
-    /// The same for the stack of this name.
+    /// Deploys the stack of this name.
     pub fn deploy_stack(&self, app: App, stack: &str) -> Result<BTreeMap<String, String>> {
         let outputs = self.folder.join(format!("{stack}-outputs.json"));
         fs::remove_file(&outputs).ok();
@@ -144,7 +144,7 @@ impl Cdk<'_> {
         outputs_of(&outputs, stack)
     }
 
-    /// The role with which API Gateway writes logs in this account and region, if one is set.
+    /// Returns the role with which API Gateway writes logs in this account and region, if one is set.
     pub fn log_role(&self) -> Result<Option<String>> {
         let mut command = Command::new(python_of(&self.workspace.cdk_venv()));
         command.arg("log_role.py").current_dir(self.workspace.cdk());
@@ -160,7 +160,7 @@ impl Cdk<'_> {
         Ok(Some(role).filter(|role| !role.is_empty()))
     }
 
-    /// Deletes the stack; CDK's dialogue with `CloudFormation` is shown.
+    /// Deletes the stack and shows CDK's messages.
     pub fn destroy(&self, stack: &str) -> Result<()> {
         if process::run(&mut self.destruction(stack))? {
             return Ok(());
@@ -179,7 +179,7 @@ impl Cdk<'_> {
         self.folder.join(app.assembly())
     }
 
-    /// Points a command to the target, but for the profile, which each program takes in a way of its own.
+    /// Points a command to the target. The profile is not included, because each program takes it in a way of its own.
     fn aim(&self, command: &mut Command) {
         match &self.target {
             Target::Local { endpoint } => environment::local_aws(command, endpoint),
@@ -227,7 +227,7 @@ fn outputs_of(file: &Path, stack: &str) -> Result<BTreeMap<String, String>> {
     stacks.remove(stack).with_context(|| format!("the stack {stack} has no outputs"))
 }
 
-/// The context value for this machine's processor.
+/// Returns the context value for this machine's processor.
 pub fn host_architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }

@@ -27,7 +27,7 @@ pub fn of(app: App) -> &'static [&'static str] {
     }
 }
 
-/// Cargo's selection of the functions of some apps.
+/// Returns cargo's options that select the functions of these apps.
 ///
 /// The packages are always all of them, and only the targets are narrowed down: cargo gives a crate the features that the
 /// selected packages want together, and compiles it again for others. So the functions of both apps share one compilation of
@@ -39,8 +39,8 @@ pub fn selection(apps: &[App]) -> Vec<&'static str> {
     options("--package", packages).chain(options("--bin", binaries)).collect()
 }
 
-/// Builds with cargo, which shows its own progress, and asks it where the functions' binaries are: the target folder, the
-/// profile and the platform are the developer's business.
+/// Builds with cargo, which shows its own progress, and asks it where the functions' binaries are: the developer chooses target
+/// folder, profile and platform.
 pub fn build(workspace: &Workspace, selection: &[&str]) -> Result<Vec<Binary>> {
     let mut cargo = workspace.cargo(&["build", "--message-format=json-render-diagnostics"]);
     cargo.args(selection).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -79,7 +79,8 @@ pub fn lay_out(binaries: &[Binary], assets: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A copy that keeps the time of change, by which [`lay_out`] knows it again. Not beside the target: CDK packs that folder.
+/// Copies with the time of change, by which [`lay_out`] recognises the file. The copy is not made beside the target, because CDK
+/// packs that folder.
 fn copy(source: &Path, target: &Path) -> std::io::Result<()> {
     let part = target.parent().unwrap_or(target).with_extension("part");
     fs::copy(source, &part)?;

@@ -1,6 +1,6 @@
-//! The role with which API Gateway writes logs: one setting per account and region, made once where nobody has made it.
+//! The role with which API Gateway writes logs: one setting per account and region, made once where none is set.
 //!
-//! It is no part of the service stack: two stages deployed at the same time would both change it, and API Gateway takes one
+//! It is not in the service stack: two stages deployed at the same time would both change it, and API Gateway takes one
 //! change in 20 seconds (docs/decisions/0021).
 
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::tools::lock::Lock;
 use crate::tools::process::pause;
 use crate::tools::progress::step;
 
-/// How often, and how many times, the setting is looked at while somebody else may be making it.
+/// The pause between looks at the setting, and their number, while another machine may be making it.
 const LOOK: Duration = Duration::from_secs(5);
 const LOOKS: u32 = 12;
 
-/// Deploys the account's stack if API Gateway has no role yet. A role that is set stays, whoever set it.
+/// Deploys the account's stack if API Gateway has no role yet. A role that is set already stays.
 pub fn ensure(cdk: &Cdk<'_>) -> Result<()> {
     let path = cdk.workspace.scratch().join("log-role.lock");
     let _lock = Lock::wait(&path, "another look at API Gateway's log role")?;
@@ -25,9 +25,9 @@ pub fn ensure(cdk: &Cdk<'_>) -> Result<()> {
         Ok(Some(_)) => return Ok(()),
         Ok(None) => {}
         Err(why) => {
-            // Whoever may deploy through CDK's roles alone need not be allowed to read it.
+            // A user who deploys through CDK's roles alone need not be allowed to read it.
             eprintln!(
-                "note: cannot see whether API Gateway may write logs here, so taking it that it may: {why:#}"
+                "note: this user may not read whether API Gateway can write logs here; assuming that it can: {why:#}"
             );
             return Ok(());
         }
@@ -45,10 +45,10 @@ pub fn ensure(cdk: &Cdk<'_>) -> Result<()> {
     }
 }
 
-/// Another machine may be deploying the same stack: then this one's deployment fails, and the role comes all the same.
+/// Waits for the role after a failed deployment: another machine may be deploying the same stack.
 fn made_by_another(cdk: &Cdk<'_>, failure: anyhow::Error) -> Result<()> {
     eprintln!(
-        "{ACCOUNT_STACK} could not be deployed; waiting up to {} s in case somebody else is doing it",
+        "{ACCOUNT_STACK} could not be deployed; waiting up to {} s in case another machine is deploying it",
         LOOK.as_secs() * u64::from(LOOKS)
     );
     for _ in 0..LOOKS {

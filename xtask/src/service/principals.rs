@@ -1,4 +1,4 @@
-//! Tokens and who they stand for. A token is kept only by its owner; what is deployed holds its SHA-256.
+//! Tokens and the principals they belong to. Only its owner keeps a token; the deployed function has its SHA-256.
 
 use std::fs;
 use std::path::Path;
@@ -13,10 +13,10 @@ use crate::tools::private::write_private;
 use crate::tools::programs;
 use crate::tools::workspace::Workspace;
 
-/// What a principal may do.
+/// The scopes that a principal may have.
 pub const SCOPES: [&str; 2] = ["tasks:read", "tasks:write"];
 
-/// An entry of the principals file: what the authorizer knows.
+/// An entry of the principals file, which the authorizer gets.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Principal {
@@ -27,7 +27,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Who presents `token` is this principal.
+    /// Makes the entry of the principal that `token` belongs to.
     pub fn new(id: &str, owner: &str, scopes: &[&str], token: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -42,16 +42,16 @@ impl Principal {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tokens {
-    /// Reads and writes.
+    /// The token that reads and writes.
     pub token: String,
-    /// Same owner, reads only.
+    /// The token of the same owner that reads only.
     pub read_only_token: String,
-    /// Reads and writes as another owner.
+    /// The token of another owner, which reads and writes.
     pub other_owner_token: String,
 }
 
 impl Tokens {
-    /// Three fresh ones.
+    /// Makes three new ones.
     pub fn fresh() -> Result<Self> {
         Ok(Self {
             token: random_token()?,
@@ -60,7 +60,7 @@ impl Tokens {
         })
     }
 
-    /// The ones kept in `path`; fresh ones when there are none or the file is damaged.
+    /// Reads the ones kept in `path`; makes new ones when there are none or the file is damaged.
     pub fn keep(path: &Path) -> Result<Self> {
         let kept = fs::read(path).ok().and_then(|content| serde_json::from_slice::<Self>(&content).ok());
         if let Some(tokens) = kept {
@@ -71,7 +71,7 @@ impl Tokens {
         Ok(tokens)
     }
 
-    /// What the authorizer learns of them.
+    /// Returns their entries of the principals file.
     pub fn principals(&self) -> Vec<Principal> {
         vec![
             Principal::new("local-developer", "local", &SCOPES, &self.token),
@@ -81,7 +81,7 @@ impl Tokens {
     }
 }
 
-/// 256 random bits in hex.
+/// Makes a token of 256 random bits, in hex.
 pub fn random_token() -> Result<String> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;

@@ -1,4 +1,4 @@
-//! Several checks one after the other: each runs whatever the others found, and a list says how they ended.
+//! Several checks in a row: each runs even when another has failed, and a list shows the results.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ pub struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Not run yet.
+    /// Names a check, which does not run yet.
     pub fn new(name: &'static str, run: impl Fn() -> Result<()> + 'a) -> Self {
         Self { name, run: Box::new(run) }
     }
 }
 
-/// Runs the checks to the end and lists them; fails when one failed. Only a request to stop ends it early.
+/// Runs all checks and lists the results; fails when one failed. Only a request to stop ends it early.
 pub fn run(checks: &[Check<'_>]) -> Result<()> {
     let mut rows = Vec::new();
     for Check { name, run } in checks {
@@ -44,12 +44,12 @@ pub fn run(checks: &[Check<'_>]) -> Result<()> {
     bail!("failed: {}", failed.join(", "))
 }
 
-/// Runs a program that shows its own findings.
+/// Runs a program that shows its own output; fails when it fails.
 pub fn succeed(command: &mut Command, what: &str) -> Result<()> {
     if process::run(command)? {
         return Ok(());
     }
-    bail!("{what} found something: see above")
+    bail!("{what} failed: see above")
 }
 
 struct Row {

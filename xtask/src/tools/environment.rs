@@ -1,13 +1,13 @@
-//! The environment of what we start.
+//! The environment variables of the programs that are started.
 
 use std::env;
 use std::process::Command;
 
-/// The local AWS knows one account and one region.
+/// The account and the region that the service is deployed into on the local AWS.
 pub const ACCOUNT: &str = "000000000000";
 pub const REGION: &str = "us-east-1";
 
-/// Takes the caller's AWS settings away: no local command may reach a real account.
+/// Removes the caller's AWS settings, so that no local command can reach a real account.
 pub fn without_aws(command: &mut Command) {
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {

@@ -1,4 +1,4 @@
-//! Has anything changed? Hashes of inputs, and stamp files that remember the hash something was made from.
+//! Hashes of inputs, and stamp files that keep the hash which something was made from: they tell whether anything has changed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 
-/// Folders that are made, not written.
+/// Folders that are no sources.
 const MADE: [&str; 7] =
     ["node_modules", "cdk.out", "__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache", "tests"];
 
@@ -17,12 +17,12 @@ const MADE: [&str; 7] =
 pub struct Fingerprint(Sha256);
 
 impl Fingerprint {
-    /// An empty one.
+    /// Begins with no inputs.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A value, such as a version.
+    /// Adds a value, such as a version.
     pub fn value(mut self, name: &str, value: &[u8]) -> Self {
         for part in [name.as_bytes(), value] {
             self.0.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -31,7 +31,7 @@ impl Fingerprint {
         self
     }
 
-    /// A file's content; a missing file counts as such.
+    /// Adds a file's content; a missing file is different from an empty one.
     pub fn file(self, name: &str, path: &Path) -> Result<Self> {
         match fs::read(path) {
             Ok(content) => Ok(self.value(name, &content)),
@@ -42,13 +42,13 @@ impl Fingerprint {
         }
     }
 
-    /// A large made file by its size and time of change, as `make` and `rsync` do it.
+    /// Adds a large file by its size and time of change, as `make` and `rsync` do it.
     pub fn made_file(self, name: &str, path: &Path) -> Result<Self> {
         let (size, changed) = size_and_time(path)?;
         Ok(self.value(name, &size.to_be_bytes()).value("changed", &changed.to_be_bytes()))
     }
 
-    /// The sources below a folder: names and contents, without tests, what tools leave behind, and crates, which cargo watches.
+    /// Adds the sources below a folder, names and contents, without tests, what tools leave behind, and Rust, which cargo watches.
     pub fn tree(mut self, root: &Path, folder: &str) -> Result<Self> {
         let mut files = Vec::new();
         collect(&root.join(folder), &mut files)?;
@@ -60,13 +60,13 @@ impl Fingerprint {
         Ok(self)
     }
 
-    /// The hash in hex.
+    /// Returns the hash in hex.
     pub fn finish(self) -> String {
         hex(&self.0.finalize())
     }
 }
 
-/// Bytes in lower-case hex.
+/// Formats bytes in lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").ok();
@@ -74,19 +74,19 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Size in bytes and time of change in nanoseconds.
+/// Reads the size in bytes and the time of change in nanoseconds.
 pub fn size_and_time(path: &Path) -> Result<(u64, u128)> {
     let data = fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let changed = data.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     Ok((data.len(), changed.map_or(0, |time| time.as_nanos())))
 }
 
-/// Whether `stamp` says that its folder was made, to the end, from exactly these inputs.
+/// Tells whether `stamp` says that its folder is complete and was made from exactly these inputs.
 pub fn is_fresh(stamp: &Path, hash: &str) -> bool {
     fs::read_to_string(stamp).is_ok_and(|found| found.trim() == hash)
 }
 
-/// Says so; to be called last.
+/// Writes the stamp, which comes last.
 pub fn mark_fresh(stamp: &Path, hash: &str) -> Result<()> {
     fs::write(stamp, hash).with_context(|| format!("{} cannot be written", stamp.display()))
 }

@@ -1,7 +1,7 @@
-//! Installs what the parts in Python and JavaScript need, into ignored folders, from pinned versions.
+//! Installs the packages of the parts in Python and JavaScript into ignored folders, at pinned versions.
 //!
 //! A folder counts as installed only when its stamp, written last, holds the hash of its lock inputs. Anything else (other
-//! pins, a run that was killed, a removed interpreter) is thrown away and made anew.
+//! pins, a run that was killed, a removed interpreter) is removed and made again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,30 +23,30 @@ pub const CARGO_LAMBDA: &str = "cargo-lambda==1.9.2";
 /// `verify-aws` runs the very commands of docs/aws-unverified.md.
 const AWS_CLI: &str = "awscli==1.46.2";
 
-/// The environment of the local AWS.
+/// Installs the environment of the local AWS.
 pub fn local_venv(workspace: &Workspace) -> Result<()> {
     let pins = Pins::File(workspace.root().join("local/requirements.txt"));
     venv(workspace, &workspace.local_venv(), &pins, "Python packages of the local AWS")
 }
 
-/// The environment of the CDK app and its command line.
+/// Installs the environment of the CDK apps and their command line.
 pub fn cdk(workspace: &Workspace) -> Result<()> {
     let pins = Pins::File(workspace.cdk().join("requirements.txt"));
     venv(workspace, &workspace.cdk_venv(), &pins, "Python packages of the CDK app")?;
     npm(workspace)
 }
 
-/// The environment of cargo-lambda.
+/// Installs the environment of cargo-lambda.
 pub fn cargo_lambda(workspace: &Workspace) -> Result<()> {
     venv(workspace, &workspace.lambda_venv(), &Pins::Package(CARGO_LAMBDA), "cargo-lambda with zig")
 }
 
-/// The environment of the AWS CLI.
+/// Installs the environment of the AWS CLI.
 pub fn aws_cli(workspace: &Workspace) -> Result<()> {
     venv(workspace, &workspace.aws_cli_venv(), &Pins::Package(AWS_CLI), "AWS CLI")
 }
 
-/// What the installed parts were made from: part of what a deployment depends on.
+/// Adds the pins of the CDK's packages, on which a deployment depends.
 pub fn lock_inputs(workspace: &Workspace, hash: Fingerprint) -> Result<Fingerprint> {
     hash.file("cdk/requirements.txt", &workspace.cdk().join("requirements.txt"))?
         .file("cdk/package-lock.json", &workspace.cdk().join("package-lock.json"))

@@ -1,4 +1,4 @@
-//! One at a time: a lock file that the system releases however its holder ends.
+//! A lock file, which the system releases however its holder ends.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::tools::process::pause;
 
-/// Held until dropped.
+/// A lock that is held until dropped.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,

@@ -15,7 +15,7 @@ pub fn write_private(path: &Path, value: &impl Serialize) -> Result<()> {
             fs::create_dir_all(folder)?;
         }
         let part = path.with_extension("part");
-        // Created anew, so that the mode holds for it.
+        // A new file, so that the mode holds for it.
         fs::remove_file(&part).ok();
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&part)?;
         serde_json::to_writer_pretty(&mut file, value)?;

@@ -1,5 +1,5 @@
-//! Running other programs: each in a process group of its own, so that a stop reaches all of its children, and Ctrl-C
-//! ends it in an orderly way.
+//! Other programs: each is run in a process group of its own, so that a stop reaches all of its children, and Ctrl-C ends it in an
+//! orderly way.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -16,18 +16,18 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-/// How long a program may take to end after SIGTERM before it is killed.
+/// The time that a program has to end after SIGTERM before it is killed.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a wait looks again.
+/// The pause between two looks of a wait.
 const TICK: Duration = Duration::from_millis(20);
-/// A quiet step says that it is still at work this often.
+/// The time after which a quiet step says that it is still at work.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// Lines of a log shown when its program failed.
+/// The number of lines shown of a log whose program failed.
 const TAIL: usize = 30;
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// The user (Ctrl-C) or the system (SIGTERM, SIGHUP) asked to stop.
+/// The error that stands for a request to stop, by the user (Ctrl-C) or the system (SIGTERM, SIGHUP).
 #[derive(Debug)]
 pub struct Interrupted;
 
@@ -39,7 +39,7 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// From now on a signal only raises a flag: whoever waits sees it, cleans up and returns [`Interrupted`].
+/// Makes a signal only raise a flag from now on: a wait sees it, cleans up and returns [`Interrupted`].
 pub fn watch_signals() -> Result<()> {
     let flag = INTERRUPTED.get_or_init(Arc::default);
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
@@ -48,19 +48,19 @@ pub fn watch_signals() -> Result<()> {
     Ok(())
 }
 
-/// Whether a stop was asked for.
+/// Tells whether a stop was asked for.
 pub fn interrupted() -> bool {
     INTERRUPTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
 }
 
-/// Takes a request to stop as heard, so that programs that clean up may be started. The next one stops these.
+/// Forgets a request to stop, so that programs that clean up may be started. The next request stops these.
 pub fn resume() {
     if let Some(flag) = INTERRUPTED.get() {
         flag.store(false, Ordering::Relaxed);
     }
 }
 
-/// [`Interrupted`] as an error, if a stop was asked for.
+/// Fails with [`Interrupted`] if a stop was asked for.
 pub fn check_interrupted() -> Result<()> {
     if interrupted() { Err(Interrupted.into()) } else { Ok(()) }
 }
@@ -75,7 +75,7 @@ pub fn pause(time: Duration) -> Result<()> {
     check_interrupted()
 }
 
-/// Runs a program that talks to the user itself (its output is ours); whether it succeeded.
+/// Runs a program whose output the user sees; tells whether it succeeded.
 pub fn run(command: &mut Command) -> Result<bool> {
     command.stdin(Stdio::null());
     let mut child = start(command)?;
@@ -105,7 +105,7 @@ pub fn run_logged(command: &mut Command, log: &Path, what: &str) -> Result<()> {
     )
 }
 
-/// What a program printed, for short questions such as `--version`. `None` when it is missing or fails.
+/// Returns what a program printed, for short questions such as `--version`; `None` when it is missing or fails.
 pub fn answer(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -163,7 +163,7 @@ pub fn signal_group(group: i32, signal: Signal) {
     }
 }
 
-/// Whether a process exists (a zombie does).
+/// Tells whether a process exists (a zombie does).
 pub fn exists(pid: i32) -> bool {
     pid > 0 && kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH)
 }
@@ -180,14 +180,14 @@ pub fn open_log(log: &Path) -> Result<File> {
         .with_context(|| format!("{} cannot be written", log.display()))
 }
 
-/// The last lines of a text.
+/// Returns the last lines of a text.
 pub fn tail(text: &str, lines: usize) -> &str {
     let text = text.trim_end();
     let start = text.rmatch_indices('\n').nth(lines.saturating_sub(1));
     start.map_or(text, |(at, _)| text.get(at + 1..).unwrap_or_default())
 }
 
-/// A text as it stands inside a message.
+/// Indents a text for a message.
 pub fn indented(text: &str) -> String {
     text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }

@@ -1,4 +1,4 @@
-//! What must be on the machine: Python with `venv`, Node with npm, and (for AWS) the Rust target.
+//! Programs that must be on the machine: Python with `venv`, Node with npm, and (for AWS) the Rust target.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,15 +10,15 @@ use crate::tools::process;
 
 const PYTHON: Version = Version(3, 11);
 const NODE: Version = Version(20, 0);
-/// Names under which systems install a Python; the first new enough one is taken.
+/// The names under which systems install Python.
 const PYTHON_NAMES: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"];
 
-/// Major and minor: all that a minimum needs.
+/// A major and a minor version.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Version(u32, u32);
 
 impl Version {
-    /// The version in what programs answer to `--version`: `Python 3.11.7`, `v20.20.2`, `11.19.1`.
+    /// Finds the version in what a program answers to `--version`: `Python 3.11.7`, `v20.20.2`, `11.19.1`.
     pub fn parse(answer: &str) -> Option<Self> {
         let word = answer.split_whitespace().find(|word| word.contains(|c: char| c.is_ascii_digit()))?;
         let mut numbers = word.trim_start_matches('v').split(|c: char| !c.is_ascii_digit());
@@ -40,7 +40,7 @@ pub struct Python {
     pub version: Version,
 }
 
-/// The first Python on the path that is new enough.
+/// Finds the first Python on the path that is new enough.
 pub fn python() -> Result<Python> {
     let mut old = None;
     for name in PYTHON_NAMES {
@@ -57,7 +57,7 @@ pub fn python() -> Result<Python> {
     )
 }
 
-/// Checks Node and npm; the major version of Node.
+/// Checks that Node is new enough, and returns its version.
 pub fn node() -> Result<Version> {
     let next =
         "Install Node.js with npm (nodejs.org, nvm, or your system's packages) and run this command again.";

@@ -1,4 +1,4 @@
-//! Progress for the person who waits: one line when a step begins, one with its time when it is done.
+//! Progress on standard error: one line when a step begins, one with its time when it is done.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ pub fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     result
 }
 
-/// A time as people read it.
+/// Formats a time.
 pub fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }

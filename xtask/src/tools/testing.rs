@@ -1,10 +1,10 @@
-//! For the unit tests: a folder of their own.
+//! Folders for the unit tests.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
-/// A new, empty folder below the system's temporary one.
+/// Makes a new, empty folder below the system's temporary one.
 pub fn folder(name: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Where things are: the repository and its ignored scratch folder `.local/`.
+//! The repository and its ignored scratch folder `.local/`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Cargo says where xtask's manifest is; a bare binary looks upward from the current folder.
+    /// Finds it by xtask's manifest, which cargo names; a bare binary looks upward from the current folder.
     pub fn find() -> Result<Self> {
         let start = match env::var_os("CARGO_MANIFEST_DIR") {
             Some(manifest) => PathBuf::from(manifest),
@@ -27,47 +27,47 @@ impl Workspace {
         Ok(Self { root: root.canonicalize().context("the repository cannot be read")? })
     }
 
-    /// The top of the repository.
+    /// Returns the top of the repository.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Everything xtask makes goes below this folder; git ignores it.
+    /// Names the folder for everything that xtask makes; git ignores it.
     pub fn scratch(&self) -> PathBuf {
         self.root.join(".local")
     }
 
-    /// The Python environment of the local AWS.
+    /// Names the Python environment of the local AWS.
     pub fn local_venv(&self) -> PathBuf {
         self.scratch().join("local-venv")
     }
 
-    /// The Python environment of the CDK app.
+    /// Names the Python environment of the CDK apps.
     pub fn cdk_venv(&self) -> PathBuf {
         self.scratch().join("cdk-venv")
     }
 
-    /// The Python environment that holds cargo-lambda.
+    /// Names the Python environment that holds cargo-lambda.
     pub fn lambda_venv(&self) -> PathBuf {
         self.scratch().join("lambda-venv")
     }
 
-    /// The Python environment that holds the AWS CLI.
+    /// Names the Python environment that holds the AWS CLI.
     pub fn aws_cli_venv(&self) -> PathBuf {
         self.scratch().join("aws-cli-venv")
     }
 
-    /// Installed programs, each pinned: cargo-deny.
+    /// Names the folder of installed programs (cargo-deny).
     pub fn tools(&self) -> PathBuf {
         self.scratch().join("tools")
     }
 
-    /// The CDK app.
+    /// Names the folder of the CDK apps.
     pub fn cdk(&self) -> PathBuf {
         self.root.join("cdk")
     }
 
-    /// A cargo command in the workspace, as the developer's environment says (`CARGO_TARGET_DIR` included).
+    /// Makes a cargo command in the workspace, in the developer's environment (`CARGO_TARGET_DIR` included).
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(arguments).current_dir(&self.root);
@@ -83,7 +83,7 @@ impl Workspace {
     }
 }
 
-/// The interpreter of a Python environment.
+/// Names the interpreter of a Python environment.
 pub fn python_of(venv: &Path) -> PathBuf {
     venv.join("bin/python")
 }

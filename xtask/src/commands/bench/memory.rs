@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// Bytes, one entry a process: those whose program lies below `folder` and whose environment names the function.
+/// Reads the bytes per process, of those whose program lies below `folder` and whose environment names the function.
 pub fn of_function(folder: &Path, function: &str) -> Vec<u64> {
     let name = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
     let of = |process: &Path| {
@@ -16,7 +16,7 @@ pub fn of_function(folder: &Path, function: &str) -> Vec<u64> {
     processes.filter_map(|entry| of(&entry.path())).collect()
 }
 
-/// `VmRSS: 6408 kB`: a kB there is 1024 bytes (proc(5)).
+/// Reads `VmRSS: 6408 kB`; a kB there is 1024 bytes (proc(5)).
 fn resident(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

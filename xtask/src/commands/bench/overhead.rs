@@ -1,4 +1,4 @@
-//! What the teardown workflow itself costs: its transitions, and its time beside what it waits for.
+//! The cost of the teardown workflow itself: its transitions, and its time without its waits.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,9 +24,9 @@ const ENDS_WITHIN: Duration = Duration::from_mins(5);
 pub struct Overhead {
     pub transitions: usize,
     pub whole: Duration,
-    /// By state, the time in invocations of the step function.
+    /// The time in invocations of the step function, by state.
     pub steps: BTreeMap<String, Duration>,
-    /// By state, in the order of their names.
+    /// The waits, by state.
     pub waits: BTreeMap<String, Wait>,
 }
 
@@ -39,7 +39,7 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// One of them on AWS.
+    /// Returns how long one of them is on AWS.
     pub fn seconds(&self) -> u64 {
         self.on_aws.as_secs() / u64::from(self.times.max(1))
     }
@@ -54,7 +54,7 @@ impl Overhead {
         self.waits.get(state).copied().unwrap_or_default()
     }
 
-    /// What is neither a step nor a wait: Step Functions' own work.
+    /// Returns the time that is neither a step nor a wait: Step Functions' own work.
     pub fn between(&self) -> Duration {
         let waiting: Duration = self.waits.values().map(|wait| wait.here).sum();
         self.whole.saturating_sub(self.stepping() + waiting)
@@ -155,7 +155,7 @@ fn taken_apart(events: &[Value], definition: &Value) -> Result<Overhead> {
     Ok(run)
 }
 
-/// A wait's seconds: a number, or an expression that grows with the looks, `{% … ? first : later %}`. This run takes few.
+/// Reads a wait's seconds: a number, or an expression that grows with the looks, `{% … ? first : later %}`. This run takes few.
 fn first_pause(seconds: &Value) -> Option<u64> {
     let first = || seconds.as_str()?.split_once('?')?.1.split_whitespace().next()?.parse().ok();
     seconds.as_u64().or_else(first)

@@ -10,9 +10,9 @@ use ureq::http::Request;
 use crate::local::client::{LocalAws, agent};
 use crate::tools::process::check_interrupted;
 
-/// How many requests the memory is read after.
+/// The number of requests after which the memory is read.
 pub const REQUESTS: usize = 1_000;
-/// How often each call is timed.
+/// The number of times that each call is timed.
 const ROUNDS: usize = 200;
 
 /// A client of the API, which keeps its connection.
@@ -22,7 +22,7 @@ pub struct Api {
     token: String,
 }
 
-/// Medians.
+/// The median times.
 #[derive(Debug)]
 pub struct Latencies {
     pub item: Duration,
@@ -38,7 +38,7 @@ impl Api {
         Self { agent: agent(Duration::from_secs(30)), url: service.api_url.clone(), token }
     }
 
-    /// Three creations, five reads and two pages out of ten requests.
+    /// Sends requests: out of ten, three creations, five reads and two pages.
     pub fn mix(&self) -> Result<()> {
         let mut last = self.create()?;
         for number in 1..REQUESTS {
@@ -52,7 +52,7 @@ impl Api {
         Ok(())
     }
 
-    /// The calls take turns, so that whatever else the machine does slows them all.
+    /// Times the calls in turn, so that other work on the machine slows all of them.
     pub fn latencies(&self, aws: &LocalAws, service: &Service) -> Result<Latencies> {
         let task = self.create()?;
         let key = json!({"PK": {"S": "local"}, "SK": {"S": format!("TASK#{task}")}});

@@ -32,7 +32,7 @@ pub fn audit(outputs: &Outputs) -> Result<()> {
     }
 }
 
-/// The messages that were not there the last time, oldest first.
+/// Returns the messages that were not there the last time, oldest first.
 fn new_events(aws: &LocalAws, group: &str, seen: &mut HashSet<String>) -> Result<Vec<String>> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let since = u64::try_from(since).unwrap_or(u64::MAX).saturating_sub(LATE_MS);
@@ -59,7 +59,7 @@ fn new_events(aws: &LocalAws, group: &str, seen: &mut HashSet<String>) -> Result
     }
 }
 
-/// A record as a line: time, action, actor, task, versions, changed fields. What is no record is shown as it is.
+/// Formats a record as a line: time, action, actor, task, versions, changed fields. Anything else is shown as it is.
 fn line(message: &str) -> String {
     let Ok(record) = serde_json::from_str::<Value>(message) else { return message.to_owned() };
     let Some(action) = record["action"].as_str() else { return message.to_owned() };
@@ -79,7 +79,7 @@ fn line(message: &str) -> String {
     line.trim_end().to_owned()
 }
 
-/// Short values are shown; free text, which the log holds as length and hash, only by its field's name.
+/// Formats a changed field: short values are shown; free text, of which the log has length and hash, only by its field's name.
 fn change(change: &Value) -> String {
     let shown = |value: &Value| match value {
         Value::Null => Some("none".to_owned()),

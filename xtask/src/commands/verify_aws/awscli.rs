@@ -1,4 +1,4 @@
-//! AWS calls through the AWS CLI, so that a check says the same words as the command in the document.
+//! AWS calls through the AWS CLI, so that a check runs the very command that the document shows.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -17,7 +17,7 @@ use crate::tools::process::{check_interrupted, open_log, tail};
 pub struct AwsCli {
     pub program: PathBuf,
     pub target: Target,
-    /// Every call and its answer's beginning, for someone who wants to look.
+    /// The log of every call and the beginning of its answer.
     pub log: PathBuf,
     /// Credentials of an assumed role, as the environment names them.
     pub session: Vec<(&'static str, String)>,
@@ -68,7 +68,7 @@ impl AwsCli {
         }
     }
 
-    /// The answer of a call that must succeed.
+    /// Returns the answer of a call that must succeed.
     pub fn call(&self, words: &[&str]) -> Result<Value> {
         match self.ask(words)? {
             Ok(value) => Ok(value),
@@ -76,7 +76,7 @@ impl AwsCli {
         }
     }
 
-    /// The answer, or `None` when the thing asked for is absent.
+    /// Returns the answer, or `None` when the thing asked for is absent.
     pub fn find(&self, words: &[&str]) -> Result<Option<Value>> {
         match self.ask(words)? {
             Ok(value) => Ok(Some(value)),
@@ -85,7 +85,7 @@ impl AwsCli {
         }
     }
 
-    /// The same account with other credentials.
+    /// Returns the same account with other credentials.
     pub fn with_session(&self, id: &str, secret: &str, token: &str) -> Self {
         let session =
             [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_SESSION_TOKEN", token)];
@@ -95,7 +95,7 @@ impl AwsCli {
         }
     }
 
-    /// Options that make a command by hand reach the same place.
+    /// Returns the options that make a command typed by hand reach the same place.
     pub fn options(&self) -> String {
         let Target::Aws { profile, region } = &self.target else { return String::new() };
         let option = |name: &str, value: &Option<String>| {
@@ -133,7 +133,7 @@ impl AwsCli {
     }
 }
 
-/// A command as a shell takes it.
+/// Formats a command as a shell takes it.
 pub fn shown(words: &[&str]) -> String {
     let plain = |word: &str| {
         !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,@[]*".contains(c))

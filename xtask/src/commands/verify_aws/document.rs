@@ -22,7 +22,7 @@ pub fn write(workspace: &Workspace) -> Result<()> {
     fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))
 }
 
-/// The document with the tables that the rows make.
+/// Returns the document with the tables made from the rows.
 fn with_tables(document: &str) -> Result<String> {
     let mut text = document.to_owned();
     for part in Part::ALL {

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use crate::tools::workspace::Workspace;
 
-/// The files, and tests in them, that the last column of a row names.
+/// Returns the files, and tests in them, that the last column of a row names.
 fn names(row: &str) -> Vec<&str> {
     let cell = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap_or_default();
     cell.split('`').skip(1).step_by(2).collect()
 }
 
-/// Why a name does not hold anything, if so: `path`, or `path::test`.
+/// Explains what is missing when a name, `path` or `path::test`, leads nowhere.
 fn missing(root: &Path, name: &str) -> Option<String> {
     let (path, test) = name.split_once("::").map_or((name, None), |(path, test)| (path, Some(test)));
     let Ok(source) = fs::read_to_string(root.join(path)) else {

@@ -1,21 +1,21 @@
 //! The result of a check.
 
-/// How an assumption fared.
+/// The result of checking an assumption.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Finding {
     Held(String),
     NotHeld(String),
-    /// Not looked at, and why.
+    /// It was not checked, for this reason.
     Skipped(String),
 }
 
 impl Finding {
-    /// Held or not, with what was seen either way.
+    /// Says whether it held, with what was seen either way.
     pub fn new(held: bool, seen: String) -> Self {
         if held { Self::Held(seen) } else { Self::NotHeld(seen) }
     }
 
-    /// A line for people.
+    /// Formats the result as a line.
     pub fn line(&self, row: &str) -> String {
         let (word, seen) = match self {
             Self::Held(seen) => ("held", seen),

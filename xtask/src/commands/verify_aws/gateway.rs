@@ -12,7 +12,7 @@ use super::site::{Answer, ORIGINS, Site};
 
 /// CloudWatch Logs may show an access-log line minutes later.
 const LOGGED_WITHIN: Duration = Duration::from_mins(5);
-/// The workflow lets writers finish for so long after it has set the concurrency to 0 (`freeze.rs`).
+/// The time that the workflow gives writers to finish after it has set the concurrency to 0 (`freeze.rs`).
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 
 pub fn problem_content_type(site: &Site<'_>) -> Result<Finding> {
@@ -125,8 +125,8 @@ pub fn execution_log_group(site: &Site<'_>) -> Result<Finding> {
     })
 }
 
-/// The gateway's answer while a function may not run, and how soon it comes. The function runs again at the end, whatever
-/// was found.
+/// Returns the gateway's answer while a function may not run, and how soon it comes. The function may run again at the end in
+/// any case.
 pub fn frozen(site: &Site<'_>) -> Result<Finding> {
     let function = site.service()?.output("TaskApiFunction")?;
     let name = ["--function-name", function];
@@ -185,12 +185,12 @@ pub fn cold_start(site: &Site<'_>) -> Result<Finding> {
     Ok(Finding::new(slowest <= MOST, format!("the slowest of {} took {slowest} ms", times.len())))
 }
 
-/// The time in `REPORT RequestId: … Init Duration: 12.3 ms …`.
+/// Reads the time in `REPORT RequestId: … Init Duration: 12.3 ms …`.
 fn init_duration(line: &str) -> Option<f64> {
     line.split_once("Init Duration: ")?.1.split_once(" ms")?.0.parse().ok()
 }
 
-/// Creates a task; its id.
+/// Creates a task and returns its id.
 pub fn create(site: &Site<'_>, title: &str) -> Result<String> {
     let answer = send(site, "/tasks", "POST", &format!(r#"{{"title":"{title}"}}"#))?;
     let task: Value = serde_json::from_str(&answer.body).unwrap_or_default();
@@ -198,7 +198,7 @@ pub fn create(site: &Site<'_>, title: &str) -> Result<String> {
     Ok(id.to_owned())
 }
 
-/// Sends JSON.
+/// Returns curl's arguments that send JSON.
 pub fn send(site: &Site<'_>, path: &str, method: &str, body: &str) -> Result<Answer> {
     site.curl(path, &["-X", method, "-H", "Content-Type: application/json", "-d", body])
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::site::Site;
 
-/// Every message of a group, of all its streams.
+/// Reads every message of a group, from all its streams.
 pub fn messages(site: &Site<'_>, group: &str) -> Result<Vec<String>> {
     let answer = site.aws.call(&["logs", "filter-log-events", "--log-group-name", group])?;
     let events = answer["events"].as_array().cloned().unwrap_or_default();

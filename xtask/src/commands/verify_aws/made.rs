@@ -1,5 +1,5 @@
-//! The list of what a run has made, each entry with its removal: nothing is made before it is on this list, and everything
-//! on it is removed at the end, what stands in the way of the rest first.
+//! The list of what a run has made, each entry with its removal. Nothing is made before it is on this list, and everything on it
+//! is removed at the end, beginning with what stands in the way of the rest.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use super::patience::{Patience, words};
 /// CloudFormation may take its time with a REST API or a table.
 const DELETED_WITHIN: Duration = Duration::from_mins(20);
 
-/// A thing of this run's own.
+/// Something that this run has made.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Made {
     /// A stack, deleted through a role that works when its own does not.
@@ -32,14 +32,14 @@ pub enum Made {
     LogGroup(String),
     /// Point-in-time recovery of a table, whose deletion would leave a backup of 35 days behind.
     Recovery(String),
-    /// The backups of a table by hand or by the workflow.
+    /// The backups of a table, made by a person or the workflow.
     Backups(String),
     /// A run of the workflow.
     Execution(String),
 }
 
 impl Made {
-    /// When it is removed: a run before what it works on, contents before what holds them, stacks before the roles that
+    /// Returns its turn: a run is removed before what it works on, contents before what holds them, stacks before the roles that
     /// they are deleted through.
     fn turn(&self) -> u8 {
         match self {
@@ -50,7 +50,7 @@ impl Made {
         }
     }
 
-    /// The commands that remove it.
+    /// Returns the commands that remove it.
     pub fn commands(&self) -> Vec<String> {
         match self {
             Self::Stack { name, role } => {
@@ -76,7 +76,7 @@ impl Made {
         }
     }
 
-    /// Removes it; what is gone already is as good.
+    /// Removes it, if it is still there.
     fn remove(&self, aws: &AwsCli, patience: Patience) -> Result<()> {
         match self {
             Self::Stack { name, role } => delete_stack(aws, patience, name, role.as_deref()),
@@ -143,7 +143,7 @@ fn delete_stack(aws: &AwsCli, patience: Patience, name: &str, role: Option<&str>
     }
 }
 
-/// The description of a stack, if there is one.
+/// Describes a stack, if there is one.
 pub fn described(aws: &AwsCli, stack: &str) -> Result<Option<Value>> {
     let answer = aws.find(&["cloudformation", "describe-stacks", "--stack-name", stack])?;
     Ok(answer.map(|mut answer| answer["Stacks"][0].take()))
@@ -162,7 +162,7 @@ fn joined(command: &[String]) -> String {
     shown(&command.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// The reason why a removal failed, if it did.
+/// Returns the reason why a removal failed, if it did.
 fn failure(ended: thread::Result<Result<()>>) -> Option<String> {
     match ended {
         Ok(Ok(())) => None,
@@ -185,26 +185,26 @@ impl Ledger {
         Self { entries: Mutex::default(), script, options }
     }
 
-    /// The file with the commands.
+    /// Returns the file with the commands.
     pub fn script(&self) -> &std::path::Path {
         &self.script
     }
 
-    /// Enters a thing that is about to be made.
+    /// Enters something that is about to be made.
     pub fn add(&self, made: Made) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.push(made);
         self.write(&entries);
     }
 
-    /// Takes a thing off that is gone.
+    /// Takes something off the list that is gone.
     pub fn forget(&self, gone: &Made) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|made| made != gone);
         self.write(&entries);
     }
 
-    /// Removes everything; what stays, with the reason. What has the same turn is removed side by side.
+    /// Removes everything, in parallel if it has the same turn, and returns what stays, with the reason.
     pub fn remove_all(&self, aws: &AwsCli, patience: Patience) -> Vec<(Made, String)> {
         let entries = self.in_order();
         let mut stays = Vec::new();
@@ -230,7 +230,7 @@ impl Ledger {
         entries
     }
 
-    /// The commands for these, ready to paste.
+    /// Returns the commands that remove these, ready to paste.
     pub fn commands<'a>(&self, made: impl Iterator<Item = &'a Made>) -> Vec<String> {
         let line = |command: String| format!("aws {command}{}", self.options);
         made.flat_map(Made::commands).map(line).collect()

@@ -6,22 +6,22 @@ use anyhow::Result;
 
 use crate::tools::process::pause;
 
-/// How a place is waited for.
+/// The pace of waiting in one place.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Between two looks.
+    /// The time between two looks.
     pub look: Duration,
-    /// Says that AWS takes a while until every machine of its own shows the same.
+    /// Tells whether it takes a while until every machine shows a change.
     pub settles: bool,
 }
 
 impl Patience {
-    /// An account.
+    /// The pace for an account.
     pub const AWS: Self = Self { look: Duration::from_secs(2), settles: true };
-    /// The local AWS, where everything is known at once.
+    /// The pace for the local AWS, where everything is known at once.
     pub const LOCAL: Self = Self { look: Duration::from_millis(100), settles: false };
 
-    /// Looks until there is something to see; it, and how long that took. `None` when the time is over.
+    /// Looks until there is something to see, and returns it with the time that took; `None` when the time is over.
     pub fn until<T>(
         self,
         within: Duration,
@@ -39,13 +39,13 @@ impl Patience {
         }
     }
 
-    /// Lets a change of IAM reach every machine.
+    /// Waits until a change of IAM has reached every machine.
     pub fn settle(self) -> Result<()> {
         if self.settles { pause(Duration::from_secs(20)) } else { Ok(()) }
     }
 }
 
-/// Owned words of a command.
+/// Copies the words of a command.
 pub fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask test verify`: the command itself, from outside, on a local AWS. Every row comes out held, or skipped for a
-//! known reason; a row that is made to fail is told; a run that is stopped leaves nothing behind.
+//! `cargo xtask test verify`: runs the command itself on a local AWS. Every row comes out held, or skipped for a known reason; a
+//! row that is made to fail is reported; a run that is stopped leaves nothing behind.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Scene<'_> {
         command
     }
 
-    /// Runs the command; its exit code and what it printed.
+    /// Runs the command and returns its exit code and what it printed.
     fn run(&self, rows: &[&str]) -> Result<(Option<i32>, String)> {
         let mut child = process::start(&mut self.command(rows))?;
         let mut output = child.stdout.take().context("the output cannot be read")?;
@@ -75,7 +75,7 @@ impl Scene<'_> {
         self.nothing_is_left()
     }
 
-    /// The local AWS refuses the second round of `RetainResources`, as AWS might.
+    /// Makes the local AWS refuse the second round of `RetainResources`, as AWS might.
     fn a_row_that_fails_is_told(&self) -> Result<()> {
         let refusal =
             json!({"error": {"status": 400, "code": "ValidationError", "message": "once is enough"}});
@@ -107,7 +107,7 @@ impl Scene<'_> {
         Ok(texts(&answer, "StackName"))
     }
 
-    /// Asks each service, in words of its own.
+    /// Asks each service by its own calls.
     fn nothing_is_left(&self) -> Result<()> {
         let stacks = self.stacks()?.join(" ");
         let roles = self.aws.query("iam", "ListRoles", &[])?;

@@ -11,20 +11,20 @@ pub struct Row {
     pub id: &'static str,
     pub part: Part,
     pub assumption: &'static str,
-    /// Where it is used.
+    /// The places that rely on it.
     pub used: &'static str,
-    /// The command for a person, and what must show.
+    /// The command for a person, and what it must show.
     pub by_hand: &'static str,
     pub check: Check,
 }
 
-/// How it is checked, and what has to be there first.
+/// The way it is checked, and what has to be there first.
 pub enum Check {
-    /// The account alone: the check makes its own things.
+    /// On the account alone: the check makes its own resources.
     Account(Run),
-    /// The deployed service.
+    /// On the deployed service.
     Service(Run),
-    /// The deployed service, which is gone afterwards.
+    /// On the deployed service, which is gone afterwards.
     Ends(Run),
     /// By a person, for this reason.
     ByHand(&'static str),
@@ -44,11 +44,11 @@ pub enum Part {
 }
 
 impl Part {
-    /// Every section, in the document's order.
+    /// The sections in the document's order.
     pub const ALL: [Self; 6] =
         [Self::Gateway, Self::Permissions, Self::Audit, Self::Stack, Self::Deletion, Self::Workflow];
 
-    /// The section's name in the document's marks.
+    /// Returns the section's name in the document's marks.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
@@ -61,12 +61,12 @@ impl Part {
     }
 }
 
-/// A row by its id.
+/// Finds a row by its id.
 pub fn row(id: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.id == id)
 }
 
-/// In the order in which they are checked: what stops the service, or removes it, comes last.
+/// The rows in the order in which they are checked: those that stop or remove the service come last.
 pub const ROWS: &[Row] = &[
     Row {
         id: "gateway-content-type",

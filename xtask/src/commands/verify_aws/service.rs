@@ -14,10 +14,10 @@ use super::site::Site;
 
 /// `drainSeconds` of the teardown: how long a record may take to show.
 const AUDITED_WITHIN: Duration = Duration::from_mins(10);
-/// How many creates the order is looked for in.
+/// The number of creates whose order is looked at.
 const ORDERED: usize = 30;
 
-/// The five calls of a task's life, and their three records.
+/// Checks the five calls of a task's life, and their three records.
 pub fn five_calls(site: &Site<'_>) -> Result<Finding> {
     let id = create(site, "five calls")?;
     let task = format!("/tasks/{id}");
@@ -119,7 +119,7 @@ fn shards(site: &Site<'_>, stream: &str) -> Result<Vec<String>> {
     }
 }
 
-/// The task ids that a shard shows as inserted, in the shard's order. AWS puts empty pages between full ones.
+/// Returns the task ids that a shard shows as inserted, in the shard's order. AWS puts empty pages between full ones.
 fn inserted(site: &Site<'_>, stream: &str, shard: &str) -> Result<Vec<String>> {
     let from = ["--shard-id", shard, "--shard-iterator-type", "TRIM_HORIZON"];
     let iterator = [&["dynamodbstreams", "get-shard-iterator", "--stream-arn", stream], &from[..]].concat();
@@ -208,7 +208,7 @@ pub fn deployed(site: &Site<'_>) -> Result<Finding> {
 }
 
 pub fn small_quota(site: &Site<'_>) -> Result<Finding> {
-    /// Lambda keeps so much unreserved: at or below this quota nothing can be reserved.
+    /// The concurrency that Lambda keeps unreserved: at or below this quota nothing can be reserved.
     const KEPT: i64 = 10;
     let settings = site.aws.call(&["lambda", "get-account-settings"])?;
     let quota = settings["AccountLimit"]["ConcurrentExecutions"].as_i64().unwrap_or_default();

@@ -31,12 +31,12 @@ pub struct Site<'a> {
     pub workspace: &'a Workspace,
     pub aws: AwsCli,
     pub patience: Patience,
-    /// Names every thing of this run.
+    /// The stage, by which everything of this run is named.
     pub stage: String,
     pub account: String,
     pub partition: String,
     pub made: Ledger,
-    /// Where the run's files are.
+    /// The folder of the run's files.
     pub folder: PathBuf,
     pub assets: PathBuf,
     pub architecture: String,
@@ -54,7 +54,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// An output of the stack.
+    /// Returns an output of the stack.
     pub fn output(&self, name: &str) -> Result<&str> {
         self.outputs.get(name).map(String::as_str).with_context(|| format!("the stack has no output {name}"))
     }
@@ -69,7 +69,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A header, by its name in lower case.
+    /// Returns a header, by its name in lower case.
     pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(found, _)| found == name);
         found.map_or("", |(_, value)| value)
@@ -96,7 +96,7 @@ impl Answer {
 }
 
 impl<'a> Site<'a> {
-    /// Chooses a stage that nobody has.
+    /// Chooses a stage that is not taken.
     pub fn new(
         workspace: &'a Workspace,
         target: Target,
@@ -127,27 +127,27 @@ impl<'a> Site<'a> {
         };
         let stack = site.stack();
         if described(&site.aws, &stack)?.is_some() {
-            bail!("there is a stack {stack}, which is nobody's business here: run this again");
+            bail!("there is a stack {stack}, which this run did not make: run it again");
         }
         Ok(site)
     }
 
-    /// Says that the local AWS is asked.
+    /// Tells whether this is the local AWS.
     pub fn local(&self) -> bool {
         matches!(self.aws.target, Target::Local { .. })
     }
 
-    /// The name of the service stack.
+    /// Names the service stack.
     pub fn stack(&self) -> String {
         service_stack(&self.stage)
     }
 
-    /// The name of the teardown stack: neither name may continue the other.
+    /// Names the teardown stack; neither of the two names may continue the other.
     pub fn teardown_stack(&self) -> String {
         format!("tasks-teardown-{}", self.stage)
     }
 
-    /// The service, once [`Self::deploy`] has ended well.
+    /// Returns the service, once [`Self::deploy`] has succeeded.
     pub fn service(&self) -> Result<&Service> {
         match self.service.get() {
             Some(Ok(service)) => Ok(service),
@@ -201,7 +201,7 @@ impl<'a> Site<'a> {
         Ok(service)
     }
 
-    /// API Gateway's log role belongs to the account: a run may look at it, and make it on the local AWS only.
+    /// Checks that API Gateway has its log role, which belongs to the account: a run makes it on the local AWS only.
     fn log_role_is_set(&self, cdk: &Cdk<'_>) -> Result<()> {
         if self.local() {
             return log_role::ensure(cdk);
@@ -215,7 +215,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Deploys the teardown workflow for this one service; the stack's outputs.
+    /// Deploys the teardown workflow for this one service and returns the stack's outputs.
     pub fn deploy_teardown(&self) -> Result<BTreeMap<String, String>> {
         let stack = self.teardown_stack();
         let values = [
@@ -245,12 +245,12 @@ impl<'a> Site<'a> {
         self.curl_as(&self.service()?.token, path, arguments)
     }
 
-    /// The same without a token.
+    /// Calls the API without a token.
     pub fn curl_without_token(&self, path: &str, arguments: &[&str]) -> Result<Answer> {
         self.curl_as("", path, arguments)
     }
 
-    /// The token goes through standard input: a command line is for everybody to see.
+    /// Runs curl. The token goes through standard input, because every user of the machine can see a command line.
     fn curl_as(&self, token: &str, path: &str, arguments: &[&str]) -> Result<Answer> {
         check_interrupted()?;
         let url = format!("{}{path}", self.service()?.url);

@@ -1,4 +1,4 @@
-//! Checks of what CloudFormation and IAM do, on stacks of a few resources that exist for the check alone.
+//! Checks of CloudFormation and IAM, on stacks of a few resources made for the check alone.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ const DEAD_ROLE: &str = "is invalid or cannot be assumed";
 const RETRIED_FOR: Duration = Duration::from_secs(45);
 /// `STALE_LOOKS` in `delete.rs`: five looks, 15 s apart.
 const SHOWN_WITHIN: Duration = Duration::from_mins(1);
-/// How long Prove looks again (`prove.rs`).
+/// The time for which Prove looks again (`prove.rs`).
 const ABSENT_WITHIN: Duration = Duration::from_secs(20);
 
-/// The name of a thing made for one check.
+/// Names something made for one check.
 fn probe(site: &Site<'_>, name: &str) -> String {
     format!("tasks-{}-probe-{name}", site.stage)
 }
 
-/// Makes a role that `principal` may assume; its ARN.
+/// Makes a role that `principal` may assume and returns its ARN.
 fn role(site: &Site<'_>, name: &str, principal: &Value, policy: &Value) -> Result<String> {
     let name = probe(site, name);
     let statement = json!({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"});
@@ -55,7 +55,7 @@ fn log_group(site: &Site<'_>, name: &str) -> Value {
     json!({"Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}}})
 }
 
-/// Makes a stack and waits for its end; its id and status. A new role is refused for a while.
+/// Makes a stack, waits for its end, and returns its id and status. A new role is refused for a while.
 fn stack(site: &Site<'_>, name: &str, resources: &Value, roles: Roles<'_>) -> Result<(String, String)> {
     let name = probe(site, name);
     let template = json!({"Resources": resources}).to_string();
@@ -87,7 +87,7 @@ fn status(site: &Site<'_>, id: &str) -> Result<String> {
     Ok(stack["StackStatus"].as_str().unwrap_or("absent").to_owned())
 }
 
-/// Waits until an operation is over; the stack's status.
+/// Waits until an operation is over and returns the stack's status.
 fn ended(site: &Site<'_>, id: &str) -> Result<String> {
     let over = site.patience.until(OVER_WITHIN, || {
         let status = status(site, id)?;
@@ -308,7 +308,7 @@ pub fn stack_rolled_back(site: &Site<'_>) -> Result<Finding> {
     Ok(Finding::new(deleted.is_ok() && end == "DELETE_COMPLETE", format!("{state}, then {end}")))
 }
 
-/// Checks that deleting with exactly this role can be a policy's condition, as somebody who may do only that.
+/// Checks that a policy may demand deletion with exactly this role, as someone who may do only that.
 pub fn role_arn_condition(site: &Site<'_>) -> Result<Finding> {
     if site.local() {
         return Ok(Finding::Skipped(
@@ -343,7 +343,7 @@ pub fn role_arn_condition(site: &Site<'_>) -> Result<Finding> {
     ))
 }
 
-/// Deletes a bucket, a role and a log group, and looks how long their services still show them.
+/// Deletes a bucket, a role and a log group, and measures how long their services still show them.
 pub fn absence_lag(site: &Site<'_>) -> Result<Finding> {
     let (bucket, role_name, group) =
         (probe(site, "lag"), probe(site, "lag"), format!("/{}", probe(site, "lag")));

@@ -1,4 +1,4 @@
-//! A last look for things with this run's name, whoever made them.
+//! A last look for resources with this run's name, including those that services made.
 
 use std::thread;
 
@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use super::site::Site;
 use crate::tools::process::Interrupted;
 
-/// Where to look: the list's command, its member, the name in it, and what removes such a thing.
+/// The lists to look through: the command, its member, the name in it, and the command that removes such a resource.
 type Look = (&'static [&'static str], &'static str, &'static str, &'static str);
 
 const LOOKS: [Look; 5] = [
@@ -28,7 +28,7 @@ const LOOKS: [Look; 5] = [
     ),
 ];
 
-/// Finds what is still there; the commands that remove it.
+/// Returns the commands that remove what is still there.
 pub fn left(site: &Site<'_>) -> Result<Vec<String>> {
     thread::scope(|scope| {
         let looks = LOOKS.map(|look| scope.spawn(move || seen(site, look)));
