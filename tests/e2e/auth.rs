@@ -1,4 +1,4 @@
-//! Who may call, and what everyone else is told.
+//! The callers that are let in, and the answers that everyone else gets.
 
 use serde_json::{Value, json};
 

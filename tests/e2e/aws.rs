@@ -37,13 +37,13 @@ impl Deref for Answer {
 }
 
 impl Answer {
-    /// The body of a success.
+    /// Returns the body of a success.
     #[track_caller]
     pub fn done(self) -> String {
         self.0.done().unwrap_or_else(|refused| panic!("{refused}"))
     }
 
-    /// The body of a success; `None` when the service says that there is no such thing.
+    /// Returns the body of a success; `None` when the service says that there is no such thing.
     #[track_caller]
     pub fn found(self) -> Option<String> {
         self.0.found().unwrap_or_else(|refused| panic!("{refused}"))
@@ -56,18 +56,18 @@ impl Answer {
 }
 
 impl Aws {
-    /// The default account, as its root sees it.
+    /// Makes a client of the default account, as its root.
     pub fn new(endpoint: &str, region: &str) -> Self {
         let (account, endpoint) = (DEFAULT_ACCOUNT.to_owned(), endpoint.to_owned());
         Self { account, region: region.to_owned(), endpoint, user: None, http: Client::new() }
     }
 
-    /// Another account on the same emulator.
+    /// Returns a client of another account on the same emulator.
     pub fn neighbour(&self, account: String) -> Self {
         Self { account, ..self.clone() }
     }
 
-    /// The same account, as an IAM user of it sees it.
+    /// Returns a client of the same account, as an IAM user of it.
     pub fn signed_in_as(&self, user: Credentials) -> Self {
         Self { user: Some(user), ..self.clone() }
     }
@@ -113,7 +113,7 @@ impl Aws {
         }
     }
 
-    /// A service of the query protocol: CloudFormation, IAM, CloudWatch.
+    /// Calls a service of the query protocol: CloudFormation, IAM, CloudWatch.
     pub async fn query(&self, service: &str, action: &str, parameters: &[(&str, &str)]) -> Answer {
         self.send(Request::query(service, action, parameters)).await
     }
@@ -142,7 +142,7 @@ impl Aws {
         self.send(Request::json("ssm", &format!("AmazonSSM.{action}"), &body)).await
     }
 
-    /// A service with paths: Lambda, API Gateway, S3.
+    /// Calls a service with paths: Lambda, API Gateway, S3.
     pub async fn rest(&self, service: &str, method: &str, path: &str, body: Vec<u8>) -> Answer {
         self.send(Request::rest(service, method, path, body)).await
     }
@@ -155,7 +155,7 @@ impl Aws {
         self.rest(service, "DELETE", path, Vec::new()).await
     }
 
-    /// One of the launcher's own endpoints, for all accounts unless the body names one.
+    /// Calls one of the launcher's own endpoints, for all accounts unless the body names one.
     pub async fn launcher(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         self.send(Request::launcher(method, &format!("/_local/{path}"), body.as_ref())).await
     }
@@ -167,11 +167,11 @@ impl Aws {
     }
 
     /// Takes the faults of this account away.
-    pub async fn mend(&self) {
+    pub async fn lift_faults(&self) {
         self.launcher("DELETE", "faults", Some(json!({"account": self.account}))).await.done();
     }
 
-    /// The calls that the step function made so far, in order: service, action, status.
+    /// Returns the calls that the step function made so far, in order: service, action, status.
     pub async fn calls_of(&self, caller: &str) -> Vec<(String, String, Option<u64>)> {
         let all = self.launcher("GET", "calls", None).await.json();
         let ours = all
@@ -183,7 +183,7 @@ impl Aws {
         ours.map(|call| (text(&call["service"]), text(&call["action"]), call["status"].as_u64())).collect()
     }
 
-    /// How often the faults of this account have struck.
+    /// Counts how often the faults of this account have struck.
     pub async fn faults_hit(&self) -> u64 {
         let rules = self.launcher("GET", "faults", None).await.json();
         let ours = rules.as_array().unwrap().iter().filter(|rule| rule["account"] == self.account.as_str());

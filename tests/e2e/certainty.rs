@@ -174,7 +174,7 @@ async fn a_replay_beside_a_delete_revives_nothing() {
         id
     };
     let ids: Vec<String> = stream::iter(0..ROUNDS).map(round).buffer_unordered(8).collect().await;
-    app.mend().await;
+    app.lift_faults().await;
     for id in &ids {
         assert_eq!(app.item(id).await, Value::Null, "revived");
     }
@@ -208,7 +208,7 @@ async fn a_create_that_arrives_after_its_second_try_and_a_delete_revives_nothing
         })
         .await;
         assert_eq!(app.call("GET", &path, Value::Null).await.problem().0, 404, "revived");
-        app.mend().await;
+        app.lift_faults().await;
     }
 }
 
@@ -242,7 +242,7 @@ async fn changes_under_fire<G>(app: &Stack<G>, ids: &[String], changes: usize) -
         (told.status.as_u16(), told.header("X-Request-Id").unwrap().to_owned())
     };
     let told = stream::iter(0..changes).map(change).buffer_unordered(16).collect().await;
-    app.mend().await;
+    app.lift_faults().await;
     told
 }
 

@@ -75,7 +75,7 @@ async fn a_function_that_dies_leaves_a_problem_without_its_words() {
     for word in ["signal", "bootstrap", "exit", "Runtime"] {
         assert!(!died.body.contains(word), "{died:?}");
     }
-    app.mend().await;
+    app.lift_faults().await;
     assert_eq!(app.call("GET", &path, Value::Null).await.status, 200, "the next call gets a new process");
 }
 
@@ -107,7 +107,7 @@ async fn audited_in_spite_of(times: i32, effect: Value) {
             }
         }
     }
-    app.mend().await;
+    app.lift_faults().await;
 }
 
 #[tokio::test]
@@ -174,14 +174,14 @@ async fn the_first_record_that_fails_is_reported_and_what_came_before_it_is_kept
     app.break_audit(2, 3, throttled()).await;
     let answer = app.invoke(&app.outputs.audit_function, &batch).await;
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "2"}]}));
-    app.mend().await;
+    app.lift_faults().await;
     let log = app.audit_log().await;
     let (kept, not_yet) = (of_task(&log, ids[0]), of_task(&log, ids[1]));
     assert_eq!((kept.len(), not_yet.len()), (1, 0));
     assert_chain(&kept);
 }
 
-/// As a teardown freezes it.
+/// A teardown freezes it like this.
 #[tokio::test]
 async fn a_frozen_service_answers_503_and_when_to_come_back() {
     let app = alone().await;

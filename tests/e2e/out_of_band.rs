@@ -1,4 +1,4 @@
-//! What bypasses the API is audited as such; TTL is named.
+//! Changes that bypass the API are audited as such, and so are those of TTL.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ async fn a_tombstone_left_behind_is_purged_by_ttl() {
     let failure = json!({"error": {"status": 500, "code": "InternalServerError", "message": "down"}});
     app.break_api("DeleteItem", &id, -1, failure).await;
     assert_eq!(app.call("DELETE", &path, Value::Null).await.status, 204, "stamped is deleted");
-    app.mend().await;
+    app.lift_faults().await;
     let tombstone = app.item(&id).await;
     assert_eq!(tombstone["deletedBy"]["S"], "local-developer");
     for content in ["title", "description", "status", "statusKey", "assignee", "assigneeKey", "salt"] {

@@ -12,17 +12,17 @@ use tokio::{
 
 use crate::aws::Aws;
 
-/// How long a condition may take to come true. A bound against hanging, not a measure.
+/// The time that a condition may take to come true. It only keeps a test from hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 static STACK: RwLock<()> = RwLock::const_new(());
 
-/// The stack, shared with the tests that leave each other alone.
+/// Returns the stack, shared with the tests that do not disturb each other.
 pub async fn shared() -> Stack<RwLockReadGuard<'static, ()>> {
     Stack::new(STACK.read().await)
 }
 
-/// The stack, with no other test beside.
+/// Returns the stack while no other test runs.
 pub async fn alone() -> Stack<RwLockWriteGuard<'static, ()>> {
     Stack::new(STACK.write().await)
 }
@@ -90,18 +90,18 @@ impl<Guard> Stack<Guard> {
         created.json()["id"].as_str().unwrap().to_owned()
     }
 
-    /// The table's item of a task, as DynamoDB JSON.
+    /// Reads the table's item of a task, as DynamoDB JSON.
     pub async fn item(&self, id: &str) -> Value {
         let input = json!({"TableName": self.outputs.table_name, "Key": key(id), "ConsistentRead": true});
         self.account.dynamodb("GetItem", input).await.json()["Item"].take()
     }
 
-    /// Every event of a log group.
+    /// Reads every event of a log group.
     pub async fn log(&self, group: &str) -> Vec<String> {
         self.matches(group, &json!("")).await
     }
 
-    /// The events of a log group that match a filter pattern.
+    /// Reads the events of a log group that match a filter pattern.
     pub async fn matches(&self, group: &str, pattern: &Value) -> Vec<String> {
         let mut events = Vec::new();
         let mut next = Value::Null;
@@ -120,13 +120,13 @@ impl<Guard> Stack<Guard> {
         }
     }
 
-    /// Every audit record, as often as it was delivered.
+    /// Reads every audit record, as often as it was delivered.
     pub async fn audit_log(&self) -> Vec<Value> {
         let events = self.log(&self.outputs.audit_log_group).await;
         events.iter().map(|event| serde_json::from_str(event).expect("an audit record is JSON")).collect()
     }
 
-    /// The records of one task, each once, when `count` of them are there; checked to be a whole, unbroken chain.
+    /// Waits for the records of one task, each once, when `count` of them are there; checked to be a whole, unbroken chain.
     pub async fn audit_of(&self, id: &str, count: usize) -> Vec<Value> {
         let what = format!("{count} audit records of {id}");
         let records = eventually(&what, async || {
@@ -160,21 +160,21 @@ impl<Guard> Stack<Guard> {
         self.admin("faults", rule).await;
     }
 
-    /// The statuses of every call of `action` so far; null where it is not answered.
+    /// Returns the statuses of every call of `action` so far; null where it is not answered.
     pub async fn calls(&self, action: &str) -> Vec<Value> {
         let calls = self.account.launcher("GET", "calls", None).await.json();
         let calls = calls.as_array().unwrap().iter().filter(|call| call["action"] == action);
         calls.map(|call| call["status"].clone()).collect()
     }
 
-    /// How often the faults in force have struck; those of accounts of their own do not count.
+    /// Counts how often the faults in force have struck; those of other accounts do not count.
     pub async fn faults_hit(&self) -> u64 {
         let rules = self.account.launcher("GET", "faults", None).await.json();
         let ours = rules.as_array().unwrap().iter().filter(|rule| rule["account"].is_null());
         ours.map(|rule| rule["hits"].as_u64().unwrap()).sum()
     }
 
-    pub async fn mend(&self) {
+    pub async fn lift_faults(&self) {
         self.account.launcher("DELETE", "faults", None).await.done();
     }
 
@@ -201,7 +201,7 @@ impl<Guard> Stack<Guard> {
     }
 }
 
-/// The key of a task of the read/write principal's owner.
+/// Returns the key of a task of the read/write principal's owner.
 pub fn key(id: &str) -> Value {
     json!({"PK": {"S": "local"}, "SK": {"S": format!("TASK#{id}")}})
 }
@@ -222,7 +222,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// Every problem has a status, a type, the request's id and CORS headers, whoever answers.
+    /// Checks that a problem, whoever answers, has a status, a type, the request's id and CORS headers, whoever answers.
     pub fn problem(&self) -> (u16, String) {
         assert_eq!(self.header("Content-Type"), Some("application/problem+json"), "{self:?}");
         assert_eq!(self.header("Access-Control-Allow-Origin"), Some("*"), "{self:?}");
@@ -250,14 +250,14 @@ pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<
     }
 }
 
-/// The records of a task in the log's order, each event once: delivery is at least once.
+/// Returns the records of a task in the log's order, each event once: delivery is at least once.
 pub fn of_task(log: &[Value], id: &str) -> Vec<Value> {
     let mut seen = HashSet::new();
     let records = log.iter().filter(|record| record["task"]["id"] == id);
     records.filter(|record| seen.insert(record["eventId"].as_str().unwrap().to_owned())).cloned().collect()
 }
 
-/// From nothing on, each record starts at the version and image where the one before it ended.
+/// Checks that, from nothing on, each record starts at the version and image where the one before it ended.
 pub fn assert_chain(records: &[Value]) {
     assert_eq!(records[0]["integrity"]["before"], Value::Null, "{records:#?}");
     for pair in records.windows(2) {

@@ -231,7 +231,7 @@ impl Account {
         self.aws.dynamodb("UpdateTable", update).await.done();
     }
 
-    /// As `aws lambda delete-function-concurrency` does it.
+    /// Lifts the concurrency, like `aws lambda delete-function-concurrency`.
     pub async fn let_writers_on(&self) {
         let path = format!("/2017-10-31/functions/{}/concurrency", self.outputs["TaskApiFunction"]);
         self.aws.delete("lambda", &path).await.done();
@@ -252,7 +252,7 @@ impl Account {
         delete_role(&self.aws, name).await;
     }
 
-    /// The teardown stack goes too: for who makes hundreds of accounts.
+    /// Removes the teardown stack too, for a test that makes hundreds of accounts.
     pub async fn remove_teardown(&self) {
         let name = self.names.teardown.as_str();
         self.aws.cloudformation("DeleteStack", &[("StackName", name)]).await.done();
@@ -330,7 +330,7 @@ impl Account {
         found.unwrap_or_else(|| panic!("no {kind} {logical} in {:#?}", self.things))
     }
 
-    /// Which of the service stack's resources their own services show.
+    /// Returns the service stack's resources that their own services show.
     pub async fn living(&self) -> BTreeSet<&Thing> {
         let mut living = BTreeSet::new();
         for thing in &self.things {
@@ -481,12 +481,12 @@ impl Account {
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// How often a deletion of the service stack began.
+    /// Counts the deletions of the service stack that began.
     pub async fn deletions(&self) -> usize {
         self.stack_events("DELETE_IN_PROGRESS").await
     }
 
-    /// How often the service stack, by its own events, came into a state.
+    /// Counts how often the service stack, by its own events, came into a state.
     pub async fn stack_events(&self, status: &str) -> usize {
         let (mut count, mut next) = (0, None::<String>);
         loop {
@@ -525,7 +525,7 @@ impl Account {
         assert_ne!(self.api_account_role().await, "", "the account's setting is not the service's");
     }
 
-    /// How many of the service stack's resources [`Self::living`] can show.
+    /// Counts the service stack's resources that [`Self::living`] can show.
     pub fn things_with_an_api(&self) -> usize {
         self.things.iter().filter(|thing| has_own_api(&thing.kind)).count()
     }

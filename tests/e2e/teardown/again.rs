@@ -113,7 +113,7 @@ async fn stopped_and_started_again(account: &Account, consents: Value, state: &s
     run.reaches(state).await;
     account.struck(struck).await;
     run.stop().await;
-    account.aws.mend().await;
+    account.aws.lift_faults().await;
     ends_as_if_never_stopped(account, consents, state, &id).await;
 }
 
@@ -182,7 +182,7 @@ async fn a_run_stopped_after_its_deletion_still_removes_the_audit_log_when_told_
     account.assert_gone_but(&[]).await;
 }
 
-async fn deploy_anew(account: &Account) -> String {
+async fn deploy_again(account: &Account) -> String {
     let service = account.names.service();
     create_stack(&account.aws, &service, &service.stack, Some(&execution_role(&account.aws))).await
 }
@@ -204,13 +204,13 @@ async fn fault_16_a_new_stack_that_takes_the_name_after_the_plan_is_untouched() 
     run.reaches("Approve").await;
     account.aws.cloudformation("DeleteStack", &[("StackName", account.names.service.as_str())]).await.done();
     account.reaches_status("DELETE_COMPLETE").await;
-    let new = deploy_anew(&account).await;
+    let new = deploy_again(&account).await;
     run.approve().await;
     run.end().await.assert_red("refused", &["deleted"]);
     assert_untouched(&mut account, new).await;
 }
 
-/// As by the last call of a run that was stopped.
+/// The last call of a run that was stopped does this.
 #[tokio::test]
 async fn a_deletion_by_another_after_the_plan_is_swept_and_proven() {
     let account = Account::new().await;
@@ -230,7 +230,7 @@ async fn fault_16_a_new_stack_that_takes_the_name_after_the_deletion_is_untouche
     account.break_step("logs", "DescribeLogGroups", 8, 1, json!({"delayMs": 6_000})).await;
     let run = account.start(json!({"backup": false})).await;
     account.reaches_status("DELETE_COMPLETE").await;
-    let new = deploy_anew(&account).await;
+    let new = deploy_again(&account).await;
     assert!(run.states().await.iter().all(|state| state != "WaitSwept"), "the first sweep is still held");
     run.end().await.assert_green("deleted");
     assert_untouched(&mut account, new).await;

@@ -1,4 +1,4 @@
-//! What CDK synthesised, once for all tests: two templates and their assets, fit for any account.
+//! The result of CDK's synthesis, once for all tests: two templates and their assets, fit for any account.
 
 use std::{env, fs, path::Path, path::PathBuf, sync::OnceLock};
 
@@ -14,7 +14,7 @@ pub struct Assembly {
     pub assets: Vec<(String, Vec<u8>)>,
 }
 
-/// What the stacks and all that is in them are named by in one account. The emulator keeps functions of one name apart
+/// The names of the stacks, and so of everything in them, in one account. The emulator keeps functions of one name apart
 /// by account, but ends the processes of all of them when one is created or deleted: so no two accounts share names.
 #[derive(Debug, Clone)]
 pub struct Names {
@@ -29,7 +29,7 @@ impl Names {
         Self { service: format!("tasks-{stage}"), teardown: format!("teardown-{stage}"), stage }
     }
 
-    /// What `cargo xtask` deploys for all tests is named so.
+    /// Returns the names of what `cargo xtask` deploys for all tests.
     pub fn deployed() -> Self {
         Self {
             service: "tasks-dev".to_owned(),

@@ -1,4 +1,4 @@
-//! What is in an account before a test begins: the bootstrap, roles, stacks.
+//! The contents of an account before a test begins: the bootstrap, roles, stacks.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Thing {
     pub physical: String,
 }
 
-/// What `cdk bootstrap` leaves that a deployment reads: the bucket with the assets, and its version.
+/// Makes the parts of `cdk bootstrap` that a deployment reads: the bucket with the assets, and its version.
 pub async fn bootstrap(aws: &Aws, assemblies: &[&Assembly]) {
     let bucket = bucket(aws);
     aws.rest("s3", "PUT", &format!("/{bucket}"), Vec::new()).await.done();

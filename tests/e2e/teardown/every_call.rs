@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::account::Account;
 
-/// How many cases run in `cargo xtask test`, spread evenly over all of them.
+/// The number of cases that run in `cargo xtask test`, spread evenly over all of them.
 const SAMPLE: usize = 12;
 /// Emulated accounts side by side.
 const SIDE_BY_SIDE: usize = 3;
@@ -107,7 +107,7 @@ fn chosen(all: &[Case], wish: Option<&str>) -> Vec<Case> {
     }
 }
 
-/// What is seen of the stack after a run.
+/// The stack as it is seen after a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is looked at by itself")]
 struct Seen {
@@ -123,7 +123,7 @@ struct Seen {
     termination_protected: bool,
 }
 
-/// How a run ended: `SUCCEEDED` or `FAILED`, and the report's outcome.
+/// The end of a run: `SUCCEEDED` or `FAILED`, and the report's outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ended {
     status: String,
@@ -141,7 +141,7 @@ enum Verdict {
     NotRestored,
     /// Red, with the deletion begun: the next start goes on.
     Begun,
-    /// What must never be.
+    /// An end that must never happen, and why.
     Wrong(String),
 }
 
@@ -230,7 +230,7 @@ async fn look(account: &Account) -> Seen {
 #[derive(Debug)]
 struct Outcome {
     case: Case,
-    /// Whether the call came at all: polling does not always make the same number of calls.
+    /// Tells whether the call came at all: polling does not always make the same number of calls.
     struck: bool,
     first: Verdict,
     then: Verdict,
@@ -257,7 +257,7 @@ async fn play(case: Case) -> Outcome {
         account.break_step(service, action, *nth, fault.times(), fault.effect()).await;
         let ended = run(&account).await;
         struck = account.aws.faults_hit().await > 0;
-        account.aws.mend().await;
+        account.aws.lift_faults().await;
         first = judge(&ended, &look(&account).await);
         let then = judge(&run(&account).await, &look(&account).await);
         account.remove_teardown().await;

@@ -1,4 +1,4 @@
-//! What a deletion leaves behind, or must leave alone.
+//! Resources that a deletion leaves behind, or must leave alone.
 
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ async fn fault_22_the_accounts_log_role_is_untouched() {
     account.assert_gone().await;
 }
 
-/// As an earlier version of the service deployed it: the setting and its role were in the stack, and retained.
+/// An earlier version of the service was deployed like this: the setting and its role were in the stack, and retained.
 #[tokio::test]
 async fn fault_22_an_account_role_that_an_older_stack_retains_stays_with_a_reason() {
     let account = Account::of_an_older_version().await;
@@ -103,7 +103,7 @@ async fn fault_22_an_account_role_that_an_older_stack_retains_stays_with_a_reaso
     account.assert_gone_but(&["AuditLog", "ApiCloudWatchRole"]).await;
 }
 
-/// Whoever wants nothing kept has point-in-time recovery switched off first.
+/// An operator who wants nothing kept has point-in-time recovery switched off first.
 #[tokio::test]
 async fn the_backup_that_dynamodb_makes_of_a_deleted_table_is_planned_and_reported() {
     let account = Account::new().await;
@@ -159,7 +159,7 @@ async fn what_an_earlier_round_left_out_is_not_named_again() {
     account.assert_gone().await;
 }
 
-/// As the log group of a stage that somebody added to the API: the step function's role names the stack's own stage.
+/// It is the log group of a stage that someone added to the API: the step function's role names the stack's own stage.
 #[tokio::test]
 async fn a_log_group_that_may_not_be_deleted_is_unproven_with_the_reason_and_all_else_is_proven() {
     let account = Account::new().await;

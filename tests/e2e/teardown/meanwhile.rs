@@ -1,4 +1,4 @@
-//! What others do between two runs, or in the middle of one: by hand, by an update, by another run.
+//! Changes by others between two runs, or in the middle of one: by hand, by an update, by another run.
 
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ async fn without_a_template_in_json_what_it_retains_stays() {
     assert!(end.report["kept"].to_string().contains(&account.outputs["AuditLogGroup"]), "{end:#?}");
 }
 
-/// As one whose creation failed half-way: it has no outputs.
+/// A stack whose creation failed half-way has no outputs.
 #[tokio::test]
 async fn a_stack_without_outputs_is_frozen_and_drained_too() {
     let outputs = ["TaskApiFunction", "AuditFunction", "AuditLogGroup"];
@@ -177,7 +177,7 @@ async fn what_was_set_since_a_stopped_run_is_what_a_failed_run_restores() {
 
     account.reserve_concurrency(9).await;
     account.put_stack(json!({"protected": true})).await;
-    account.aws.mend().await;
+    account.aws.lift_faults().await;
     account.break_step("cloudformation", "DeleteStack", 1, 1, denied()).await;
     account.teardown(consents).await.assert_red("failed", &["AccessDenied"]);
     assert!(account.table_is_protected().await && account.termination_is_protected().await);
@@ -186,7 +186,7 @@ async fn what_was_set_since_a_stopped_run_is_what_a_failed_run_restores() {
 }
 
 #[tokio::test]
-async fn a_backup_is_made_anew_when_the_service_was_used_after_a_stopped_run() {
+async fn a_backup_is_made_again_when_the_service_was_used_after_a_stopped_run() {
     let account = Account::new().await;
     account.break_step("cloudformation", "DeleteStack", 1, 1, denied_after(2_000)).await;
     let run = account.start(json!({})).await;
@@ -197,14 +197,14 @@ async fn a_backup_is_made_anew_when_the_service_was_used_after_a_stopped_run() {
     assert_eq!(account.backups().await, 1);
     account.let_writers_on().await;
     let id = account.create_task("after the first backup").await.unwrap();
-    account.aws.mend().await;
+    account.aws.lift_faults().await;
     account.teardown(json!({})).await.assert_green("deleted");
     assert_eq!(account.backups().await, 2);
     let log = account.log(&account.outputs["AuditLogGroup"]).await;
     assert!(log.iter().any(|line| line.contains(&id)));
 }
 
-/// As by the last call of a run that was stopped while it restored.
+/// The last call of a run that was stopped while it restored does this.
 #[tokio::test]
 async fn writers_that_are_let_on_during_a_run_are_stopped_and_drained_again() {
     let account = Account::new().await;
@@ -265,7 +265,7 @@ async fn nothing_is_put_back_while_cloudformation_deletes() {
     assert!(!account.table_is_protected().await);
     assert_eq!(account.concurrency().await, Some(0));
     account.reaches_status("DELETE_COMPLETE").await;
-    account.aws.mend().await;
+    account.aws.lift_faults().await;
     account.teardown(consents).await.assert_green("deleted");
     account.assert_gone().await;
 }

@@ -1,4 +1,4 @@
-//! What stands in the way is named, and everything is as it was.
+//! Obstacles are named, and everything stays as it was.
 
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ pub struct Execution {
     pub arn: String,
 }
 
-/// How an execution ended.
+/// The end of an execution.
 #[derive(Debug)]
 pub struct End {
     pub status: String,
@@ -36,7 +36,7 @@ impl Execution {
         self.aws.states("DescribeExecution", json!({"executionArn": self.arn})).await.json()
     }
 
-    /// How it is described once it has ended. The emulator shows a moment early that it failed, and not yet why.
+    /// Returns its description once it has ended. The emulator shows a moment early that it failed, and not yet why.
     pub async fn ended(&self) -> Option<Value> {
         let execution = self.describe().await;
         let over = match execution["status"].as_str() {
@@ -82,7 +82,7 @@ impl Execution {
         self.events().await.iter().filter_map(name).collect()
     }
 
-    /// When a state was first entered, in Unix milliseconds, and with which input.
+    /// Finds the time, in Unix milliseconds, at which a state was first entered, and its input.
     pub async fn entered(&self, state: &str) -> (f64, Value) {
         let events = self.events().await;
         let entered = events.iter().find(|event| event["stateEnteredEventDetails"]["name"] == state);
@@ -155,7 +155,7 @@ impl End {
         self
     }
 
-    /// How many transitions the run takes on AWS when a deletion lasts two minutes, the drain and the backup a few
+    /// Counts the transitions that the run takes on AWS when a deletion lasts two minutes, the drain and the backup a few
     /// seconds: here waits take a hundredth of their time, and go round more or less often.
     pub fn transitions(&self) -> usize {
         const ROUND: usize = 3;
