@@ -107,6 +107,10 @@ fn sources(folder: &Path) -> Vec<TokenStream> {
                 folders.push(path);
                 continue;
             }
+            // Recorded files of tests stand beside the sources.
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
             let code: TokenStream = fs::read_to_string(&path).expect("a source").parse().expect("Rust");
             let (code, modules) = without_tests(code);
             tests.extend(modules);
