@@ -1,5 +1,5 @@
-//! What `xtask`, `taskctl` and the end-to-end tests agree on about a deployment: [`Outputs`], the file that says where it is, and
-//! [`names`], the rules of its names.
+//! A deployment as `xtask`, `taskctl` and the end-to-end tests know it: [`Outputs`], the file that says where it is, and
+//! [`names`], the rules for names.
 
 pub mod names;
 mod outputs;

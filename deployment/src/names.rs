@@ -1,21 +1,20 @@
-//! The names of stages, stacks and principals. The rules stand in `names.json`, which the CDK apps read too
-//! (`cdk/task_service/names.py`), so that a wrong name is refused before anything is compiled.
+//! The names of stages, stacks and principals. The rules are in `names.json`, which the CDK apps read too
+//! (`cdk/task_service/names.py`), so that an invalid name is refused before anything is compiled.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-/// The stack that holds the teardown workflow, unless another name is chosen.
+/// The default name of the stack of the teardown workflow.
 pub const TEARDOWN_STACK: &str = "tasks-teardown";
 
-/// The stack that an account and region has once, for API Gateway's log role.
+/// The one stack per account and region that holds API Gateway's log role.
 pub const ACCOUNT_STACK: &str = "tasks-account";
 
 const SERVICE_PREFIX: &str = "tasks-";
 
-static RULES: LazyLock<Rules> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../names.json")).expect("names.json holds the rules")
-});
+static RULES: LazyLock<Rules> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../names.json")).expect("names.json has the rules"));
 
 #[derive(Debug, Deserialize)]
 struct Rules {
@@ -24,7 +23,7 @@ struct Rules {
     principal: Rule,
 }
 
-/// Which texts are names of one kind.
+/// The rule for names of one kind.
 #[derive(Debug, Deserialize)]
 struct Rule {
     first: String,
@@ -32,12 +31,13 @@ struct Rule {
     last: String,
     longest: usize,
     reserved: Vec<String>,
-    /// The rule in words; `{longest}` stands for the number.
+    /// The rule in words, in which `{longest}` stands for that number.
     words: String,
 }
 
 impl Rule {
-    fn judge(&self, name: &str) -> Result<(), String> {
+    /// Returns the rule in words as the error.
+    fn check(&self, name: &str) -> Result<(), String> {
         let length = name.chars().count();
         let allowed = (1..=self.longest).contains(&length)
             && name.starts_with(|first| self.first.contains(first))
@@ -48,12 +48,12 @@ impl Rule {
     }
 }
 
-/// Refuses what cannot be a stage, with the rule.
+/// Checks the name of a stage. The error states the rule.
 pub fn check_stage(name: &str) -> Result<(), String> {
-    RULES.stage.judge(name)
+    RULES.stage.check(name)
 }
 
-/// Refuses what cannot be the name of a service stack, with the rule.
+/// Checks the name of a service stack. The error states the rule.
 pub fn check_service_stack(name: &str) -> Result<(), String> {
     let stage = name.strip_prefix(SERVICE_PREFIX);
     let stage = stage.ok_or_else(|| format!("a service stack is named {SERVICE_PREFIX}STAGE"))?;
@@ -61,23 +61,23 @@ pub fn check_service_stack(name: &str) -> Result<(), String> {
         .map_err(|rule| format!("a service stack is named {SERVICE_PREFIX}STAGE, where STAGE has {rule}"))
 }
 
-/// Refuses what cannot be the name of a teardown stack, with the rule.
+/// Checks the name of a teardown stack. The error states the rule.
 pub fn check_teardown_stack(name: &str) -> Result<(), String> {
-    RULES.teardown.judge(name)
+    RULES.teardown.check(name)
 }
 
-/// Refuses what cannot be a principal's id or owner, with the rule.
+/// Checks the id or owner of a principal. The error states the rule.
 pub fn check_principal(name: &str) -> Result<(), String> {
-    RULES.principal.judge(name)
+    RULES.principal.check(name)
 }
 
-/// Names the service stack of a stage.
+/// Returns the name of a stage's service stack.
 #[must_use]
 pub fn service_stack(stage: &str) -> String {
     format!("{SERVICE_PREFIX}{stage}")
 }
 
-/// Names the log group that holds a teardown stack's reports.
+/// Returns the name of the log group of a teardown stack's reports.
 #[must_use]
 pub fn report_log_group(teardown_stack: &str) -> String {
     format!("/{teardown_stack}/report")
@@ -88,7 +88,7 @@ mod tests {
     use super::{check_principal, check_service_stack, check_stage, check_teardown_stack};
 
     #[test]
-    fn a_stage_is_refused_here_as_by_the_cdk_app() {
+    fn a_stage_is_checked_as_in_the_cdk_app() {
         for good in ["d", "dev", "prod-eu2", "an-18-letters-name"] {
             assert_eq!(check_stage(good), Ok(()), "{good}");
         }
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_stack_is_named_by_its_stage() {
+    fn a_service_stack_is_named_after_its_stage() {
         assert_eq!(check_service_stack("tasks-dev"), Ok(()));
         for name in ["prod", "tasks-", "tasks-Prod", "tasks-teardown", ""] {
             assert!(check_service_stack(name).expect_err(name).contains("tasks-STAGE"), "{name}");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_teardown_stacks_name_fits_into_its_roles() {
+    fn the_name_of_a_teardown_stack_has_a_limit() {
         assert_eq!(check_teardown_stack("tasks-teardown"), Ok(()));
         assert_eq!(check_teardown_stack(&"x".repeat(40)), Ok(()));
         for name in ["Tasks", "tasks-", &"x".repeat(41)] {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_owners_are_plain() {
+    fn ids_and_owners_have_few_characters() {
         for good in ["ci@team-a.example", "arn:x", &"x".repeat(128)] {
             assert_eq!(check_principal(good), Ok(()), "{good}");
         }

@@ -1,25 +1,25 @@
-//! The file that a deployment writes for scripts and programs: `.local/outputs.json`.
+//! The outputs file, which a deployment writes for scripts and programs: `.local/outputs.json`.
 
 use std::collections::BTreeMap;
 use std::{fmt, fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-/// The file's keys, in three groups: where the deployment is, the service, and the teardown workflow, which follows the service.
+/// The keys of the outputs file, in three groups: where the deployment is, the service, and the teardown workflow.
 ///
-/// `cargo xtask up` replaces the file in one move, first without the teardown's keys, then with them.
-/// A file that somebody writes by hand for an AWS account may hold the keys of the first and the last group alone.
+/// `cargo xtask up` replaces the file atomically, first without the teardown's keys, later with them. A file that is written
+/// manually for an AWS account may have only the keys of the first and the last group.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outputs {
-    /// The local AWS; none on AWS.
+    /// The address of the local AWS; none on AWS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_stack: Option<String>,
-    /// All of its keys or none.
+    /// Either all of its keys or none.
     #[serde(flatten)]
     pub service: Option<Service>,
     #[serde(flatten)]
@@ -29,16 +29,16 @@ pub struct Outputs {
     pub more: BTreeMap<String, String>,
 }
 
-/// The service as its callers see it, and what looks into it.
+/// The service: its API and tokens, its table, logs and functions.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Service {
     pub api_url: String,
-    /// Reads and writes.
+    /// A token that may read and write.
     pub token: String,
-    /// Same owner, reads only.
+    /// A token of the same owner that may only read.
     pub read_only_token: String,
-    /// Reads and writes as another owner.
+    /// A token of another owner that may read and write.
     pub other_owner_token: String,
     pub table_name: String,
     pub audit_log_group: String,
@@ -47,13 +47,13 @@ pub struct Service {
     pub audit_function: String,
 }
 
-/// The teardown workflow. Every key is missing until it is deployed.
+/// The teardown workflow. All keys are missing until it is deployed.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Teardown {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teardown_stack: Option<String>,
-    /// All service stacks that it may remove, with commas.
+    /// The service stacks that it may remove, separated by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub services: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +62,7 @@ pub struct Teardown {
     pub report_log_group: Option<String>,
 }
 
-/// Something that a reader needs and the file does not hold.
+/// A part of the deployment that a reader needs and the file does not name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Missing(&'static str);
 
@@ -75,22 +75,22 @@ impl fmt::Display for Missing {
 impl std::error::Error for Missing {}
 
 impl Outputs {
-    /// Reads a file.
+    /// Reads an outputs file.
     pub fn read(path: &Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&fs::read(path)?)?)
     }
 
-    /// The local AWS's address.
+    /// Returns the address of the local AWS.
     pub fn endpoint(&self) -> Result<&str, Missing> {
         self.endpoint_url.as_deref().ok_or(Missing("a local AWS"))
     }
 
-    /// The service's part.
+    /// Returns the service's keys.
     pub fn service(&self) -> Result<&Service, Missing> {
-        self.service.as_ref().ok_or(Missing("a whole service"))
+        self.service.as_ref().ok_or(Missing("a complete service"))
     }
 
-    /// The service stack's name.
+    /// Returns the name of the service stack.
     pub fn service_stack(&self) -> Result<&str, Missing> {
         self.service_stack.as_deref().ok_or(Missing("a service stack"))
     }
@@ -101,7 +101,7 @@ impl Outputs {
         self.service.is_some() && self.teardown.state_machine_arn.is_none()
     }
 
-    /// The workflow's ARN.
+    /// Returns the ARN of the teardown workflow.
     pub fn state_machine(&self) -> Result<&str, Missing> {
         self.teardown.state_machine_arn.as_deref().ok_or(Missing("a teardown workflow"))
     }
@@ -114,7 +114,7 @@ mod tests {
     use super::Outputs;
 
     #[test]
-    fn a_file_that_up_wrote_is_read_and_written_with_the_same_keys() {
+    fn a_file_keeps_its_keys_when_it_is_read_and_written() {
         let file = json!({
             "apiUrl": "u", "endpointUrl": "http://127.0.0.1:1", "region": "us-east-1", "token": "T", "readOnlyToken": "R",
             "otherOwnerToken": "O", "tableName": "t", "auditLogGroup": "a", "quarantineLogGroup": "q", "serviceStack": "tasks-dev",
@@ -122,7 +122,7 @@ mod tests {
             "services": "tasks-dev", "stateMachineArn": "m", "reportLogGroup": "/tasks-teardown/report",
         });
         let outputs: Outputs = serde_json::from_value(file.clone()).expect("valid");
-        assert_eq!(outputs.service().expect("whole").table_name, "t");
+        assert_eq!(outputs.service().expect("complete").table_name, "t");
         assert_eq!(outputs.state_machine(), Ok("m"));
         assert!(!outputs.awaits_teardown());
         assert_eq!(outputs.more.get("failureBucket").map(String::as_str), Some("b"));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_the_teardown_and_one_for_an_account_are_read_too() {
+    fn a_file_without_the_teardown_or_without_the_service_is_read() {
         let half = json!({
             "apiUrl": "u", "endpointUrl": "e", "region": "r", "token": "T", "readOnlyToken": "R", "otherOwnerToken": "O",
             "tableName": "t", "auditLogGroup": "a", "quarantineLogGroup": "q", "serviceStack": "tasks-dev",

@@ -1,11 +1,11 @@
-//! The callers that are let in, and the answers that everyone else gets.
+//! Who may call the API, and how everybody else is refused.
 
 use serde_json::{Value, json};
 
 use crate::stack::{alone, eventually, shared};
 
 #[tokio::test]
-async fn without_a_valid_token_it_is_401() {
+async fn a_call_without_a_valid_token_is_401() {
     let app = shared().await;
     let bearer_of_nobody = format!("Bearer {}x", app.outputs.token);
     for headers in [
@@ -25,11 +25,11 @@ async fn without_a_valid_token_it_is_401() {
 }
 
 #[tokio::test]
-async fn bare_and_bearer_tokens_are_accepted_on_every_path_after_each_other() {
+async fn bare_and_bearer_tokens_are_accepted_on_one_path_after_another() {
     let app = shared().await;
     for authorization in [app.outputs.token.clone(), format!("Bearer {}", app.outputs.token)] {
         let headers = [("Authorization", authorization.as_str())];
-        // The policy of the first call is cached: it must cover the next path and method too.
+        // The policy of the first call is cached: it must also cover the next path and method.
         assert_eq!(app.call_with("GET", "/tasks?limit=1", &headers, Value::Null).await.status, 200);
         let created = app.call_with("POST", "/tasks", &headers, json!({"title": "auth"})).await;
         assert_eq!(created.status, 201);
@@ -72,9 +72,9 @@ async fn another_owner_sees_nothing() {
     assert_eq!(stolen.problem(), (400, "invalid-cursor".into()));
 }
 
-/// By the metric filters that are deployed, which the alarm on crashes stands on.
+/// Uses the patterns of the deployed metric filters, on which the alarm for crashes is based.
 #[tokio::test]
-async fn a_refused_token_is_counted_as_such_and_not_as_a_crash() {
+async fn a_refused_token_counts_as_refused_and_not_as_a_crash() {
     let app = alone().await;
     let group = "/tasks/dev/authorizer";
     let described = app.account.logs("DescribeMetricFilters", json!({"logGroupName": group})).await.json();

@@ -1,4 +1,4 @@
-//! Plain calls of the emulated AWS in one account: what an SDK would send, without its retries.
+//! Plain calls to the local AWS in one account: what an SDK would send, without its retries.
 
 use std::{ops::Deref, time::SystemTime};
 
@@ -11,10 +11,10 @@ use local_wire::{Request, root};
 use reqwest::{Client, Method, header::HeaderName};
 use serde_json::{Value, json};
 
-/// The account that everything is deployed into unless another one is chosen.
+/// The account that everything is deployed into by default.
 const DEFAULT_ACCOUNT: &str = "000000000000";
 
-/// One account and region, which a 12-digit access key id selects, and who calls there: root, or a user.
+/// An account and region, and the identity that calls there: root or an IAM user. A 12-digit access key selects the account.
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub account: String,
@@ -24,7 +24,7 @@ pub struct Aws {
     http: Client,
 }
 
-/// An answer as it came. What it should be and is not, stops the test.
+/// An answer of the local AWS. One that is not as expected stops the test.
 #[derive(Debug)]
 pub struct Answer(local_wire::Answer);
 
@@ -43,12 +43,13 @@ impl Answer {
         self.0.done().unwrap_or_else(|refused| panic!("{refused}"))
     }
 
-    /// Returns the body of a success; `None` when the service says that there is no such thing.
+    /// Returns the body of a success, or `None` if the service says that there is no such thing.
     #[track_caller]
     pub fn found(self) -> Option<String> {
         self.0.found().unwrap_or_else(|refused| panic!("{refused}"))
     }
 
+    /// Returns the body of a success as JSON.
     #[track_caller]
     pub fn json(self) -> Value {
         self.0.json().unwrap_or_else(|refused| panic!("{refused}"))
@@ -56,18 +57,18 @@ impl Answer {
 }
 
 impl Aws {
-    /// Makes a client of the default account, as its root.
+    /// Returns the default account, as its root user.
     pub fn new(endpoint: &str, region: &str) -> Self {
         let (account, endpoint) = (DEFAULT_ACCOUNT.to_owned(), endpoint.to_owned());
         Self { account, region: region.to_owned(), endpoint, user: None, http: Client::new() }
     }
 
-    /// Returns a client of another account on the same emulator.
+    /// Returns another account on the same local AWS.
     pub fn neighbour(&self, account: String) -> Self {
         Self { account, ..self.clone() }
     }
 
-    /// Returns a client of the same account, as an IAM user of it.
+    /// Returns the same account, as one of its IAM users.
     pub fn signed_in_as(&self, user: Credentials) -> Self {
         Self { user: Some(user), ..self.clone() }
     }
@@ -142,7 +143,7 @@ impl Aws {
         self.send(Request::json("ssm", &format!("AmazonSSM.{action}"), &body)).await
     }
 
-    /// Calls a service with paths: Lambda, API Gateway, S3.
+    /// Calls a service whose actions are paths: Lambda, API Gateway, S3.
     pub async fn rest(&self, service: &str, method: &str, path: &str, body: Vec<u8>) -> Answer {
         self.send(Request::rest(service, method, path, body)).await
     }
@@ -160,18 +161,18 @@ impl Aws {
         self.send(Request::launcher(method, &format!("/_local/{path}"), body.as_ref())).await
     }
 
-    /// Posts to one of the launcher's endpoints, for this account alone.
+    /// Posts to one of the launcher's own endpoints, for this account only.
     pub async fn admin(&self, path: &str, mut body: Value) -> Value {
         body["account"] = json!(self.account);
         self.launcher("POST", path, Some(body)).await.json()
     }
 
-    /// Takes the faults of this account away.
+    /// Removes the faults of this account.
     pub async fn lift_faults(&self) {
         self.launcher("DELETE", "faults", Some(json!({"account": self.account}))).await.done();
     }
 
-    /// Returns the calls that the step function made so far, in order: service, action, status.
+    /// Returns the calls that a function has made so far, in order: service, action and status, which is `None` without an answer.
     pub async fn calls_of(&self, caller: &str) -> Vec<(String, String, Option<u64>)> {
         let all = self.launcher("GET", "calls", None).await.json();
         let ours = all
@@ -183,7 +184,7 @@ impl Aws {
         ours.map(|call| (text(&call["service"]), text(&call["action"]), call["status"].as_u64())).collect()
     }
 
-    /// Counts how often the faults of this account have struck.
+    /// Returns how often the faults of this account have struck.
     pub async fn faults_hit(&self) -> u64 {
         let rules = self.launcher("GET", "faults", None).await.json();
         let ours = rules.as_array().unwrap().iter().filter(|rule| rule["account"] == self.account.as_str());

@@ -1,4 +1,4 @@
-//! Answers are lost, calls hang, other clients write in between: a request is applied at most once, and what a client was told,
+//! Responses are lost, calls hang, other clients write in between: a request is applied at most once, and the client's response,
 //! the item and the audit log agree.
 
 use std::collections::{BTreeMap, HashSet};
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::stack::{Answer, Stack, alone, eventually, key, of_task, shared};
 
-/// Carried out, and the connection closes before the answer.
+/// Applies the call and closes the connection before the response.
 fn lost() -> Value {
     json!({"dropAnswer": true})
 }
 
-/// Not carried out; DynamoDB does not promise that of a server's error.
+/// Fails the call without applying it, which DynamoDB does not promise for a server error.
 fn server_error() -> Value {
     json!({"error": {"status": 500, "code": "InternalServerError", "message": "try again"}})
 }
@@ -31,13 +31,13 @@ async fn create_keyed<G>(app: &Stack<G>, key: &str, title: &str) -> Answer {
     app.call_with("POST", "/tasks", &headers, json!({"title": title})).await
 }
 
-fn is_unknown(answer: &Answer) {
+fn assert_unknown(answer: &Answer) {
     assert_eq!(answer.problem(), (504, "outcome-unknown".into()), "{answer:?}");
-    assert_eq!(answer.header("Retry-After"), None, "it is not safe to send it again just so");
+    assert_eq!(answer.header("Retry-After"), None, "a blind retry would not be safe");
 }
 
-/// One change whose answer is lost, and another client's change before the service can look: what the first was told.
-async fn lost_with_another_in_between(if_match: Option<&str>, marker: &str) {
+/// Makes a change whose response is lost, and a change by another client before the service can read the item.
+async fn lost_response_and_another_change(if_match: Option<&str>, marker: &str) {
     let app = shared().await;
     let id = app.create("both write").await;
     let (first, second) = (format!("{marker} first"), format!("{marker} second"));
@@ -49,7 +49,7 @@ async fn lost_with_another_in_between(if_match: Option<&str>, marker: &str) {
     });
     app.break_api("UpdateItem", &first, 1, json!({"dropAnswer": true, "then": meanwhile})).await;
     let told = put(&app, &id, if_match, json!({"title": first})).await;
-    is_unknown(&told);
+    assert_unknown(&told);
     assert_eq!(app.item(&id).await["title"]["S"], second.as_str(), "the other client's change stands");
     let records = app.audit_of(&id, 3).await;
     assert_eq!(records[1]["request"]["id"], told.header("X-Request-Id").unwrap());
@@ -57,17 +57,17 @@ async fn lost_with_another_in_between(if_match: Option<&str>, marker: &str) {
 }
 
 #[tokio::test]
-async fn a_change_whose_answer_was_lost_is_not_made_again_on_top_of_another_clients() {
-    lost_with_another_in_between(None, "unconditional").await;
+async fn a_change_whose_response_is_lost_does_not_overwrite_another_clients() {
+    lost_response_and_another_change(None, "unconditional").await;
 }
 
 #[tokio::test]
-async fn a_conditional_change_that_may_have_been_made_is_not_called_stale() {
-    lost_with_another_in_between(Some("\"1\""), "conditional").await;
+async fn a_conditional_change_that_may_have_been_applied_is_not_reported_as_stale() {
+    lost_response_and_another_change(Some("\"1\""), "conditional").await;
 }
 
 #[tokio::test]
-async fn a_change_whose_answer_was_lost_is_found_by_reading() {
+async fn a_change_whose_response_is_lost_is_found_by_reading() {
     let app = shared().await;
     let id = app.create("found by reading").await;
     app.break_api("UpdateItem", &id, 1, lost()).await;
@@ -78,7 +78,7 @@ async fn a_change_whose_answer_was_lost_is_found_by_reading() {
 }
 
 #[tokio::test]
-async fn a_change_that_hangs_on_a_version_is_sent_again_and_any_other_is_not() {
+async fn only_a_change_that_depends_on_one_version_is_sent_again() {
     let app = shared().await;
     let id = app.create("server error").await;
     app.break_api("UpdateItem", &id, 1, server_error()).await;
@@ -86,30 +86,30 @@ async fn a_change_that_hangs_on_a_version_is_sent_again_and_any_other_is_not() {
     assert_eq!((told.status.as_u16(), told.header("ETag")), (200, Some("\"2\"")), "{told:?}");
     for (if_match, title) in [(None, "blindly"), (Some("*"), "any"), (Some("\"2\", \"3\""), "either")] {
         app.break_api("UpdateItem", title, 1, server_error()).await;
-        is_unknown(&put(&app, &id, if_match, json!({"title": title})).await);
+        assert_unknown(&put(&app, &id, if_match, json!({"title": title})).await);
     }
     app.break_api("UpdateItem", &id, 1, server_error()).await;
-    is_unknown(&app.call("DELETE", &format!("/tasks/{id}"), Value::Null).await);
+    assert_unknown(&app.call("DELETE", &format!("/tasks/{id}"), Value::Null).await);
     assert_eq!(app.item(&id).await["title"]["S"], "by version");
     app.audit_of(&id, 2).await;
 }
 
 #[tokio::test]
-async fn when_no_answer_comes_at_all_the_outcome_is_unknown_and_the_change_was_made_once() {
+async fn without_any_response_the_outcome_is_unknown_and_the_change_applied_once() {
     let app = shared().await;
     let id = app.create("no answers").await;
     for action in ["UpdateItem", "GetItem"] {
         app.break_api(action, &id, -1, lost()).await;
     }
-    is_unknown(&put(&app, &id, None, json!({"title": "changed"})).await);
-    is_unknown(&app.call("DELETE", &format!("/tasks/{id}"), Value::Null).await);
+    assert_unknown(&put(&app, &id, None, json!({"title": "changed"})).await);
+    assert_unknown(&app.call("DELETE", &format!("/tasks/{id}"), Value::Null).await);
     for action in ["PutItem", "TransactWriteItems"] {
         app.break_api(action, "never answered", -1, lost()).await;
     }
-    is_unknown(&create_keyed(&app, "never-answered", "never answered").await);
+    assert_unknown(&create_keyed(&app, "never-answered", "never answered").await);
     let records = app.audit_of(&id, 3).await;
     assert_eq!(records[2]["action"], "task.deleted");
-    let created = eventually("the task that was made all the same", async || {
+    let created = eventually("the task that was created nevertheless", async || {
         let list = app.call("GET", "/tasks?limit=100", Value::Null).await.json();
         let ours = list["items"].as_array().unwrap().iter().filter(|task| task["title"] == "never answered");
         let ours: Vec<_> = ours.cloned().collect();
@@ -121,7 +121,7 @@ async fn when_no_answer_comes_at_all_the_outcome_is_unknown_and_the_change_was_m
 }
 
 #[tokio::test]
-async fn a_slow_table_is_no_promise_that_nothing_was_written() {
+async fn a_write_to_a_slow_table_has_an_unknown_outcome() {
     let app = shared().await;
     let id = app.create("slow").await;
     app.break_api("UpdateItem", &id, -1, json!({"delayMs": 12_000})).await;
@@ -133,12 +133,12 @@ async fn a_slow_table_is_no_promise_that_nothing_was_written() {
         app.call("POST", "/tasks", json!({"title": "slowly made"})),
     );
     for told in [changed, deleted, created] {
-        is_unknown(&told);
+        assert_unknown(&told);
     }
 }
 
 #[tokio::test]
-async fn a_keyed_create_whose_answers_are_lost_makes_one_task_and_says_when_it_is_a_replay() {
+async fn a_keyed_create_whose_responses_are_lost_makes_one_task_and_marks_replays() {
     let app = shared().await;
     for (n, marker) in ["IDEMPOTENCY#", "certainly one"].into_iter().enumerate() {
         let (key, title) = (format!("certainty-lost-{n}"), format!("certainly one {n}"));
@@ -154,7 +154,7 @@ async fn a_keyed_create_whose_answers_are_lost_makes_one_task_and_says_when_it_i
 }
 
 #[tokio::test]
-async fn a_replay_beside_a_delete_revives_nothing() {
+async fn a_replay_during_a_delete_revives_nothing() {
     const ROUNDS: usize = 200;
     let app = alone().await;
     let round = async |n: usize| {
@@ -162,7 +162,8 @@ async fn a_replay_beside_a_delete_revives_nothing() {
         let created = create_keyed(&app, &key, &title).await.json();
         let id = created["id"].as_str().unwrap().to_owned();
         let path = format!("/tasks/{id}");
-        // The replay has read its record when the task goes: late enough, in most rounds, to find the task's key free.
+        // The replay has read the idempotency record before the delete, and in most rounds its put is late enough to find the
+        // task's item gone.
         for action in ["PutItem", "TransactWriteItems"] {
             app.break_api(action, &id, 1, json!({"delayMs": n % 20 * 10})).await;
         }
@@ -187,11 +188,11 @@ async fn a_replay_beside_a_delete_revives_nothing() {
         let actions: Vec<_> = of_task(&whole, id).iter().map(|record| record["action"].clone()).collect();
         assert_eq!(json!(actions), json!(["task.created", "task.deleted", "task.purged"]));
     }
-    println!("{ROUNDS} rounds of replay beside delete: 0 revived");
+    println!("{ROUNDS} rounds of a replay during a delete: no task revived");
 }
 
 #[tokio::test]
-async fn a_create_that_arrives_after_its_second_try_and_a_delete_revives_nothing() {
+async fn a_create_that_arrives_after_its_retry_and_a_delete_revives_nothing() {
     let app = alone().await;
     for key in [None, Some("late-create")] {
         app.break_api("PutItem", "comes late", 1, json!({"delayMs": 4_000})).await;
@@ -202,8 +203,11 @@ async fn a_create_that_arrives_after_its_second_try_and_a_delete_revives_nothing
         assert_eq!(created.status, 201, "{created:?}");
         let path = format!("/tasks/{}", created.json()["id"].as_str().unwrap());
         assert_eq!(app.call("DELETE", &path, Value::Null).await.status, 204);
-        assert!(app.calls("PutItem").await.iter().any(Value::is_null), "the first try is still under way");
-        eventually("the first try", async || {
+        assert!(
+            app.calls("PutItem").await.iter().any(Value::is_null),
+            "the first attempt is still in flight"
+        );
+        eventually("the end of the first attempt", async || {
             app.calls("PutItem").await.iter().all(|status| !status.is_null()).then_some(())
         })
         .await;
@@ -213,21 +217,21 @@ async fn a_create_that_arrives_after_its_second_try_and_a_delete_revives_nothing
 }
 
 #[tokio::test]
-async fn a_create_whose_answer_was_lost_is_found_by_reading() {
+async fn a_create_whose_response_is_lost_is_found_by_reading() {
     let app = shared().await;
     app.break_api("PutItem", "read, not put", 1, lost()).await;
-    // A second try would not be answered in time.
+    // A second put would not be answered in time.
     app.break_api("PutItem", "read, not put", -1, json!({"delayMs": 12_000})).await;
     let created = app.call("POST", "/tasks", json!({"title": "read, not put"})).await;
     assert_eq!(created.status, 201, "{created:?}");
     app.audit_of(created.json()["id"].as_str().unwrap(), 1).await;
 }
 
-/// A client's change, and the answer: its status and the request's id.
+/// The response to a client's change: its status and the request's id.
 type Told = (u16, String);
 
-/// Sends `changes` changes to `ids` while answers are lost, calls are throttled and the server fails.
-async fn changes_under_fire<G>(app: &Stack<G>, ids: &[String], changes: usize) -> Vec<Told> {
+/// Makes `changes` changes to `ids` while responses are lost, calls are throttled and the server fails.
+async fn changes_under_faults<G>(app: &Stack<G>, ids: &[String], changes: usize) -> Vec<Told> {
     let caller = &app.outputs.task_api_function;
     let rule = |action: &str, nth: usize, effect: Value| json!({"service": "dynamodb", "action": action, "caller": caller, "nth": nth, "times": 1, "effect": effect});
     let throttled =
@@ -247,14 +251,14 @@ async fn changes_under_fire<G>(app: &Stack<G>, ids: &[String], changes: usize) -
 }
 
 #[tokio::test]
-async fn five_hundred_changes_under_fire_are_each_applied_at_most_once_and_told_truly() {
+async fn five_hundred_changes_under_faults_are_applied_at_most_once_and_reported_truly() {
     const CHANGES: usize = 500;
     let app = alone().await;
     let mut ids = Vec::new();
     for n in 0..10 {
-        ids.push(app.create(&format!("under fire {n}")).await);
+        ids.push(app.create(&format!("under faults {n}")).await);
     }
-    let told = changes_under_fire(&app, &ids, CHANGES).await;
+    let told = changes_under_faults(&app, &ids, CHANGES).await;
     let last: HashSet<(String, u64)> = stream::iter(&ids)
         .then(async |id| {
             let version = app.item(id).await["version"]["N"].as_str().unwrap().parse().unwrap();
@@ -262,7 +266,7 @@ async fn five_hundred_changes_under_fire_are_each_applied_at_most_once_and_told_
         })
         .collect()
         .await;
-    // Every version of every task has its record: the log is whole.
+    // Every version of every task has its record: the log is complete.
     let log = eventually("the last change of each task", async || {
         let log = app.audit_log().await;
         last.iter()
@@ -285,13 +289,13 @@ async fn five_hundred_changes_under_fire_are_each_applied_at_most_once_and_told_
     for (status, request) in &told {
         *counted.entry((*status, applied.contains_key(request))).or_default() += 1;
     }
-    println!("{CHANGES} changes under fire, by (status, in the audit log): {counted:?}");
+    println!("{CHANGES} changes under faults, by (status, in the audit log): {counted:?}");
     for (status, in_log) in counted.keys() {
         assert!(
             matches!((status, in_log), (200, true) | (503, false) | (504, _)),
-            "told {status}, in the audit log: {in_log}: {counted:?}"
+            "status {status}, in the audit log: {in_log}: {counted:?}"
         );
     }
-    assert!(counted.contains_key(&(504, true)), "some answer was never known: {counted:?}");
+    assert!(counted.contains_key(&(504, true)), "some applied change has an unknown outcome: {counted:?}");
     assert!(counted[&(200, true)] > CHANGES / 2, "{counted:?}");
 }

@@ -1,4 +1,4 @@
-//! AWS fails, hangs, or answers into the void: clients get the truth, and the audit log gets everything.
+//! AWS fails, hangs or loses its responses: clients get the truth, and the audit log gets every change.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ async fn a_throttled_table_is_503_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn a_short_fault_is_retried_and_a_long_silence_is_503() {
+async fn a_short_fault_is_retried_and_a_long_delay_is_503() {
     let app = shared().await;
     let id = app.create("short fault").await;
     app.break_api("GetItem", &id, 2, throttled()).await;
@@ -40,7 +40,7 @@ async fn a_short_fault_is_retried_and_a_long_silence_is_503() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_not_a_second_write_nor_a_false_refusal() {
+async fn a_lost_response_leads_to_no_second_write_and_no_false_refusal() {
     let app = shared().await;
     let lost = json!({"dropAnswer": true});
     app.break_api("PutItem", "answer lost", 1, lost.clone()).await;
@@ -65,7 +65,7 @@ async fn a_lost_answer_is_not_a_second_write_nor_a_false_refusal() {
 }
 
 #[tokio::test]
-async fn a_function_that_dies_leaves_a_problem_without_its_words() {
+async fn the_crash_of_a_function_is_a_problem_without_internal_text() {
     let app = alone().await;
     let id = app.create("dies").await;
     let path = format!("/tasks/{id}");
@@ -79,7 +79,7 @@ async fn a_function_that_dies_leaves_a_problem_without_its_words() {
     assert_eq!(app.call("GET", &path, Value::Null).await.status, 200, "the next call gets a new process");
 }
 
-/// Writes a few changes while the audit function fails as `effect` says, then expects each to be audited.
+/// Makes a few changes while calls of the audit function fail with `effect`, and expects all of them to be audited.
 async fn audited_in_spite_of(times: i32, effect: Value) {
     let app = alone().await;
     app.break_audit(1, times, effect).await;
@@ -98,7 +98,7 @@ async fn audited_in_spite_of(times: i32, effect: Value) {
     }
     let log = app.audit_log().await;
     for id in &ids {
-        // Delivered again, a record is the same but for the time it was made.
+        // A record that was delivered again differs only in the time at which it was made.
         for record in of_task(&log, id) {
             let again = log.iter().filter(|other| other["eventId"] == record["eventId"]);
             for mut other in again.cloned() {
@@ -126,11 +126,11 @@ async fn nothing_is_lost_when_the_audit_function_is_killed_after_it_wrote() {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_when_the_log_services_answers_are() {
+async fn nothing_is_lost_when_the_log_services_responses_are() {
     audited_in_spite_of(4, json!({"dropAnswer": true})).await;
 }
 
-/// A record of the stream as Lambda delivers it, of a task that was created.
+/// Returns a stream record of the creation of a task, as Lambda delivers it.
 fn stream_record(number: u32, id: &str) -> Value {
     let image = json!({
         "PK": {"S": "local"}, "SK": {"S": format!("TASK#{id}")}, "title": {"S": "t"}, "version": {"N": "1"},
@@ -144,7 +144,7 @@ fn stream_record(number: u32, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn one_poison_record_goes_to_quarantine_and_the_rest_flow_on() {
+async fn a_broken_record_goes_to_quarantine_and_the_others_are_audited() {
     let app = shared().await;
     let (first, last) = ("poison-test-1", "poison-test-2");
     let mut poison = stream_record(2, "poison-test-x");
@@ -170,7 +170,7 @@ async fn the_first_record_that_fails_is_reported_and_what_came_before_it_is_kept
     let ids = ["partial-test-1", "partial-test-2"];
     let poison = json!({"dynamodb": {"SequenceNumber": "2"}});
     let batch = json!({"Records": [stream_record(1, ids[0]), poison, stream_record(3, ids[1])]});
-    // The first call writes record 1, the second would quarantine record 2.
+    // The first call writes record 1; the second, which would quarantine record 2, fails.
     app.break_audit(2, 3, throttled()).await;
     let answer = app.invoke(&app.outputs.audit_function, &batch).await;
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "2"}]}));
@@ -181,9 +181,9 @@ async fn the_first_record_that_fails_is_reported_and_what_came_before_it_is_kept
     assert_chain(&kept);
 }
 
-/// A teardown freezes it like this.
+/// Freezes the service as a teardown does.
 #[tokio::test]
-async fn a_frozen_service_answers_503_and_when_to_come_back() {
+async fn a_frozen_service_answers_503_with_retry_after() {
     let app = alone().await;
     app.freeze_api().await;
     for (method, path) in [("GET", "/health"), ("GET", "/tasks"), ("POST", "/tasks")] {

@@ -1,4 +1,4 @@
-//! The five calls of a task's life, and their trace in the audit log.
+//! A task's life in five calls, and its records in the audit log.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ async fn the_five_calls_of_a_tasks_life_leave_four_records() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_makes_one_task_and_a_replay_after_delete_none() {
+async fn an_idempotency_key_makes_one_task_and_a_replay_after_its_deletion_none() {
     let app = shared().await;
     let authorization = format!("Bearer {}", app.outputs.token);
     let headers = [("Authorization", authorization.as_str()), ("Idempotency-Key", "e2e-life-1")];
@@ -59,7 +59,7 @@ async fn an_idempotency_key_makes_one_task_and_a_replay_after_delete_none() {
 }
 
 #[tokio::test]
-async fn lists_follow_their_links() {
+async fn following_the_links_shows_the_whole_list() {
     let app = shared().await;
     let mut made = Vec::new();
     for n in 0..5 {
@@ -67,11 +67,11 @@ async fn lists_follow_their_links() {
         made.insert(0, app.call("POST", "/tasks", body).await.json()["id"].as_str().unwrap().to_owned());
     }
     for first in ["/tasks?limit=2", "/tasks?assignee=ann+%26%20bob%2F%231%20%C3%BC%2B&limit=2"] {
-        assert_eq!(followed(&app, first, &made).await, made, "{first}: newest first, each once");
+        assert_eq!(followed(&app, first, &made).await, made, "{first}: newest first, each task once");
     }
 }
 
-/// Those of `made` that a list has from its first page on, in its order.
+/// Follows a list from its first page until it has shown all of `made`; returns those, in the order of the list.
 async fn followed<G>(app: &Stack<G>, first: &str, made: &[String]) -> Vec<String> {
     let base = app.outputs.api_url.clone();
     let origin_end = base.match_indices('/').nth(2).unwrap().0;
@@ -112,7 +112,7 @@ async fn health_and_preflight_need_no_token() {
 }
 
 #[tokio::test]
-async fn the_service_answers_what_no_route_takes() {
+async fn the_service_itself_refuses_unknown_paths_methods_and_bodies() {
     let app = shared().await;
     for (method, path, status, kind) in [
         ("GET", "", 404, "not-found"),

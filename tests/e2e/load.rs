@@ -1,4 +1,4 @@
-//! Many clients at once: nothing lost, nothing twice.
+//! Many clients at once: nothing is lost or duplicated.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ async fn a_thousand_tasks_from_twenty_clients_are_all_audited_once() {
     };
     stream::iter(changed).map(change).buffer_unordered(CLIENTS).collect::<()>().await;
 
-    // One record for each create; three more for an update, a delete and its purge.
+    // One record per create, and three more for an update, a delete and its purge.
     let expected = TASKS + 3 * changed.len();
     let ours: HashSet<_> = ids.iter().map(String::as_str).collect();
     let records = eventually("every record of the load", async || {

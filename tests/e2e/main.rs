@@ -1,7 +1,7 @@
-//! The whole service on the local AWS: real template, real binaries, real stream.
+//! The whole service on the local AWS, with its real template, binaries and stream.
 //!
-//! `cargo xtask test e2e` deploys a stack of its own and names it in `E2E_OUTPUTS`. The tests share that stack,
-//! so each looks only at tasks it made; what breaks the audit function for everybody runs alone ([`stack::alone`]).
+//! `cargo xtask test e2e` deploys a stack for the tests and names its outputs file in `E2E_OUTPUTS`. The tests share that
+//! stack, so each looks only at the tasks that it created; a test that would disturb the others runs alone ([`stack::alone`]).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 

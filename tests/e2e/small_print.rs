@@ -1,4 +1,4 @@
-//! The small print of docs/api.md, as far as the gateway has a part in it.
+//! The fine print of docs/api.md, where the gateway is involved.
 
 use serde_json::{Value, json};
 
@@ -6,11 +6,11 @@ use crate::stack::{eventually, shared};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-/// `{"title":"inflated"}`
+/// `{"title":"inflated"}`, compressed.
 const GZIPPED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x2a\xc9\x2c\xc9\x49\x55\xb2\x52\xca\xcc\x4b\xcb\x49\x2c\x49\x4d\x51\xaa\x05\x00\x18\x10\xf3\x61\x14\x00\x00\x00";
 
 #[tokio::test]
-async fn a_body_that_is_not_utf_8_is_400_and_nothing_is_stored_changed() {
+async fn a_body_that_is_not_utf_8_is_400_and_nothing_altered_is_stored() {
     let app = shared().await;
     let token = ("Authorization", app.outputs.token.as_str());
     let broken = || Some(b"{\"title\":\"latin \xe9\"}".to_vec());
@@ -28,7 +28,7 @@ async fn a_body_that_is_not_utf_8_is_400_and_nothing_is_stored_changed() {
 }
 
 #[tokio::test]
-async fn a_maximal_task_in_escapes_fits_and_is_put_back_as_it_was_read() {
+async fn the_largest_task_in_escapes_fits_and_can_be_put_back_as_it_was_read() {
     let app = shared().await;
     let token = ("Authorization", app.outputs.token.as_str());
     let escaped = |count| r"\ud83d\ude80".repeat(count);
@@ -46,7 +46,7 @@ async fn a_maximal_task_in_escapes_fits_and_is_put_back_as_it_was_read() {
 }
 
 #[tokio::test]
-async fn a_precondition_on_several_lines_is_enforced_whole() {
+async fn all_lines_of_a_precondition_are_enforced() {
     let app = shared().await;
     let token = ("Authorization", app.outputs.token.as_str());
     let path = format!("/tasks/{}", app.create("several lines").await);
@@ -58,7 +58,7 @@ async fn a_precondition_on_several_lines_is_enforced_whole() {
 }
 
 #[tokio::test]
-async fn head_has_gets_headers_and_length_and_no_body() {
+async fn head_has_the_headers_and_length_of_get_and_no_body() {
     let app = shared().await;
     let path = format!("/tasks/{}", app.create("head").await);
     let (get, head) = (app.call("GET", &path, Value::Null).await, app.call("HEAD", &path, Value::Null).await);
@@ -71,7 +71,7 @@ async fn head_has_gets_headers_and_length_and_no_body() {
 }
 
 #[tokio::test]
-async fn a_user_agent_cannot_overwrite_what_the_access_log_says() {
+async fn a_user_agent_cannot_forge_fields_of_the_access_log() {
     let app = shared().await;
     let forged = r#"forger-51f0","status":"200","principalId":"admin","ip":"192.0.2.7","errorType":"-"#;
     let headers = [("User-Agent", forged), ("Authorization", "wrong")];
@@ -86,7 +86,7 @@ async fn a_user_agent_cannot_overwrite_what_the_access_log_says() {
 }
 
 #[tokio::test]
-async fn every_answer_says_the_rate_limit_and_what_scripts_may_read_and_send() {
+async fn every_response_states_the_rate_limit_and_what_scripts_may_read_and_send() {
     let app = shared().await;
     let policy = Some(r#""default";q=500;w=1"#);
     let (token, wrong) = (("Authorization", app.outputs.token.as_str()), ("Authorization", "wrong"));
@@ -126,12 +126,12 @@ async fn a_preflight_with_a_body_is_answered_and_one_of_another_type_is_415() {
 }
 
 #[tokio::test]
-async fn long_answers_are_compressed_and_compressed_bodies_are_read() {
+async fn long_responses_are_compressed_and_compressed_bodies_are_read() {
     let app = shared().await;
     let token = ("Authorization", app.outputs.token.as_str());
     let created =
         app.call("POST", "/tasks", json!({"title": "long", "description": "x".repeat(2_000)})).await;
-    assert_eq!(created.header("Content-Encoding"), None, "nobody asked for it");
+    assert_eq!(created.header("Content-Encoding"), None, "it was not asked for");
     let path = format!("/tasks/{}", created.json()["id"].as_str().unwrap());
     let gzip = ("Accept-Encoding", "gzip, deflate, br");
     let packed = app.send("GET", &path, &[token, gzip], None).await;
@@ -165,7 +165,7 @@ async fn the_type_of_a_problem_leads_to_its_page_without_a_token() {
     ] {
         let answer = app.send(method, path, &[header], None).await;
         let (problem, (status, kind)) = (answer.json(), answer.problem());
-        // The service knows the path that was called; the gateway knows only its stage, which is the whole path on AWS.
+        // The gateway builds `type` from its stage alone, which is the whole base path only on AWS.
         if status != 401 {
             assert_eq!(
                 format!("{origin}{}", problem["type"].as_str().unwrap()),

@@ -1,4 +1,4 @@
-//! The deployed stack as a test sees it: its API, its audit log, its faults on demand.
+//! The deployed stack as a test sees it: its API, its audit log, and faults on demand.
 
 use std::{collections::HashSet, env, path::Path, time::Duration};
 
@@ -12,24 +12,24 @@ use tokio::{
 
 use crate::aws::Aws;
 
-/// The time that a condition may take to come true. It only keeps a test from hanging.
+/// The time within which a condition must come true. It keeps a test from hanging and measures nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 static STACK: RwLock<()> = RwLock::const_new(());
 
-/// Returns the stack, shared with the tests that do not disturb each other.
+/// Returns the stack, shared with tests that do not disturb each other.
 pub async fn shared() -> Stack<RwLockReadGuard<'static, ()>> {
     Stack::new(STACK.read().await)
 }
 
-/// Returns the stack while no other test runs.
+/// Returns the stack, with no other test running.
 pub async fn alone() -> Stack<RwLockWriteGuard<'static, ()>> {
     Stack::new(STACK.write().await)
 }
 
 pub struct Stack<Guard> {
     pub outputs: Service,
-    /// The account that it is deployed into.
+    /// The account that the stack is deployed into.
     pub account: Aws,
     http: Client,
     _guard: Guard,
@@ -53,7 +53,7 @@ impl<Guard> Stack<Guard> {
         self.call_with(method, path, &[("Authorization", &authorization)], body).await
     }
 
-    /// Calls the API with these headers. `Value::Null` sends no body.
+    /// Calls the API with these headers, and with a JSON body unless it is `Value::Null`.
     pub async fn call_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
         if body.is_null() {
             return self.send(method, path, headers, None).await;
@@ -62,7 +62,7 @@ impl<Guard> Stack<Guard> {
         self.send(method, path, &headers, Some(body.to_string().into())).await
     }
 
-    /// Sends a request with these headers and this body, and no others.
+    /// Sends a request with exactly these headers and this body.
     pub async fn send(
         &self,
         method: &str,
@@ -83,25 +83,25 @@ impl<Guard> Stack<Guard> {
         Answer { status, headers, body: answer.text().await.unwrap() }
     }
 
-    /// Creates a task and gives its id.
+    /// Creates a task and returns its id.
     pub async fn create(&self, title: &str) -> String {
         let created = self.call("POST", "/tasks", json!({"title": title})).await;
         assert_eq!(created.status, 201, "{created:?}");
         created.json()["id"].as_str().unwrap().to_owned()
     }
 
-    /// Reads the table's item of a task, as DynamoDB JSON.
+    /// Returns a task's item in DynamoDB JSON.
     pub async fn item(&self, id: &str) -> Value {
         let input = json!({"TableName": self.outputs.table_name, "Key": key(id), "ConsistentRead": true});
         self.account.dynamodb("GetItem", input).await.json()["Item"].take()
     }
 
-    /// Reads every event of a log group.
+    /// Returns every event of a log group.
     pub async fn log(&self, group: &str) -> Vec<String> {
         self.matches(group, &json!("")).await
     }
 
-    /// Reads the events of a log group that match a filter pattern.
+    /// Returns the events of a log group that match a filter pattern.
     pub async fn matches(&self, group: &str, pattern: &Value) -> Vec<String> {
         let mut events = Vec::new();
         let mut next = Value::Null;
@@ -120,13 +120,13 @@ impl<Guard> Stack<Guard> {
         }
     }
 
-    /// Reads every audit record, as often as it was delivered.
+    /// Returns every audit record, as often as it was delivered.
     pub async fn audit_log(&self) -> Vec<Value> {
         let events = self.log(&self.outputs.audit_log_group).await;
         events.iter().map(|event| serde_json::from_str(event).expect("an audit record is JSON")).collect()
     }
 
-    /// Waits for the records of one task, each once, when `count` of them are there; checked to be a whole, unbroken chain.
+    /// Waits for `count` audit records of a task; returns them, each once, after checking that they are an unbroken chain.
     pub async fn audit_of(&self, id: &str, count: usize) -> Vec<Value> {
         let what = format!("{count} audit records of {id}");
         let records = eventually(&what, async || {
@@ -139,12 +139,13 @@ impl<Guard> Stack<Guard> {
         records
     }
 
-    /// Posts to one of the launcher's endpoints.
+    /// Posts to one of the launcher's own endpoints.
     pub async fn admin(&self, path: &str, body: Value) -> Value {
         self.account.launcher("POST", path, Some(body)).await.json()
     }
 
-    /// Makes a call of the task function fail, once it has `matching` in its body.
+    /// Applies `effect` to the next `times` calls of the task function that have `matching` in their body; to all of them if
+    /// `times` is -1.
     pub async fn break_api(&self, action: &str, matching: &str, times: i32, effect: Value) {
         let caller = &self.outputs.task_api_function;
         let rule = json!({"service": "dynamodb", "action": action, "caller": caller, "match": matching,
@@ -152,7 +153,7 @@ impl<Guard> Stack<Guard> {
         self.admin("faults", rule).await;
     }
 
-    /// Makes `PutLogEvents` of the audit function fail from the `nth` call on.
+    /// Applies `effect` to `times` calls of `PutLogEvents` by the audit function, from the `nth` on.
     pub async fn break_audit(&self, nth: u32, times: i32, effect: Value) {
         let caller = &self.outputs.audit_function;
         let rule = json!({"service": "logs", "action": "PutLogEvents", "caller": caller, "nth": nth,
@@ -160,25 +161,26 @@ impl<Guard> Stack<Guard> {
         self.admin("faults", rule).await;
     }
 
-    /// Returns the statuses of every call of `action` so far; null where it is not answered.
+    /// Returns the status of every call of `action` so far, null while there is no answer.
     pub async fn calls(&self, action: &str) -> Vec<Value> {
         let calls = self.account.launcher("GET", "calls", None).await.json();
         let calls = calls.as_array().unwrap().iter().filter(|call| call["action"] == action);
         calls.map(|call| call["status"].clone()).collect()
     }
 
-    /// Counts how often the faults in force have struck; those of other accounts do not count.
+    /// Returns how often the faults have struck, apart from those that are limited to an account.
     pub async fn faults_hit(&self) -> u64 {
         let rules = self.account.launcher("GET", "faults", None).await.json();
         let ours = rules.as_array().unwrap().iter().filter(|rule| rule["account"].is_null());
         ours.map(|rule| rule["hits"].as_u64().unwrap()).sum()
     }
 
+    /// Removes all faults.
     pub async fn lift_faults(&self) {
         self.account.launcher("DELETE", "faults", None).await.done();
     }
 
-    /// Reserves no concurrency at all for the task function.
+    /// Freezes the task function: sets its reserved concurrency to 0.
     pub async fn freeze_api(&self) {
         let body = json!({"ReservedConcurrentExecutions": 0}).to_string().into_bytes();
         self.account.rest("lambda", "PUT", &self.concurrency(), body).await.done();
@@ -192,7 +194,7 @@ impl<Guard> Stack<Guard> {
         format!("/2017-10-31/functions/{}/concurrency", self.outputs.task_api_function)
     }
 
-    /// Invokes a function directly. One that fails answers with an `errorType`.
+    /// Invokes a function directly and returns its answer, which must not be an error.
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
         let path = format!("/2015-03-31/functions/{function}/invocations");
         let answer = self.account.rest("lambda", "POST", &path, event.to_string().into_bytes()).await.json();
@@ -222,7 +224,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// Checks that a problem, whoever answers, has a status, a type, the request's id and CORS headers, whoever answers.
+    /// Returns the status and kind of a problem, after checking the members and headers that every problem has.
     pub fn problem(&self) -> (u16, String) {
         assert_eq!(self.header("Content-Type"), Some("application/problem+json"), "{self:?}");
         assert_eq!(self.header("Access-Control-Allow-Origin"), Some("*"), "{self:?}");
@@ -238,7 +240,7 @@ impl Answer {
     }
 }
 
-/// Waits until `attempt` gives something.
+/// Waits until `attempt` returns something.
 pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -250,14 +252,15 @@ pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<
     }
 }
 
-/// Returns the records of a task in the log's order, each event once: delivery is at least once.
+/// Returns the records of a task in the log's order, without the duplicates of at-least-once delivery.
 pub fn of_task(log: &[Value], id: &str) -> Vec<Value> {
     let mut seen = HashSet::new();
     let records = log.iter().filter(|record| record["task"]["id"] == id);
     records.filter(|record| seen.insert(record["eventId"].as_str().unwrap().to_owned())).cloned().collect()
 }
 
-/// Checks that, from nothing on, each record starts at the version and image where the one before it ended.
+/// Asserts that the first record starts from nothing, and each other one from the version and image at which the one before it
+/// ended.
 pub fn assert_chain(records: &[Value]) {
     assert_eq!(records[0]["integrity"]["before"], Value::Null, "{records:#?}");
     for pair in records.windows(2) {

@@ -1,17 +1,17 @@
-//! Answers of the local AWS as they came, and what they mean.
+//! Answers of the local AWS, and their meaning.
 
 use std::{error, fmt};
 
 use serde_json::Value;
 
-/// An answer as it came: any status is an answer.
+/// An answer as it arrived, whatever its status.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Answer {
     pub status: u16,
     pub body: String,
 }
 
-/// An answer that is not the wanted one.
+/// An answer that is not the one that was wanted.
 #[derive(Debug)]
 pub struct Refused {
     status: u16,
@@ -27,18 +27,18 @@ impl fmt::Display for Refused {
 impl error::Error for Refused {}
 
 impl Answer {
-    /// Says that the call was carried out.
+    /// Returns whether the call succeeded.
     #[must_use]
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// Takes the body of a success.
+    /// Returns the body of a success.
     pub fn done(self) -> Result<String, Refused> {
         if self.is_success() { Ok(self.body) } else { Err(self.refused()) }
     }
 
-    /// Takes the body of a success, or `None` when the service says that there is no such thing.
+    /// Returns the body of a success, or `None` if the service says that there is no such thing.
     pub fn found(self) -> Result<Option<String>, Refused> {
         let missing = ["NotFound", "NoSuch", "does not exist"].iter().any(|words| self.body.contains(words));
         if self.status == 404 || ((400..500).contains(&self.status) && missing) {
@@ -47,7 +47,7 @@ impl Answer {
         self.done().map(Some)
     }
 
-    /// Takes the body of a success, which must be JSON.
+    /// Returns the body of a success, which must be JSON.
     pub fn json(self) -> Result<Value, Refused> {
         match serde_json::from_str(&self.body) {
             Ok(value) if self.is_success() => Ok(value),
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_from_what_went_wrong() {
+    fn a_missing_thing_differs_from_an_error() {
         assert_eq!(answer(200, "x").found().expect("found"), Some("x".to_owned()));
         assert_eq!(answer(404, "").found().expect("missing"), None);
         assert_eq!(answer(400, "<Code>NoSuchEntity</Code>").found().expect("missing"), None);

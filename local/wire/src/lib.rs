@@ -1,7 +1,7 @@
 //! AWS's protocols as the local AWS speaks them: [`Request`]s, [`Answer`]s, and just enough XML.
 //!
-//! Nothing is sent here: `xtask` has a blocking client, which compiles fast, and the end-to-end tests an asynchronous one, which
-//! many tests share.
+//! This crate sends nothing: `xtask` has a blocking client, which compiles fast, and the end-to-end tests have an asynchronous
+//! one, which many tests share.
 
 mod answer;
 mod request;

@@ -1,28 +1,28 @@
-//! Calls of AWS services and of the launcher's own endpoints, ready to be sent.
+//! Calls to AWS services and to the launcher's own endpoints, ready to be sent.
 
 use serde_json::Value;
 
-/// An HTTP request to the local AWS, without its `Authorization`.
+/// An HTTP request to the local AWS, without the `Authorization` header.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
-    /// The service that the signature is for; none for the launcher's own endpoints.
+    /// The service to sign for; none for the launcher's own endpoints.
     pub service: Option<String>,
     pub method: String,
-    /// With the query, if any.
+    /// The path, with the query string if there is one.
     pub path: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// Calls an action of a service with the JSON protocol; `target` is what stands in `X-Amz-Target`.
+    /// Returns a call of the JSON protocol. `target` is the value of `X-Amz-Target`.
     #[must_use]
     pub fn json(service: &str, target: &str, body: &Value) -> Self {
         Self::post(service, "application/x-amz-json-1.1", body.to_string())
             .with_header("x-amz-target", target.to_owned())
     }
 
-    /// Calls an action of a service with the query protocol: `CloudFormation`, IAM, `CloudWatch`. The answer is XML.
+    /// Returns a call of the query protocol (`CloudFormation`, IAM, `CloudWatch`), to which the answer is XML.
     #[must_use]
     pub fn query(service: &str, action: &str, parameters: &[(&str, &str)]) -> Self {
         let pairs =
@@ -32,7 +32,7 @@ impl Request {
         Self::post(service, "application/x-www-form-urlencoded", pairs.join("&"))
     }
 
-    /// Calls a service whose actions are paths: Lambda, API Gateway, S3.
+    /// Returns a call to a service whose actions are paths: Lambda, API Gateway, S3.
     #[must_use]
     pub fn rest(service: &str, method: &str, path: &str, body: Vec<u8>) -> Self {
         let request = Self {
@@ -42,7 +42,7 @@ impl Request {
             headers: Vec::new(),
             body,
         };
-        // An object has the type that it is given; everything else is JSON.
+        // The body of an S3 call is an object of any type; all others are JSON.
         if service == "s3" {
             request
         } else {
@@ -50,7 +50,7 @@ impl Request {
         }
     }
 
-    /// Calls one of the launcher's own endpoints.
+    /// Returns a call to one of the launcher's own endpoints.
     #[must_use]
     pub fn launcher(method: &str, path: &str, body: Option<&Value>) -> Self {
         let body = body.map(Value::to_string).unwrap_or_default().into_bytes();
@@ -73,15 +73,15 @@ impl Request {
     }
 }
 
-/// The `Authorization` of an account's root, which the local AWS takes on trust; it verifies the signatures of users.
-/// A 12-digit access key selects the account, any other the default one.
+/// Returns the `Authorization` header of an account's root user, whom the local AWS trusts without a signature; it does verify
+/// the signatures of IAM users. A 12-digit access key selects that account, any other the default one.
 #[must_use]
 pub fn root(access_key: &str, region: &str, service: &str) -> String {
     let scope = format!("{access_key}/20260101/{region}/{service}/aws4_request");
     format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
 }
 
-/// Percent-encodes everything but what never needs it.
+/// Percent-encodes all characters but the unreserved ones (RFC 3986, 2.3).
 fn encoded(text: &str) -> String {
     let byte = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),

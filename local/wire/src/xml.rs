@@ -1,6 +1,6 @@
-//! Just enough XML for the answers of the query protocol: the texts of elements that hold no other.
+//! Just enough XML for the answers of the query protocol: the texts of elements without children.
 
-/// Finds the text of every element of this name, in order.
+/// Returns the text of every element with this name, in order.
 #[must_use]
 pub fn texts(xml: &str, name: &str) -> Vec<String> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
@@ -8,7 +8,7 @@ pub fn texts(xml: &str, name: &str) -> Vec<String> {
     xml.split(&open).skip(1).map(text).collect()
 }
 
-/// Finds the text of the first element of this name.
+/// Returns the text of the first element with this name.
 #[must_use]
 pub fn text(xml: &str, name: &str) -> Option<String> {
     texts(xml, name).into_iter().next()
