@@ -95,7 +95,7 @@ impl Outputs {
         self.service_stack.as_deref().ok_or(Missing("a service stack"))
     }
 
-    /// Tells whether `cargo xtask up` has deployed the service and not yet the teardown, or was stopped in between.
+    /// Returns whether `cargo xtask up` has deployed the service but not yet the teardown, or was stopped in between.
     #[must_use]
     pub fn awaits_teardown(&self) -> bool {
         self.service.is_some() && self.teardown.state_machine_arn.is_none()

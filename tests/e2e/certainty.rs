@@ -48,11 +48,11 @@ async fn lost_response_and_another_change(if_match: Option<&str>, marker: &str) 
         "ExpressionAttributeValues": {":title": {"S": second}, ":one": {"N": "1"}, ":other": {"S": "another"}},
     });
     app.break_api("UpdateItem", &first, 1, json!({"dropAnswer": true, "then": meanwhile})).await;
-    let told = put(&app, &id, if_match, json!({"title": first})).await;
-    assert_unknown(&told);
+    let response = put(&app, &id, if_match, json!({"title": first})).await;
+    assert_unknown(&response);
     assert_eq!(app.item(&id).await["title"]["S"], second.as_str(), "the other client's change stands");
     let records = app.audit_of(&id, 3).await;
-    assert_eq!(records[1]["request"]["id"], told.header("X-Request-Id").unwrap());
+    assert_eq!(records[1]["request"]["id"], response.header("X-Request-Id").unwrap());
     assert_eq!(records[2]["request"]["id"], "another");
 }
 
@@ -71,9 +71,9 @@ async fn a_change_whose_response_is_lost_is_found_by_reading() {
     let app = shared().await;
     let id = app.create("found by reading").await;
     app.break_api("UpdateItem", &id, 1, lost()).await;
-    let told = put(&app, &id, None, json!({"priority": "HIGH"})).await;
-    assert_eq!((told.status.as_u16(), told.header("ETag")), (200, Some("\"2\"")), "{told:?}");
-    assert_eq!(told.json()["priority"], "HIGH");
+    let response = put(&app, &id, None, json!({"priority": "HIGH"})).await;
+    assert_eq!((response.status.as_u16(), response.header("ETag")), (200, Some("\"2\"")), "{response:?}");
+    assert_eq!(response.json()["priority"], "HIGH");
     app.audit_of(&id, 2).await;
 }
 
@@ -82,8 +82,8 @@ async fn only_a_change_that_depends_on_one_version_is_sent_again() {
     let app = shared().await;
     let id = app.create("server error").await;
     app.break_api("UpdateItem", &id, 1, server_error()).await;
-    let told = put(&app, &id, Some("\"1\""), json!({"title": "by version"})).await;
-    assert_eq!((told.status.as_u16(), told.header("ETag")), (200, Some("\"2\"")), "{told:?}");
+    let response = put(&app, &id, Some("\"1\""), json!({"title": "by version"})).await;
+    assert_eq!((response.status.as_u16(), response.header("ETag")), (200, Some("\"2\"")), "{response:?}");
     for (if_match, title) in [(None, "blindly"), (Some("*"), "any"), (Some("\"2\", \"3\""), "either")] {
         app.break_api("UpdateItem", title, 1, server_error()).await;
         assert_unknown(&put(&app, &id, if_match, json!({"title": title})).await);
@@ -132,8 +132,8 @@ async fn a_write_to_a_slow_table_has_an_unknown_outcome() {
         app.call("DELETE", &path, Value::Null),
         app.call("POST", "/tasks", json!({"title": "slowly made"})),
     );
-    for told in [changed, deleted, created] {
-        assert_unknown(&told);
+    for response in [changed, deleted, created] {
+        assert_unknown(&response);
     }
 }
 
@@ -228,10 +228,10 @@ async fn a_create_whose_response_is_lost_is_found_by_reading() {
 }
 
 /// The response to a client's change: its status and the request's id.
-type Told = (u16, String);
+type Reported = (u16, String);
 
 /// Makes `changes` changes to `ids` while responses are lost, calls are throttled and the server fails.
-async fn changes_under_faults<G>(app: &Stack<G>, ids: &[String], changes: usize) -> Vec<Told> {
+async fn changes_under_faults<G>(app: &Stack<G>, ids: &[String], changes: usize) -> Vec<Reported> {
     let caller = &app.outputs.task_api_function;
     let rule = |action: &str, nth: usize, effect: Value| json!({"service": "dynamodb", "action": action, "caller": caller, "nth": nth, "times": 1, "effect": effect});
     let throttled =
@@ -242,12 +242,12 @@ async fn changes_under_faults<G>(app: &Stack<G>, ids: &[String], changes: usize)
     rules.extend((0..changes / 25).map(|n| rule("GetItem", 5 + n * 5, lost())));
     app.admin("faults", json!(rules)).await;
     let change = async |n: usize| {
-        let told = put(app, &ids[n % ids.len()], None, json!({"title": format!("change {n}")})).await;
-        (told.status.as_u16(), told.header("X-Request-Id").unwrap().to_owned())
+        let response = put(app, &ids[n % ids.len()], None, json!({"title": format!("change {n}")})).await;
+        (response.status.as_u16(), response.header("X-Request-Id").unwrap().to_owned())
     };
-    let told = stream::iter(0..changes).map(change).buffer_unordered(16).collect().await;
+    let responses = stream::iter(0..changes).map(change).buffer_unordered(16).collect().await;
     app.lift_faults().await;
-    told
+    responses
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn five_hundred_changes_under_faults_are_applied_at_most_once_and_reported
     for n in 0..10 {
         ids.push(app.create(&format!("under faults {n}")).await);
     }
-    let told = changes_under_faults(&app, &ids, CHANGES).await;
+    let responses = changes_under_faults(&app, &ids, CHANGES).await;
     let last: HashSet<(String, u64)> = stream::iter(&ids)
         .then(async |id| {
             let version = app.item(id).await["version"]["N"].as_str().unwrap().parse().unwrap();
@@ -286,7 +286,7 @@ async fn five_hundred_changes_under_faults_are_applied_at_most_once_and_reported
     }
     assert!(applied.values().all(|times| *times == 1), "applied twice: {applied:?}");
     let mut counted = BTreeMap::<(u16, bool), usize>::new();
-    for (status, request) in &told {
+    for (status, request) in &responses {
         *counted.entry((*status, applied.contains_key(request))).or_default() += 1;
     }
     println!("{CHANGES} changes under faults, by (status, in the audit log): {counted:?}");
@@ -296,6 +296,6 @@ async fn five_hundred_changes_under_faults_are_applied_at_most_once_and_reported
             "status {status}, in the audit log: {in_log}: {counted:?}"
         );
     }
-    assert!(counted.contains_key(&(504, true)), "some applied change has an unknown outcome: {counted:?}");
+    assert!(counted.contains_key(&(504, true)), "no applied change was reported as unknown: {counted:?}");
     assert!(counted[&(200, true)] > CHANGES / 2, "{counted:?}");
 }

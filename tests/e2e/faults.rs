@@ -126,7 +126,7 @@ async fn nothing_is_lost_when_the_audit_function_is_killed_after_it_wrote() {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_when_the_log_services_responses_are() {
+async fn nothing_is_lost_when_responses_of_the_log_service_are_lost() {
     audited_in_spite_of(4, json!({"dropAnswer": true})).await;
 }
 

@@ -1,4 +1,4 @@
-//! Tokens and content never appear in a log.
+//! Tokens and the content of tasks stay out of all logs.
 
 use serde_json::{Value, json};
 

@@ -61,7 +61,7 @@ pub struct Author {
 #[derive(Debug)]
 pub struct Created {
     pub task: Task,
-    /// Whether an earlier request used the idempotency key, so that this one made no second task.
+    /// Set if an earlier request used the idempotency key, so that this one made no second task.
     pub replayed: bool,
 }
 

@@ -115,7 +115,7 @@ pub struct AuditRecord {
     pub request: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskRef>,
-    /// What follows `SENTINEL#` in a sentinel's sort key.
+    /// The name of a sentinel: its sort key after `SENTINEL#`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentinel: Option<String>,
     pub changes: Vec<FieldChange>,

@@ -50,7 +50,7 @@ pub enum Error {
     IdempotencyMismatch,
     #[error("the principal lacks the scope")]
     Forbidden,
-    /// A write got no response, and it could not be found out whether it was applied.
+    /// A write got no response, and it is unknown whether it was applied.
     #[error("the outcome of the write is unknown")]
     OutcomeUnknown(#[source] Box<dyn StdError + Send + Sync>),
     /// The table throttles, times out or cannot be reached. A write certainly had no effect, and a retry may succeed.

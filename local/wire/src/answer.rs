@@ -11,7 +11,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// An answer that is not the one that was wanted.
+/// An answer other than the expected one.
 #[derive(Debug)]
 pub struct Refused {
     status: u16,

@@ -36,9 +36,9 @@ pub struct Claim {
     pub created_by: String,
     /// The sort key of the idempotency record.
     pub record: String,
-    /// Whether an earlier request took the key.
+    /// Set if an earlier request took the key.
     pub replayed: bool,
-    /// Whether the task has been deleted.
+    /// Set if the task has been deleted.
     pub deleted: bool,
 }
 

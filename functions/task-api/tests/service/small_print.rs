@@ -49,7 +49,7 @@ async fn a_body_that_is_not_utf_8_is_refused_and_never_stored_altered() {
 }
 
 #[tokio::test]
-async fn head_is_answered_like_get_so_that_the_gateway_can_tell_the_length() {
+async fn head_is_answered_like_get_so_that_the_gateway_can_send_the_length() {
     let table = Table::new().await;
     let path = format!("/tasks/{}", table.create(r#"{"title":"a"}"#).await);
     for path in [path.as_str(), "/tasks", "/health", "/problems/internal", "/nothing"] {
@@ -263,9 +263,9 @@ async fn every_problem_type_has_a_page_in_html_for_browsers_and_in_json_for_prog
         let path = format!("/problems/{}", kind.name);
         let json = table.send("GET", &path, json!({"Accept": "*/*"}), "").await;
         assert_eq!((json.status(), json.header("Content-Type")), (200, Some("application/json")), "{path}");
-        let told = json!({"type": format!("/dev{path}"), "title": kind.title, "status": kind.status,
+        let expected = json!({"type": format!("/dev{path}"), "title": kind.title, "status": kind.status,
             "meaning": kind.meaning, "advice": kind.advice});
-        assert_eq!(json.json(), told);
+        assert_eq!(json.json(), expected);
 
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         let html = table.send("GET", &path, json!({"accept": browser}), "").await;
