@@ -149,6 +149,15 @@ impl State {
         }
     }
 
+    /// Returns the step that this state runs, if it runs one.
+    #[must_use]
+    pub const fn step(self) -> Option<Step> {
+        match self.role() {
+            Role::Runs(step) => Some(step),
+            Role::Says(_) | Role::WaitsFor(_) | Role::Decides | Role::Ends => None,
+        }
+    }
+
     /// Returns the most that an execution stopped in this state may have changed.
     #[must_use]
     pub const fn effect(self) -> Effect {

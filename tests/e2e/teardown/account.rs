@@ -7,6 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use contract::{Report, Step};
 use local_wire::text;
 use serde_json::{Value, json};
 use tokio::sync::{RwLockReadGuard, Semaphore, SemaphorePermit};
@@ -141,10 +142,24 @@ impl Account {
         format!("{}-executor", self.names.teardown)
     }
 
-    /// Makes calls of the step function fail.
-    pub async fn break_step(&self, service: &str, action: &str, nth: u64, times: i32, effect: Value) {
+    /// Makes calls fail that a step makes: the first of them, and as many as follow.
+    pub async fn break_step(&self, step: Step, service: &str, action: &str, times: i32, effect: Value) {
+        let rule = json!({"service": service, "action": action, "caller": self.step(), "times": times,
+            "event": {"step": step}, "effect": effect});
+        self.aws.admin("faults", rule).await;
+    }
+
+    /// Makes calls of the step function fail from the how many-th on, whatever step makes them.
+    pub async fn break_nth(&self, service: &str, action: &str, nth: u64, times: i32, effect: Value) {
         let rule = json!({"service": service, "action": action, "caller": self.step(), "nth": nth, "times": times,
             "effect": effect});
+        self.aws.admin("faults", rule).await;
+    }
+
+    /// Holds the second sweep for three seconds, before it deletes anything.
+    pub async fn hold_second_sweep(&self) {
+        let rule = json!({"service": "logs", "action": "DescribeLogGroups", "caller": self.step(),
+            "event": {"step": Step::Sweep, "run": {"sweeps": 1}}, "effect": {"delayMs": 3_000}});
         self.aws.admin("faults", rule).await;
     }
 
@@ -232,7 +247,7 @@ impl Account {
     }
 
     /// Lifts the concurrency, like `aws lambda delete-function-concurrency`.
-    pub async fn let_writers_on(&self) {
+    pub async fn restart_writers(&self) {
         let path = format!("/2017-10-31/functions/{}/concurrency", self.outputs["TaskApiFunction"]);
         self.aws.delete("lambda", &path).await.done();
     }
@@ -476,7 +491,7 @@ impl Account {
     }
 
     /// The reports that were written, in order.
-    pub async fn reports(&self) -> Vec<Value> {
+    pub async fn reports(&self) -> Vec<Report> {
         let lines = self.log(&format!("/{}/report", self.names.teardown)).await;
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use contract::{FoundFate, Outcome, State, Step};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -10,31 +11,27 @@ use super::{
     deployment::{create_stack, execution_role, outputs_of, status_of, things_of},
 };
 
-/// Show 1.
 #[tokio::test]
 async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do() {
     let account = Account::new().await;
     account.create_task("will be in the audit log").await.unwrap();
     let planned = account.teardown(json!({"dryRun": true})).await;
-    planned.assert_green("planned");
+    planned.assert_green(Outcome::Planned);
     account.assert_intact("CREATE_COMPLETE").await;
 
-    let end = account.teardown(json!({"planHash": planned.report["planHash"]})).await;
-    end.assert_green("deleted");
+    let end = account.teardown(json!({"planHash": planned.report.plan_hash})).await;
+    end.assert_green(Outcome::Deleted);
     println!("a teardown takes {} transitions, its deletion two minutes", end.transitions());
     assert!(end.transitions() <= 60, "{end:#?}");
     account.assert_gone().await;
-    assert_eq!(end.report["unproven"], json!([]));
-    let inventory = end.report["inventory"].as_array().unwrap();
+    assert_eq!(end.report.unproven, []);
     for thing in &account.things {
-        let entry = inventory.iter().find(|entry| entry["physicalId"] == thing.physical.as_str());
-        let fate = &entry.unwrap_or_else(|| panic!("{thing:?} is not in the inventory"))["fate"];
         let stays = thing.logical.starts_with("AuditLog");
-        assert_eq!(fate, if stays { "kept" } else { "absent" }, "{thing:?}");
+        let fate = if stays { FoundFate::Kept } else { FoundFate::Absent };
+        assert_eq!(end.fate(&thing.physical), fate, "{thing:?}");
     }
-    let kept = end.report["kept"].to_string();
     for what in [account.outputs["AuditLogGroup"].as_str(), "backup arn:", "Asset ", "$DeletedTableBackup"] {
-        assert!(kept.contains(what), "{what} is not among {kept}");
+        assert!(end.keeps(what), "{what} is not among {:#?}", end.report.kept);
     }
     assert_eq!(account.backups().await, 1);
     assert!(account.audit_log_is_protected().await);
@@ -46,11 +43,11 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
     assert_eq!(groups, left);
 
     let again = account.teardown(json!({})).await;
-    again.assert_green("nothing-to-do");
-    assert!(again.report["kept"].to_string().contains(&account.outputs["AuditLogGroup"]), "{again:#?}");
+    again.assert_green(Outcome::NothingToDo);
+    assert!(again.keeps(&account.outputs["AuditLogGroup"]), "{again:#?}");
     account.assert_gone().await;
-    let outcomes: Vec<_> = account.reports().await.iter().map(|report| report["outcome"].clone()).collect();
-    assert_eq!(json!(outcomes), json!(["planned", "deleted", "nothing-to-do"]));
+    let outcomes: Vec<_> = account.reports().await.iter().map(|report| report.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Planned, Outcome::Deleted, Outcome::NothingToDo]);
 }
 
 #[tokio::test]
@@ -58,45 +55,46 @@ async fn the_audit_log_goes_when_the_operator_says_so() {
     let account = Account::new().await;
     let consents =
         json!({"keepAuditLog": false, "overrideLogProtection": true, "backup": false, "systemBackup": false});
-    account.teardown(consents).await.assert_green("deleted");
+    account.teardown(consents).await.assert_green(Outcome::Deleted);
     account.assert_gone_but(&[]).await;
     assert_eq!(account.backups_of_type("ALL").await, Vec::<Value>::new());
 }
 
 #[tokio::test]
-async fn fault_14_of_two_executions_started_at_once_one_acts_and_one_says_so() {
+async fn of_two_executions_started_at_once_one_acts_and_one_says_so() {
     let account = Account::new().await;
     let (one, two) = tokio::join!(account.start(json!({})), account.start(json!({})));
     let (one, two) = tokio::join!(one.end(), two.end());
     let (acted, refused) = if one.status == "SUCCEEDED" { (one, two) } else { (two, one) };
-    acted.assert_green("deleted");
-    refused.assert_red("refused", &["is being torn down by"]);
+    acted.assert_green(Outcome::Deleted);
+    refused.assert_red(Outcome::Refused, &["is being torn down by"]);
     assert_eq!(account.deletions().await, 1);
     account.assert_gone().await;
 }
 
-/// Each state that calls something, with a call that is slow, so that the execution is stopped in the middle of it: the
+/// Each step that calls something, with a call that is slow, so that the execution is stopped in the middle of it: the
 /// call goes on, as a Lambda function does whose execution was stopped.
-const STATES: [(&str, &str, &str, u64); 14] = [
-    ("Resolve", "dynamodb", "PutItem", 1),
-    // Resolve, Stabilise, Preflight, Freeze, Unprotect and Watch look once each.
-    ("Stabilise", "cloudformation", "DescribeStacks", 2),
-    ("Inventory", "cloudformation", "GetTemplate", 1),
-    ("Preflight", "iam", "GetRole", 1),
-    ("Freeze", "lambda", "PutFunctionConcurrency", 1),
-    ("Drain", "dynamodb", "DescribeStream", 1),
-    ("Backup", "dynamodb", "CreateBackup", 1),
-    ("Unprotect", "dynamodb", "UpdateTable", 1),
-    ("Delete", "cloudformation", "DeleteStack", 1),
-    ("Watch", "cloudformation", "DescribeStacks", 6),
-    ("Remedy", "s3", "DeleteObjects", 1),
-    ("Sweep", "logs", "DeleteLogGroup", 1),
-    ("Prove", "monitoring", "DescribeAlarms", 1),
-    ("Report", "logs", "CreateLogStream", 1),
+const CALLS: [(State, &str, &str); 14] = [
+    (State::Resolve, "dynamodb", "PutItem"),
+    (State::Stabilise, "cloudformation", "DescribeStacks"),
+    (State::Inventory, "cloudformation", "GetTemplate"),
+    (State::Preflight, "iam", "GetRole"),
+    (State::Freeze, "lambda", "PutFunctionConcurrency"),
+    (State::Drain, "dynamodb", "DescribeStream"),
+    (State::Backup, "dynamodb", "CreateBackup"),
+    (State::Unprotect, "dynamodb", "UpdateTable"),
+    (State::Delete, "cloudformation", "DeleteStack"),
+    (State::Watch, "cloudformation", "DescribeStacks"),
+    (State::Remedy, "s3", "DeleteObjects"),
+    (State::Sweep, "logs", "DeleteLogGroup"),
+    (State::Prove, "monitoring", "DescribeAlarms"),
+    (State::Report, "logs", "CreateLogStream"),
 ];
-/// The states of a run that fails.
-const UNDOING: [(&str, &str, &str, u64); 2] =
-    [("Restore", "lambda", "DeleteFunctionConcurrency", 1), ("ReportFailure", "logs", "CreateLogStream", 1)];
+/// The same for a run that fails.
+const UNDOING: [(State, &str, &str); 2] = [
+    (State::Restore, "lambda", "DeleteFunctionConcurrency"),
+    (State::ReportFailure, "logs", "CreateLogStream"),
+];
 
 /// A stack whose teardown takes every state, and the consents for it.
 async fn account_with_everything() -> (Account, Value) {
@@ -107,7 +105,7 @@ async fn account_with_everything() -> (Account, Value) {
 }
 
 /// Stops the run in the state, the slow call of which is the how many-th to be struck by a fault, and starts again.
-async fn stopped_and_started_again(account: &Account, consents: Value, state: &str, struck: u64) {
+async fn stopped_and_started_again(account: &Account, consents: Value, state: State, struck: u64) {
     let id = account.create_task("survives every stop").await.unwrap();
     let run = account.start(consents.clone()).await;
     run.reaches(state).await;
@@ -117,52 +115,51 @@ async fn stopped_and_started_again(account: &Account, consents: Value, state: &s
     ends_as_if_never_stopped(account, consents, state, &id).await;
 }
 
-async fn ends_as_if_never_stopped(account: &Account, consents: Value, state: &str, id: &str) {
+async fn ends_as_if_never_stopped(account: &Account, consents: Value, state: State, id: &str) {
     let end = account.teardown(consents).await;
-    let green = end.status == "SUCCEEDED" && ["deleted", "nothing-to-do"].contains(&end.outcome());
+    let green = [Outcome::Deleted, Outcome::NothingToDo].contains(&end.report.outcome);
     assert!(green, "stopped in {state}: {end:#?}");
-    assert_eq!(end.report["unproven"], json!([]), "stopped in {state}");
+    assert_eq!(end.report.unproven, [], "stopped in {state}");
     account.assert_gone().await;
     let log = account.log(&account.outputs["AuditLogGroup"]).await;
     assert!(log.iter().any(|line| line.contains(id)), "stopped in {state}");
 }
 
-/// Show 5.
 #[tokio::test]
-async fn fault_15_stopped_after_each_state_in_turn_and_started_again_it_ends_the_same() {
-    stream::iter(STATES)
-        .map(async |(state, service, action, nth)| {
+async fn stopped_after_each_state_in_turn_and_started_again_it_ends_the_same() {
+    stream::iter(CALLS)
+        .map(async |(state, service, action)| {
             let (account, consents) = account_with_everything().await;
-            account.break_step(service, action, nth, 1, json!({"delayMs": 1_500})).await;
+            account.break_step(state.step().unwrap(), service, action, 1, json!({"delayMs": 1_500})).await;
             stopped_and_started_again(&account, consents, state, 1).await;
         })
-        .buffer_unordered(STATES.len())
+        .buffer_unordered(CALLS.len())
         .collect::<()>()
         .await;
 }
 
 /// Plan calls nothing that could be slow; after it the run waits.
 #[tokio::test]
-async fn fault_15_stopped_between_plan_and_approval_and_started_again_it_ends_the_same() {
+async fn stopped_between_plan_and_approval_and_started_again_it_ends_the_same() {
     let (account, consents) = account_with_everything().await;
     let id = account.create_task("survives every stop").await.unwrap();
     let mut with_approval = consents.clone();
     with_approval["approval"] = json!(true);
     let run = account.start(with_approval).await;
-    run.reaches("Approve").await;
+    run.reaches(State::Approve).await;
     run.stop().await;
     account.assert_intact("CREATE_COMPLETE").await;
-    ends_as_if_never_stopped(&account, consents, "Approve", &id).await;
+    ends_as_if_never_stopped(&account, consents, State::Approve, &id).await;
 }
 
 #[tokio::test]
-async fn fault_15_stopped_while_it_undoes_and_started_again_it_ends_the_same() {
+async fn stopped_while_it_undoes_and_started_again_it_ends_the_same() {
     let denied = json!({"error": {"status": 403, "code": "AccessDenied", "message": "no backup"}});
     stream::iter(UNDOING)
-        .map(async |(state, service, action, nth)| {
+        .map(async |(state, service, action)| {
             let (account, consents) = account_with_everything().await;
-            account.break_step("dynamodb", "CreateBackup", 1, 1, denied.clone()).await;
-            account.break_step(service, action, nth, 1, json!({"delayMs": 1_500})).await;
+            account.break_step(Step::Backup, "dynamodb", "CreateBackup", 1, denied.clone()).await;
+            account.break_step(state.step().unwrap(), service, action, 1, json!({"delayMs": 1_500})).await;
             stopped_and_started_again(&account, consents, state, 2).await;
         })
         .buffer_unordered(UNDOING.len())
@@ -174,9 +171,9 @@ async fn fault_15_stopped_while_it_undoes_and_started_again_it_ends_the_same() {
 async fn a_run_stopped_after_its_deletion_still_removes_the_audit_log_when_told_to() {
     let account = Account::new().await;
     let consents = json!({"keepAuditLog": false, "overrideLogProtection": true});
-    account.break_step("logs", "DeleteLogGroup", 1, 1, json!({"delayMs": 1_500})).await;
+    account.break_step(Step::Sweep, "logs", "DeleteLogGroup", 1, json!({"delayMs": 1_500})).await;
     let run = account.start(consents.clone()).await;
-    run.reaches("Sweep").await;
+    run.reaches(State::Sweep).await;
     run.stop().await;
     assert_eq!(account.teardown(consents).await.status, "SUCCEEDED");
     account.assert_gone_but(&[]).await;
@@ -198,15 +195,15 @@ async fn assert_untouched(account: &mut Account, stack: String) {
 }
 
 #[tokio::test]
-async fn fault_16_a_new_stack_that_takes_the_name_after_the_plan_is_untouched() {
+async fn a_new_stack_that_takes_the_name_after_the_plan_is_untouched() {
     let mut account = Account::new().await;
     let run = account.start(json!({"approval": true})).await;
-    run.reaches("Approve").await;
+    run.reaches(State::Approve).await;
     account.aws.cloudformation("DeleteStack", &[("StackName", account.names.service.as_str())]).await.done();
     account.reaches_status("DELETE_COMPLETE").await;
     let new = deploy_again(&account).await;
     run.approve().await;
-    run.end().await.assert_red("refused", &["deleted"]);
+    run.end().await.assert_red(Outcome::Refused, &["deleted"]);
     assert_untouched(&mut account, new).await;
 }
 
@@ -215,50 +212,49 @@ async fn fault_16_a_new_stack_that_takes_the_name_after_the_plan_is_untouched() 
 async fn a_deletion_by_another_after_the_plan_is_swept_and_proven() {
     let account = Account::new().await;
     let run = account.start(json!({"approval": true})).await;
-    run.reaches("Approve").await;
+    run.reaches(State::Approve).await;
     account.aws.cloudformation("DeleteStack", &[("StackName", &account.names.service)]).await.done();
     account.reaches_status("DELETE_COMPLETE").await;
     run.approve().await;
-    run.end().await.assert_green("deleted");
+    run.end().await.assert_green(Outcome::Deleted);
     account.assert_gone().await;
 }
 
 #[tokio::test]
-async fn fault_16_a_new_stack_that_takes_the_name_after_the_deletion_is_untouched() {
+async fn a_new_stack_that_takes_the_name_after_the_deletion_is_untouched() {
     let mut account = Account::new().await;
-    // Holds the first sweep at its first look, which follows the four of the inventory and those of Preflight, Drain and Unprotect.
-    account.break_step("logs", "DescribeLogGroups", 8, 1, json!({"delayMs": 6_000})).await;
+    account.break_step(Step::Sweep, "logs", "DescribeLogGroups", 1, json!({"delayMs": 6_000})).await;
     let run = account.start(json!({"backup": false})).await;
     account.reaches_status("DELETE_COMPLETE").await;
     let new = deploy_again(&account).await;
-    assert!(run.states().await.iter().all(|state| state != "WaitSwept"), "the first sweep is still held");
-    run.end().await.assert_green("deleted");
+    assert!(!run.states().await.contains(&State::WaitSwept), "the first sweep is still held");
+    run.end().await.assert_green(Outcome::Deleted);
     assert_untouched(&mut account, new).await;
 }
 
 /// Held in the state by hand: the update itself is CloudFormation's.
 #[tokio::test]
-async fn fault_17_an_update_in_progress_is_waited_for() {
+async fn an_update_in_progress_is_waited_for() {
     let account = Account::new().await;
     account.put_stack(json!({"status": "UPDATE_IN_PROGRESS"})).await;
     let run = account.start(json!({})).await;
-    run.reaches("WaitStable").await;
+    run.reaches(State::WaitStable).await;
     assert_eq!(account.deletions().await, 0);
     account.put_stack(json!({"status": "UPDATE_COMPLETE"})).await;
-    run.end().await.assert_green("deleted");
+    run.end().await.assert_green(Outcome::Deleted);
     account.assert_gone().await;
 }
 
 /// Put into the state by hand, with all resources there.
 #[tokio::test]
-async fn fault_18_a_stack_that_failed_or_was_never_made_goes() {
+async fn a_stack_that_failed_or_was_never_made_goes() {
     let states = ["ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"];
     stream::iter(states)
         .map(async |status| {
             let account = Account::new().await;
             account.put_stack(json!({"status": status})).await;
             let end = account.teardown(json!({})).await;
-            assert_eq!((status, end.outcome()), (status, "deleted"), "{end:#?}");
+            assert_eq!((status, end.report.outcome), (status, Outcome::Deleted), "{end:#?}");
             account.assert_gone().await;
         })
         .buffer_unordered(states.len())
@@ -268,9 +264,9 @@ async fn fault_18_a_stack_that_failed_or_was_never_made_goes() {
 
 /// A stack in review as a change set makes it: no template, no resource.
 #[tokio::test]
-async fn fault_18_a_change_set_that_was_never_executed_goes() {
+async fn a_change_set_that_was_never_executed_goes() {
     let account = Account::new().await;
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     let template: Value = json!({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}});
     let template = template.to_string();
     let parameters = [
@@ -284,6 +280,6 @@ async fn fault_18_a_change_set_that_was_never_executed_goes() {
     account.aws.cloudformation("CreateChangeSet", &parameters).await.done();
     let status = async || status_of(&account.aws, &account.names.service).await;
     assert_eq!(status().await.as_deref(), Some("REVIEW_IN_PROGRESS"));
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     assert_eq!(status().await, None);
 }

@@ -1,5 +1,6 @@
 //! AWS's answers are errors, nonsense or lost.
 
+use contract::{Outcome, State, Step};
 use serde_json::{Value, json};
 
 use super::account::Account;
@@ -20,59 +21,60 @@ fn denied() -> Value {
 }
 
 #[tokio::test]
-async fn fault_05_throttling_in_resolve_and_in_the_wait_is_retried() {
+async fn throttling_in_resolve_and_in_the_wait_is_retried() {
     let account = Account::new().await;
-    // Resolve, Stabilise, Preflight, Freeze and Unprotect look once each; then Watch.
-    for nth in [1, 11] {
-        account.break_step("cloudformation", "DescribeStacks", nth, BEYOND_THE_SDK, throttled()).await;
+    for step in [Step::Resolve, Step::Watch] {
+        account.break_step(step, "cloudformation", "DescribeStacks", BEYOND_THE_SDK, throttled()).await;
     }
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     assert_eq!(account.aws.faults_hit().await, 10);
     assert_eq!(account.deletions().await, 1);
     account.assert_gone().await;
 }
 
 #[tokio::test]
-async fn fault_06_a_lister_that_fails_is_not_taken_for_nothing_left() {
+async fn a_lister_that_fails_is_not_taken_for_nothing_left() {
     let account = Account::new().await;
-    account.break_step("cloudformation", "ListStackResources", 1, 1, denied()).await;
-    account.teardown(json!({})).await.assert_red("failed", &["AccessDenied"]);
+    account.break_step(Step::Inventory, "cloudformation", "ListStackResources", 1, denied()).await;
+    account.teardown(json!({})).await.assert_red(Outcome::Failed, &["AccessDenied"]);
     account.assert_intact("CREATE_COMPLETE").await;
 
-    account.break_step("cloudformation", "ListStackResources", 1, BEYOND_THE_SDK, broken()).await;
-    account.teardown(json!({})).await.assert_green("deleted");
+    account
+        .break_step(Step::Inventory, "cloudformation", "ListStackResources", BEYOND_THE_SDK, broken())
+        .await;
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     account.assert_gone().await;
 }
 
 /// The emulator's lister never answers an empty page for a stack with resources: an answer of status 200 that lists
 /// nothing stands for it.
 #[tokio::test]
-async fn fault_06_a_lister_that_lists_nothing_is_not_taken_for_nothing_left() {
+async fn a_lister_that_lists_nothing_is_not_taken_for_nothing_left() {
     let account = Account::new().await;
     let nothing = json!({"error": {"status": 200, "code": "Nothing", "message": "no list"}});
-    account.break_step("cloudformation", "ListStackResources", 1, -1, nothing).await;
-    account.teardown(json!({})).await.assert_red("failed", &["listing the stack's resources"]);
+    account.break_step(Step::Inventory, "cloudformation", "ListStackResources", -1, nothing).await;
+    account.teardown(json!({})).await.assert_red(Outcome::Failed, &["listing the stack's resources"]);
     account.assert_intact("CREATE_COMPLETE").await;
 }
 
 #[tokio::test]
-async fn fault_12_no_backup_no_delete() {
+async fn no_backup_no_delete() {
     let account = Account::new().await;
     account.reserve_concurrency(7).await;
-    account.break_step("dynamodb", "CreateBackup", 1, -1, denied()).await;
+    account.break_step(Step::Backup, "dynamodb", "CreateBackup", -1, denied()).await;
     let failed = account.teardown(json!({})).await;
-    failed.assert_red("failed", &["backing the table up", "AccessDenied"]);
-    assert!(!failed.entered("Delete"), "{failed:#?}");
+    failed.assert_red(Outcome::Failed, &["backing the table up", "AccessDenied"]);
+    assert!(!failed.entered(State::Delete), "{failed:#?}");
     assert_eq!((account.backups().await, account.deletions().await), (0, 0));
     assert_eq!(account.concurrency().await, Some(7));
     account.assert_intact("CREATE_COMPLETE").await;
 }
 
 #[tokio::test]
-async fn fault_13_the_lost_answer_of_delete_stack_is_one_deletion() {
+async fn the_lost_answer_of_delete_stack_is_one_deletion() {
     let account = Account::new().await;
-    account.break_step("cloudformation", "DeleteStack", 1, -1, json!({"dropAnswer": true})).await;
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.break_step(Step::Delete, "cloudformation", "DeleteStack", -1, json!({"dropAnswer": true})).await;
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     assert!(account.aws.faults_hit().await > 0);
     assert_eq!(account.deletions().await, 1);
     account.assert_gone().await;
@@ -83,55 +85,54 @@ async fn fault_13_the_lost_answer_of_delete_stack_is_one_deletion() {
 async fn a_lost_answer_of_unprotect_is_waited_for() {
     let account = Account::new().await;
     account.protect_table().await;
-    account.break_step("dynamodb", "UpdateTable", 1, 1, json!({"dropAnswer": true})).await;
+    account.break_step(Step::Unprotect, "dynamodb", "UpdateTable", 1, json!({"dropAnswer": true})).await;
     let end = account.teardown(json!({"deleteData": true})).await;
-    end.assert_green("deleted");
+    end.assert_green(Outcome::Deleted);
     assert_eq!((account.aws.faults_hit().await, account.deletions().await), (1, 1));
-    assert!(!end.entered("Remedy"), "{end:#?}");
+    assert!(!end.entered(State::Remedy), "{end:#?}");
     account.assert_gone().await;
 }
 
 #[tokio::test]
-async fn fault_23_access_denied_while_proving_is_unproven_and_no_success() {
+async fn access_denied_while_proving_is_unproven_and_no_success() {
     let account = Account::new().await;
     // The bucket is asked for twice: for itself and for its policy.
-    account.break_step("s3", "HeadBucket", 1, 2, denied()).await;
+    account.break_step(Step::Prove, "s3", "HeadBucket", 2, denied()).await;
     let end = account.teardown(json!({})).await;
-    end.assert_red("unproven", &["not everything could be shown absent"]);
-    let unproven = end.report["unproven"].as_array().unwrap();
+    end.assert_red(Outcome::Unproven, &["not everything could be shown absent"]);
+    let unproven = &end.report.unproven;
     let bucket = account.thing("AWS::S3::Bucket", "AuditFailures");
     assert_eq!(unproven.len(), 2, "{unproven:#?}");
-    assert_eq!(unproven[0]["what"], format!("{} {}", bucket.kind, bucket.physical));
+    assert!(unproven[0].is_about(&bucket.kind, &bucket.physical), "{unproven:#?}");
     account.assert_gone().await;
 
     let end = account.teardown(json!({})).await;
-    end.assert_green("deleted");
-    assert_eq!(end.report["unproven"], json!([]));
+    end.assert_green(Outcome::Deleted);
+    assert_eq!(end.report.unproven, []);
 }
 
 #[tokio::test]
-async fn fault_25_a_transient_error_in_every_state_in_turn_changes_nothing_of_the_result() {
+async fn a_transient_error_in_every_state_in_turn_changes_nothing_of_the_result() {
     let account = Account::new().await;
-    // What a state calls first, and the how many-th such call that is: those before it had faults of their own.
     let calls = [
-        ("Resolve", "cloudformation", "DescribeStacks", 1),
-        ("Stabilise", "cloudformation", "DescribeStacks", 7),
-        ("Inventory", "cloudformation", "GetTemplate", 1),
-        ("Preflight", "cloudformation", "DescribeStacks", 13),
-        ("Freeze", "cloudformation", "DescribeStacks", 19),
-        ("Drain", "dynamodb", "DescribeStream", 1),
-        ("Backup", "dynamodb", "ListBackups", 1),
-        ("Delete", "cloudformation", "DeleteStack", 1),
-        ("Unprotect", "cloudformation", "DescribeStacks", 25),
-        ("Watch", "cloudformation", "DescribeStacks", 31),
-        ("Sweep", "logs", "DeleteLogGroup", 1),
-        ("Prove", "s3", "HeadBucket", 1),
-        ("Report", "logs", "CreateLogStream", 1),
+        (Step::Resolve, "cloudformation", "DescribeStacks"),
+        (Step::Stabilise, "cloudformation", "DescribeStacks"),
+        (Step::Inventory, "cloudformation", "GetTemplate"),
+        (Step::Preflight, "cloudformation", "DescribeStacks"),
+        (Step::Freeze, "cloudformation", "DescribeStacks"),
+        (Step::Drain, "dynamodb", "DescribeStream"),
+        (Step::Backup, "dynamodb", "ListBackups"),
+        (Step::Unprotect, "cloudformation", "DescribeStacks"),
+        (Step::Delete, "cloudformation", "DeleteStack"),
+        (Step::Watch, "cloudformation", "DescribeStacks"),
+        (Step::Sweep, "logs", "DeleteLogGroup"),
+        (Step::Prove, "s3", "HeadBucket"),
+        (Step::Report, "logs", "CreateLogStream"),
     ];
-    for (_, service, action, nth) in calls {
-        account.break_step(service, action, nth, BEYOND_THE_SDK, broken()).await;
+    for (step, service, action) in calls {
+        account.break_step(step, service, action, BEYOND_THE_SDK, broken()).await;
     }
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     assert_eq!(account.aws.faults_hit().await, calls.len() as u64 * u64::from(BEYOND_THE_SDK.unsigned_abs()));
     assert_eq!(account.deletions().await, 1);
     account.assert_gone().await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use contract::{Outcome, State};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::stack::eventually;
 
 /// A consumer that fails on every record from here on stands for the poison record: this one quarantines a real one.
 #[tokio::test]
-async fn fault_10_a_consumer_that_never_catches_up_ends_the_drain_with_data_and_traffic_as_before() {
+async fn a_consumer_that_never_catches_up_ends_the_drain_with_data_and_traffic_as_before() {
     let account = Account::new().await;
     account.reserve_concurrency(7).await;
     account.create_task("before the poison").await.unwrap();
@@ -18,14 +19,14 @@ async fn fault_10_a_consumer_that_never_catches_up_ends_the_drain_with_data_and_
     let audit = account.outputs["AuditFunction"].clone();
     account.break_function(&audit, "logs", "PutLogEvents", -1, failure).await;
     let failed = account.teardown(json!({})).await;
-    failed.assert_red("failed", &["the audit log has not caught up"]);
-    assert!(!failed.entered("Backup"), "{failed:#?}");
+    failed.assert_red(Outcome::Failed, &["the audit log has not caught up"]);
+    assert!(!failed.entered(State::Backup), "{failed:#?}");
     assert_eq!((account.concurrency().await, account.deletions().await), (Some(7), 0));
     account.assert_intact("CREATE_COMPLETE").await;
 }
 
 #[tokio::test]
-async fn fault_11_writes_during_the_drain_are_blocked_or_drained() {
+async fn writes_during_the_drain_are_blocked_or_drained() {
     let account = Account::new().await;
     // A consumer that lags by seconds: a deletion that did not wait for it would take it away.
     let audit = account.outputs["AuditFunction"].clone();
@@ -40,7 +41,7 @@ async fn fault_11_writes_during_the_drain_are_blocked_or_drained() {
         }
     }
     assert_eq!(account.deletions().await, 0, "blocked by the freeze, not by the deletion");
-    run.end().await.assert_green("deleted");
+    run.end().await.assert_green(Outcome::Deleted);
     assert!(!written.is_empty());
     assert_all_audited(&account, &written).await;
     account.assert_gone().await;
@@ -62,7 +63,7 @@ async fn five_hundred_changes_written_while_the_teardown_starts_are_in_the_survi
         account.teardown(json!({})).await
     };
     let (written, end) = tokio::join!(changes, run);
-    end.assert_green("deleted");
+    end.assert_green(Outcome::Deleted);
     let written: Vec<_> = written.into_iter().flatten().collect();
     println!("{} of 500 changes were answered 201 before the freeze", written.len());
     assert!(written.len() > 50);

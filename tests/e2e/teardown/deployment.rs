@@ -81,6 +81,10 @@ pub async fn create_stack(aws: &Aws, assembly: &Assembly, name: &str, role: Opti
     let url = put_template(aws, name, assembly.template.to_string()).await;
     let mut parameters = vec![
         ("StackName".to_owned(), name.to_owned()),
+        ("ChangeSetName".to_owned(), "deploy".to_owned()),
+        ("ChangeSetType".to_owned(), "CREATE".to_owned()),
+        // Adopts the audit log that an earlier stack of the name left.
+        ("ImportExistingResources".to_owned(), "true".to_owned()),
         ("TemplateURL".to_owned(), url),
         ("Capabilities.member.1".to_owned(), "CAPABILITY_NAMED_IAM".to_owned()),
     ];
@@ -90,9 +94,19 @@ pub async fn create_stack(aws: &Aws, assembly: &Assembly, name: &str, role: Opti
         parameters.push((format!("Tags.member.{at}.Value"), value.clone()));
     }
     let parameters: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let id = text(&aws.cloudformation("CreateStack", &parameters).await.done(), "StackId").unwrap();
+    let id = text(&aws.cloudformation("CreateChangeSet", &parameters).await.done(), "StackId").unwrap();
+    let change_set = [("StackName", name), ("ChangeSetName", "deploy")];
+    eventually(&format!("the change set of {name}"), async || {
+        let described = aws.cloudformation("DescribeChangeSet", &change_set).await.done();
+        let status = text(&described, "Status").unwrap();
+        assert_ne!(status, "FAILED", "{described}");
+        (status == "CREATE_COMPLETE").then_some(())
+    })
+    .await;
+    aws.cloudformation("ExecuteChangeSet", &change_set).await.done();
     let status = eventually(&format!("the creation of {name}"), async || {
-        status_of(aws, &id).await.filter(|status| status != "CREATE_IN_PROGRESS")
+        let under_way = ["REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS"];
+        status_of(aws, &id).await.filter(|status| !under_way.contains(&status.as_str()))
     })
     .await;
     let events = aws.cloudformation("DescribeStackEvents", &[("StackName", &id)]).await.done();

@@ -254,7 +254,7 @@ async fn play(case: Case) -> Outcome {
     let story = async {
         let account = scenario().await;
         let Case { service, action, nth, fault } = &case;
-        account.break_step(service, action, *nth, fault.times(), fault.effect()).await;
+        account.break_nth(service, action, *nth, fault.times(), fault.effect()).await;
         let ended = run(&account).await;
         struck = account.aws.faults_hit().await > 0;
         account.aws.lift_faults().await;

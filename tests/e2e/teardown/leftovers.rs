@@ -1,11 +1,12 @@
 //! Resources that a deletion leaves behind, or must leave alone.
 
+use contract::{FoundFate, Noted, Outcome, PlannedFate, State, Step};
 use serde_json::{Value, json};
 
-use super::account::Account;
+use super::{account::Account, run::End};
 
 #[tokio::test]
-async fn fault_19_a_bucket_with_versions_and_delete_markers_is_emptied_with_consent_only() {
+async fn a_bucket_with_versions_and_delete_markers_is_emptied_with_consent_only() {
     let account = Account::new().await;
     let bucket = account.thing("AWS::S3::Bucket", "AuditFailures").clone();
     let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
@@ -17,45 +18,45 @@ async fn fault_19_a_bucket_with_versions_and_delete_markers_is_emptied_with_cons
     account.aws.delete("s3", &format!("{path}/discarded")).await.done();
     let versions = async || account.aws.get("s3", &format!("{path}?versions")).await.found();
     let failed = account.teardown(json!({})).await;
-    failed.assert_red("refused", &[&bucket.physical, "not empty", "emptyBuckets"]);
+    failed.assert_red(Outcome::Refused, &[&bucket.physical, "not empty", "emptyBuckets"]);
     assert_eq!(versions().await.unwrap().matches("<VersionId>").count(), 3, "all of it is there");
 
-    account.teardown(json!({"emptyBuckets": true})).await.assert_green("deleted");
+    account.teardown(json!({"emptyBuckets": true})).await.assert_green(Outcome::Deleted);
     account.assert_gone().await;
 }
 
 #[tokio::test]
-async fn fault_20_what_is_absent_although_its_delete_handler_fails_is_retained_with_proof() {
+async fn what_is_absent_although_its_delete_handler_fails_is_retained_with_proof() {
     let account = Account::new().await;
     account.break_handler("AWS::Lambda::EventSourceMapping", -1, json!({"dropAnswer": true})).await;
     let end = account.teardown(json!({})).await;
-    end.assert_green("deleted");
-    assert!(end.entered("Remedy"), "{end:#?}");
+    end.assert_green(Outcome::Deleted);
+    assert!(end.entered(State::Remedy), "{end:#?}");
     assert_eq!(account.deletions().await, 2);
     let mapping = account.thing("AWS::Lambda::EventSourceMapping", "");
-    assert_eq!(end.fates(&mapping.kind), [(mapping.physical.as_str(), "absent")]);
+    assert_eq!(end.fate(&mapping.physical), FoundFate::Absent);
     account.assert_gone().await;
 }
 
 #[tokio::test]
-async fn fault_20_what_is_there_when_its_delete_handler_fails_is_not_retained() {
+async fn what_is_there_when_its_delete_handler_fails_is_not_retained() {
     let account = Account::new().await;
     let failure = json!({"error": {"status": 500, "code": "ServiceInternalError", "message": "it stays"}});
     account.break_handler("AWS::Lambda::EventSourceMapping", -1, failure).await;
     let mapping = account.thing("AWS::Lambda::EventSourceMapping", "").clone();
-    account.teardown(json!({})).await.assert_red("failed", &[&mapping.logical, "it stays"]);
+    account.teardown(json!({})).await.assert_red(Outcome::Failed, &[&mapping.logical, "it stays"]);
     assert_eq!(account.stack_status().await, "DELETE_FAILED");
     assert!(account.is_there(&mapping).await);
 }
 
 #[tokio::test]
-async fn fault_21_a_log_group_that_a_late_function_makes_again_is_swept() {
+async fn a_log_group_that_a_late_function_makes_again_is_swept() {
     let account = Account::new().await;
     // Holds the second sweep at its first look, which follows four of the inventory, those of Preflight, Drain and Unprotect, and
     // four of the first sweep.
-    account.break_step("logs", "DescribeLogGroups", 12, 1, json!({"delayMs": 3_000})).await;
+    account.hold_second_sweep().await;
     let run = account.start(json!({})).await;
-    run.reaches("WaitSwept").await;
+    run.reaches(State::WaitSwept).await;
     let function = account.thing("AWS::Lambda::Function", "TaskApi");
     let late = [
         &account.thing("AWS::Logs::LogGroup", "TaskApi").physical,
@@ -64,7 +65,7 @@ async fn fault_21_a_log_group_that_a_late_function_makes_again_is_swept() {
     for group in late {
         account.aws.logs("CreateLogGroup", json!({"logGroupName": group})).await.done();
     }
-    run.end().await.assert_green("deleted");
+    run.end().await.assert_green(Outcome::Deleted);
     assert_eq!(account.aws.faults_hit().await, 1);
     for group in late {
         assert_eq!(account.log_groups(group).await, Vec::<String>::new());
@@ -74,10 +75,10 @@ async fn fault_21_a_log_group_that_a_late_function_makes_again_is_swept() {
 
 /// API Gateway writes the logs of every other API of the account with it.
 #[tokio::test]
-async fn fault_22_the_accounts_log_role_is_untouched() {
+async fn the_accounts_log_role_is_untouched() {
     let account = Account::new().await;
     let arn = account.api_account_role().await;
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     assert_eq!(account.api_account_role().await, arn);
     let name = arn.rsplit('/').next().unwrap();
     assert!(account.aws.iam("GetRole", &[("RoleName", name)]).await.found().is_some());
@@ -86,19 +87,18 @@ async fn fault_22_the_accounts_log_role_is_untouched() {
 
 /// An earlier version of the service was deployed like this: the setting and its role were in the stack, and retained.
 #[tokio::test]
-async fn fault_22_an_account_role_that_an_older_stack_retains_stays_with_a_reason() {
+async fn an_account_role_that_an_older_stack_retains_stays_with_a_reason() {
     let account = Account::of_an_older_version().await;
     let before = account.api_account_role().await;
     let end = account.teardown(json!({})).await;
-    end.assert_green("deleted");
+    end.assert_green(Outcome::Deleted);
     let role = account.thing("AWS::IAM::Role", "ApiCloudWatchRole");
     assert!(account.is_there(role).await);
     assert_eq!(account.api_account_role().await, before);
-    let inventory = end.report["inventory"].as_array().unwrap();
     for logical in ["ApiCloudWatchRole", "ApiAccount"] {
-        let entry = inventory.iter().find(|entry| entry["logicalId"] == logical).unwrap();
-        assert_eq!(entry["fate"], "kept", "{entry}");
-        assert!(entry["why"].as_str().unwrap().contains("whole account"), "{entry}");
+        let entry = end.found().iter().find(|entry| entry.logical_id == logical).unwrap();
+        assert_eq!(entry.fate, FoundFate::Kept, "{entry:?}");
+        assert!(entry.why.contains("whole account"), "{entry:?}");
     }
     account.assert_gone_but(&["AuditLog", "ApiCloudWatchRole"]).await;
 }
@@ -109,34 +109,38 @@ async fn the_backup_that_dynamodb_makes_of_a_deleted_table_is_planned_and_report
     let account = Account::new().await;
     let table = account.thing("AWS::DynamoDB::Table", "").physical.clone();
     let planned = account.teardown(json!({"dryRun": true})).await;
-    planned.assert_green("planned");
+    planned.assert_green(Outcome::Planned);
     let backup = format!("{table}$DeletedTableBackup");
-    assert_eq!(planned.fates("SystemBackup"), [(backup.as_str(), "keep")]);
+    let fate = |end: &End| {
+        let entry = end.planned().iter().find(|entry| entry.physical_id == backup);
+        entry.map(|entry| entry.fate)
+    };
+    assert_eq!(fate(&planned), Some(PlannedFate::Keep));
     let without = account.teardown(json!({"dryRun": true, "systemBackup": false})).await;
-    assert_eq!(without.fates("SystemBackup"), []);
-    assert_ne!(planned.report["planHash"], without.report["planHash"]);
+    assert_eq!(fate(&without), None);
+    assert_ne!(planned.report.plan_hash, without.report.plan_hash);
 
     let end = account.teardown(json!({})).await;
-    end.assert_green("deleted");
-    assert_eq!(end.fates("SystemBackup"), [(backup.as_str(), "kept")]);
+    end.assert_green(Outcome::Deleted);
+    assert_eq!(end.fate(&backup), FoundFate::Kept);
     let made = account.backups_of_type("SYSTEM").await;
     assert_eq!(made.len(), 1);
-    let kept = end.report["kept"].as_array().unwrap();
-    let what = format!("backup {}", made[0]["BackupArn"].as_str().unwrap());
-    let noted = kept.iter().find(|noted| noted["what"] == what).unwrap_or_else(|| panic!("{kept:#?}"));
-    assert!(noted["why"].as_str().unwrap().contains("35 days"), "{noted}");
+    let (kept, arn) = (&end.report.kept, made[0]["BackupArn"].as_str().unwrap());
+    let noted = kept.iter().find(|noted| noted.is_about(Noted::BACKUP, arn));
+    let noted = noted.unwrap_or_else(|| panic!("{kept:#?}"));
+    assert!(noted.why.contains("35 days"), "{noted:?}");
 }
 
 #[tokio::test]
 async fn recovery_that_was_switched_off_for_a_deletion_that_failed_is_on_again() {
     let account = Account::new().await;
     let denied = json!({"error": {"status": 403, "code": "AccessDenied", "message": "a test"}});
-    account.break_step("cloudformation", "DeleteStack", 1, 1, denied).await;
-    account.teardown(json!({"systemBackup": false})).await.assert_red("failed", &["AccessDenied"]);
+    account.break_step(Step::Delete, "cloudformation", "DeleteStack", 1, denied).await;
+    account.teardown(json!({"systemBackup": false})).await.assert_red(Outcome::Failed, &["AccessDenied"]);
     assert!(account.table_is_recoverable().await);
     account.assert_intact("CREATE_COMPLETE").await;
 
-    account.teardown(json!({"systemBackup": false})).await.assert_green("deleted");
+    account.teardown(json!({"systemBackup": false})).await.assert_green(Outcome::Deleted);
     assert_eq!(account.backups_of_type("SYSTEM").await, Vec::<Value>::new());
 }
 
@@ -154,8 +158,8 @@ async fn what_an_earlier_round_left_out_is_not_named_again() {
         account.aws.admin("faults", if is_function { rule } else { mapping }).await;
     }
     let end = account.teardown(json!({})).await;
-    end.assert_green("deleted");
-    assert_eq!(end.states.iter().filter(|state| *state == "Remedy").count(), 2, "{end:#?}");
+    end.assert_green(Outcome::Deleted);
+    assert_eq!(end.times(State::Remedy), 2, "{end:#?}");
     account.assert_gone().await;
 }
 
@@ -167,13 +171,13 @@ async fn a_log_group_that_may_not_be_deleted_is_unproven_with_the_reason_and_all
     let group = format!("API-Gateway-Execution-Logs_{api}/by-hand");
     account.aws.logs("CreateLogGroup", json!({"logGroupName": group})).await.done();
     let end = account.teardown(json!({})).await;
-    end.assert_red("unproven", &["not everything could be shown absent"]);
-    let unproven = end.report["unproven"].as_array().unwrap();
+    end.assert_red(Outcome::Unproven, &["not everything could be shown absent"]);
+    let unproven = &end.report.unproven;
     assert_eq!(unproven.len(), 1, "{unproven:#?}");
-    assert_eq!(unproven[0]["what"], format!("AWS::Logs::LogGroup {group}"));
-    assert!(unproven[0]["why"].as_str().unwrap().contains("logs:DeleteLogGroup"), "{unproven:#?}");
+    assert!(unproven[0].is_about("AWS::Logs::LogGroup", &group), "{unproven:#?}");
+    assert!(unproven[0].why.contains("logs:DeleteLogGroup"), "{unproven:#?}");
     account.assert_gone().await;
 
     account.aws.logs("DeleteLogGroup", json!({"logGroupName": group})).await.done();
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
 }

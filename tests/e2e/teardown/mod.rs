@@ -1,5 +1,5 @@
 //! The teardown workflow: both stacks of the CDK apps in an emulated account of their own for each test, the real
-//! state machine and function, and each fault of the contract's table (`fault_01_…` to `fault_25_…`).
+//! state machine and function, and what may go wrong in any state and at any call.
 
 mod account;
 mod again;

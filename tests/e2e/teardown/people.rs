@@ -3,6 +3,7 @@
 use std::{env, path::PathBuf, process::Command};
 
 use aws_credential_types::Credentials;
+use contract::{Outcome, State};
 use local_wire::text;
 use serde_json::json;
 use tokio::task::spawn_blocking;
@@ -70,7 +71,7 @@ impl Person {
         let newest = json!({"stateMachineArn": account.machine, "maxResults": 1});
         let listed = account.aws.states("ListExecutions", newest).await.json();
         let run = Execution::of(&account.aws, listed["executions"][0]["executionArn"].as_str().unwrap());
-        run.reaches("Approve").await;
+        run.reaches(State::Approve).await;
         run
     }
 }
@@ -102,7 +103,7 @@ async fn starter_and_operator_together_see_a_teardown_through() {
 
     let refused = person.starts(&account).await;
     person.says(&["teardown", "approve", "--refuse", "--reason", "not today"]).await.good();
-    refused.end().await.assert_red("refused", &["not today"]);
+    refused.end().await.assert_red(Outcome::Refused, &["not today"]);
     // Red, so its inventory stands in the report log alone.
     let report = person.says(&["teardown", "report"]).await;
     assert!(report.code == 3 && report.words.contains("not today"), "{report:#?}");

@@ -1,5 +1,6 @@
 //! Obstacles are named, and everything stays as it was.
 
+use contract::{Consent, Outcome, State, Step};
 use serde_json::{Value, json};
 
 use super::{account::Account, assembly::Assembly, deployment::create_stack};
@@ -18,53 +19,53 @@ fn export(template: &mut Value) {
 }
 
 #[tokio::test]
-async fn fault_07_an_export_in_use_is_refused_with_the_importers_name() {
+async fn an_export_in_use_is_refused_with_the_importers_name() {
     let account = Account::with(export).await;
     import(&account).await;
     let refused = account.teardown(json!({})).await;
-    refused.assert_red("refused", &["tasks-table", "importer"]);
-    assert!(!refused.entered("Freeze"), "{refused:#?}");
+    refused.assert_red(Outcome::Refused, &["tasks-table", "importer"]);
+    assert!(!refused.entered(State::Freeze), "{refused:#?}");
     account.assert_intact("CREATE_COMPLETE").await;
 }
 
 #[tokio::test]
-async fn fault_07_an_import_that_comes_after_the_plan_is_refused_and_protection_and_traffic_are_restored() {
+async fn an_import_that_comes_after_the_plan_is_refused_and_protection_and_traffic_are_restored() {
     let account = Account::with(export).await;
     account.protect_table().await;
     account.put_stack(json!({"protected": true})).await;
     account.reserve_concurrency(7).await;
     let consents = json!({"approval": true, "deleteData": true, "overrideTerminationProtection": true});
     let run = account.start(consents).await;
-    run.reaches("Approve").await;
+    run.reaches(State::Approve).await;
     import(&account).await;
     run.approve().await;
     let failed = run.end().await;
-    failed.assert_red("failed", &["tasks-table", "importer"]);
-    assert!(failed.entered("Restore"), "{failed:#?}");
+    failed.assert_red(Outcome::Failed, &["tasks-table", "importer"]);
+    assert!(failed.entered(State::Restore), "{failed:#?}");
     assert!(account.table_is_protected().await && account.termination_is_protected().await);
     assert_eq!(account.concurrency().await, Some(7));
     account.assert_intact("CREATE_COMPLETE").await;
 }
 
 #[tokio::test]
-async fn fault_08_termination_protection_is_refused_without_consent_and_lifted_with_it() {
+async fn termination_protection_is_refused_without_consent_and_lifted_with_it() {
     let account = Account::new().await;
     account.put_stack(json!({"protected": true})).await;
     let refused = account.teardown(json!({})).await;
-    refused.assert_red("refused", &["termination protection", "overrideTerminationProtection"]);
-    assert!(!refused.entered("Freeze"), "{refused:#?}");
+    refused.assert_red(Outcome::Refused, &["termination protection", "overrideTerminationProtection"]);
+    assert!(!refused.entered(State::Freeze), "{refused:#?}");
     assert!(account.termination_is_protected().await);
     account.assert_intact("CREATE_COMPLETE").await;
 
-    account.teardown(json!({"overrideTerminationProtection": true})).await.assert_green("deleted");
+    account.teardown(json!({"overrideTerminationProtection": true})).await.assert_green(Outcome::Deleted);
     account.assert_gone().await;
 }
 
 #[tokio::test]
-async fn fault_09_a_failed_delete_leaves_the_table_protected_again() {
+async fn a_failed_delete_leaves_the_table_protected_again() {
     let account = Account::new().await;
     account.protect_table().await;
-    account.teardown(json!({})).await.assert_red("refused", &["deletion protection", "deleteData"]);
+    account.teardown(json!({})).await.assert_red(Outcome::Refused, &["deletion protection", "deleteData"]);
     assert!(account.table_is_protected().await);
     account.assert_intact("CREATE_COMPLETE").await;
 
@@ -72,11 +73,11 @@ async fn fault_09_a_failed_delete_leaves_the_table_protected_again() {
         json!({"error": {"status": 500, "code": "ServiceInternalError", "message": "the table stays"}});
     account.break_handler("AWS::DynamoDB::Table", 1, failure).await;
     let failed = account.teardown(json!({"deleteData": true})).await;
-    failed.assert_red("failed", &["AWS::DynamoDB::Table", "the table stays"]);
+    failed.assert_red(Outcome::Failed, &["AWS::DynamoDB::Table", "the table stays"]);
     assert!(account.table_is_protected().await);
     assert_eq!(account.stack_status().await, "DELETE_FAILED");
 
-    account.teardown(json!({"deleteData": true})).await.assert_green("deleted");
+    account.teardown(json!({"deleteData": true})).await.assert_green(Outcome::Deleted);
     account.assert_gone().await;
 }
 
@@ -87,15 +88,23 @@ async fn a_stopped_runs_consent_is_not_the_next_ones() {
     account.protect_table().await;
     account.put_stack(json!({"protected": true})).await;
     let denied = json!({"status": 403, "code": "AccessDenied", "message": "not now"});
-    account.break_step("cloudformation", "DeleteStack", 1, 1, json!({"delayMs": 600, "error": denied})).await;
+    account
+        .break_step(
+            Step::Delete,
+            "cloudformation",
+            "DeleteStack",
+            1,
+            json!({"delayMs": 600, "error": denied}),
+        )
+        .await;
     let run = account.start(json!({"deleteData": true, "overrideTerminationProtection": true})).await;
-    run.reaches("Delete").await;
+    run.reaches(State::Delete).await;
     account.struck(1).await;
     run.stop().await;
     assert!(!account.termination_is_protected().await && !account.table_is_protected().await);
 
     let refused = account.teardown(json!({})).await;
-    refused.assert_red("refused", &["overrideTerminationProtection", "deleteData"]);
+    refused.assert_red(Outcome::Refused, &["overrideTerminationProtection", "deleteData"]);
     assert!(account.table_is_protected().await && account.termination_is_protected().await);
     account.assert_intact("CREATE_COMPLETE").await;
 }
@@ -107,24 +116,24 @@ async fn a_protected_audit_log_that_is_to_go_is_refused_without_consent_and_prot
     let account = Account::new().await;
     assert!(account.audit_log_is_protected().await);
     let planned = account.teardown(json!({"dryRun": true})).await;
-    assert_eq!(planned.report["blockers"], json!([]));
+    assert_eq!(planned.report.blockers, [""; 0]);
     let planned = account.teardown(json!({"dryRun": true, "keepAuditLog": false})).await;
-    planned.assert_green("planned");
-    let blockers = planned.report["blockers"].to_string();
-    assert!(blockers.contains("deletion protection: consent with overrideLogProtection"), "{blockers}");
+    planned.assert_green(Outcome::Planned);
+    assert!(planned.report.blockers[0].contains("deletion protection"), "{planned:#?}");
+    assert_eq!(planned.report.consents, Some([Consent::OverrideLogProtection].into()));
 
     let refused = account.teardown(json!({"keepAuditLog": false})).await;
-    refused.assert_red("refused", &[&account.outputs["AuditLogGroup"], "overrideLogProtection"]);
-    assert!(!refused.entered("Freeze"), "{refused:#?}");
+    refused.assert_red(Outcome::Refused, &[&account.outputs["AuditLogGroup"], "overrideLogProtection"]);
+    assert!(!refused.entered(State::Freeze), "{refused:#?}");
 
     let consents = json!({"keepAuditLog": false, "overrideLogProtection": true});
     let denied = json!({"error": {"status": 403, "code": "AccessDenied", "message": "a test"}});
-    account.break_step("cloudformation", "DeleteStack", 1, 1, denied).await;
-    account.teardown(consents.clone()).await.assert_red("failed", &["AccessDenied"]);
+    account.break_step(Step::Delete, "cloudformation", "DeleteStack", 1, denied).await;
+    account.teardown(consents.clone()).await.assert_red(Outcome::Failed, &["AccessDenied"]);
     assert!(account.audit_log_is_protected().await);
     account.assert_intact("CREATE_COMPLETE").await;
 
-    account.teardown(consents).await.assert_green("deleted");
+    account.teardown(consents).await.assert_green(Outcome::Deleted);
     account.assert_gone_but(&[]).await;
 }
 
@@ -132,11 +141,10 @@ async fn a_protected_audit_log_that_is_to_go_is_refused_without_consent_and_prot
 #[tokio::test]
 async fn a_protected_audit_log_is_removed_after_its_stack_with_consent_only() {
     let account = Account::new().await;
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     let end = account.teardown(json!({"keepAuditLog": false})).await;
-    end.assert_red("unproven", &[]);
-    let unproven = end.report["unproven"].to_string();
-    assert!(unproven.contains("overrideLogProtection"), "{unproven}");
+    end.assert_red(Outcome::Unproven, &[]);
+    assert_eq!(end.report.unproven[0].consent, Some(Consent::OverrideLogProtection), "{end:#?}");
     account.assert_gone().await;
 
     let consents = json!({"keepAuditLog": false, "overrideLogProtection": true});
@@ -150,8 +158,8 @@ async fn any_log_group_of_the_stack_that_somebody_protected_is_a_blocker() {
     let account = Account::new().await;
     let group = account.thing("AWS::Logs::LogGroup", "TaskApi").physical.clone();
     account.protect_log_group(&group, true).await;
-    account.teardown(json!({})).await.assert_red("refused", &[&group, "overrideLogProtection"]);
-    account.teardown(json!({"overrideLogProtection": true})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_red(Outcome::Refused, &[&group, "overrideLogProtection"]);
+    account.teardown(json!({"overrideLogProtection": true})).await.assert_green(Outcome::Deleted);
     account.assert_gone().await;
     assert!(account.audit_log_is_protected().await, "the audit log stays as it was");
 }
@@ -168,8 +176,8 @@ async fn an_input_that_is_not_understood_touches_nothing() {
         (json!({"planHash": "0"}), "the plan is now"),
     ] {
         let refused = account.teardown(input).await;
-        refused.assert_red("refused", &[words]);
-        assert!(!refused.entered("Freeze"), "{refused:#?}");
+        refused.assert_red(Outcome::Refused, &[words]);
+        assert!(!refused.entered(State::Freeze), "{refused:#?}");
     }
     account.assert_intact("CREATE_COMPLETE").await;
 }

@@ -1,66 +1,66 @@
 //! The roles a deletion needs are gone, or go, or may not do enough.
 
+use contract::{Outcome, State};
 use serde_json::{Value, json};
 
 use super::account::Account;
 
 #[tokio::test]
-async fn fault_01_the_stored_role_is_deleted_and_all_resources_live() {
+async fn a_stack_whose_stored_role_is_deleted_goes_with_all_its_resources() {
     let account = Account::new().await;
     account.delete_stored_role().await;
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     account.assert_gone().await;
 }
 
-/// The seed's case.
+/// As it happened once.
 #[tokio::test]
-async fn fault_02_all_resources_are_removed_by_hand_and_the_stored_role_is_deleted() {
+async fn a_stack_that_was_emptied_by_hand_goes_although_its_stored_role_is_deleted() {
     let account = Account::new().await;
     account.delete_everything_by_hand().await;
     account.delete_stored_role().await;
     account.put_stack(json!({"status": "UPDATE_COMPLETE"})).await;
     let end = account.teardown(json!({})).await;
-    end.assert_green("deleted");
+    end.assert_green(Outcome::Deleted);
     account.assert_gone_but(&[]).await;
-    let kept = end.report["kept"].to_string();
-    assert!(!kept.contains(&account.outputs["AuditLogGroup"]), "it was removed with all else: {kept}");
+    assert!(!end.keeps(&account.outputs["AuditLogGroup"]), "it was removed with all else: {end:#?}");
 }
 
 #[tokio::test]
-async fn fault_03_an_executor_that_is_absent_or_trusts_another_stops_before_anything_is_touched() {
+async fn an_executor_that_is_absent_or_trusts_another_stops_before_anything_is_touched() {
     let account = Account::new().await;
     trust(&account, "lambda.amazonaws.com").await;
     let refused = account.teardown(json!({})).await;
-    refused.assert_red("refused", &["may not assume the executor role", &account.executor()]);
-    assert!(!refused.entered("Freeze"), "{refused:#?}");
+    refused.assert_red(Outcome::Refused, &["may not assume the executor role", &account.executor()]);
+    assert!(!refused.entered(State::Freeze), "{refused:#?}");
     account.assert_intact("CREATE_COMPLETE").await;
 
     account.delete_role(&account.executor()).await;
     let refused = account.teardown(json!({})).await;
-    refused.assert_red("refused", &["executor role", &account.executor(), "does not exist"]);
-    assert!(!refused.entered("Freeze"), "{refused:#?}");
+    refused.assert_red(Outcome::Refused, &["executor role", &account.executor(), "does not exist"]);
+    assert!(!refused.entered(State::Freeze), "{refused:#?}");
     account.assert_intact("CREATE_COMPLETE").await;
 }
 
 /// The executor is lost by its trust, so that the test can give it back.
 #[tokio::test]
-async fn fault_04_the_executor_is_lost_in_the_middle_of_the_delete_and_the_next_run_goes_on() {
+async fn the_executor_is_lost_in_the_middle_of_the_delete_and_the_next_run_goes_on() {
     let account = Account::new().await;
     account.break_handler("AWS::Lambda::EventSourceMapping", 1, json!({"delayMs": 1_500})).await;
     let run = account.start(json!({})).await;
     account.reaches_status("DELETE_IN_PROGRESS").await;
     trust(&account, "lambda.amazonaws.com").await;
-    run.end().await.assert_red("failed", &["cannot be assumed", &account.executor()]);
+    run.end().await.assert_red(Outcome::Failed, &["cannot be assumed", &account.executor()]);
     assert_eq!(account.stack_status().await, "DELETE_FAILED");
     assert!(account.table().await.is_some(), "the data are there");
 
     trust(&account, "cloudformation.amazonaws.com").await;
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     account.assert_gone().await;
 }
 
 #[tokio::test]
-async fn fault_24_a_policy_that_denies_one_deletion_is_named_with_the_resource() {
+async fn a_policy_that_denies_one_deletion_is_named_with_the_resource() {
     let account = Account::new().await;
     let audit = account.thing("AWS::Lambda::Function", "Audit").clone();
     let executor = account.executor();
@@ -72,12 +72,12 @@ async fn fault_24_a_policy_that_denies_one_deletion_is_named_with_the_resource()
     account
         .teardown(json!({}))
         .await
-        .assert_red("failed", &[&audit.logical, "lambda:DeleteFunction", "explicit deny"]);
+        .assert_red(Outcome::Failed, &[&audit.logical, "lambda:DeleteFunction", "explicit deny"]);
     assert_eq!(account.stack_status().await, "DELETE_FAILED");
     assert!(account.is_there(&audit).await);
 
     account.aws.iam("DeleteRolePolicy", &role).await.done();
-    account.teardown(json!({})).await.assert_green("deleted");
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
     account.assert_gone().await;
 }
 

@@ -1,5 +1,6 @@
 //! One execution of the teardown's state machine.
 
+use contract::{Found, FoundFate, Inventory, Outcome, Planned, Report, State};
 use serde_json::{Value, json};
 
 use crate::{aws::Aws, stack::eventually};
@@ -15,9 +16,9 @@ pub struct Execution {
 pub struct End {
     pub status: String,
     /// The output of a green end; of a red one its cause, which lacks the inventory.
-    pub report: Value,
-    /// The names of the states, as they were entered.
-    pub states: Vec<String>,
+    pub report: Report,
+    /// The states, as they were entered.
+    pub states: Vec<State>,
 }
 
 impl Execution {
@@ -53,9 +54,9 @@ impl Execution {
         let ended = eventually("the end of the execution", async || self.ended().await).await;
         let json = |name: &str| ended[name].as_str().and_then(|text| serde_json::from_str(text).ok());
         let status = ended["status"].as_str().unwrap().to_owned();
-        let report: Value = json(if status == "SUCCEEDED" { "output" } else { "cause" }).unwrap_or_default();
+        let report: Report = json(if status == "SUCCEEDED" { "output" } else { "cause" }).unwrap_or_default();
         if status == "FAILED" {
-            assert_eq!(ended["error"], report["outcome"], "{ended:#}");
+            assert_eq!(ended["error"], report.outcome.name(), "{ended:#}");
         }
         End { status, report, states: self.states().await }
     }
@@ -76,27 +77,27 @@ impl Execution {
         }
     }
 
-    /// The names of the states entered so far.
-    pub async fn states(&self) -> Vec<String> {
-        let name = |event: &Value| event["stateEnteredEventDetails"]["name"].as_str().map(str::to_owned);
+    /// The states entered so far.
+    pub async fn states(&self) -> Vec<State> {
+        let name = |event: &Value| State::parse(event["stateEnteredEventDetails"]["name"].as_str()?);
         self.events().await.iter().filter_map(name).collect()
     }
 
     /// Finds the time, in Unix milliseconds, at which a state was first entered, and its input.
-    pub async fn entered(&self, state: &str) -> (f64, Value) {
+    pub async fn entered(&self, state: State) -> (f64, Value) {
         let events = self.events().await;
-        let entered = events.iter().find(|event| event["stateEnteredEventDetails"]["name"] == state);
+        let entered = events.iter().find(|event| event["stateEnteredEventDetails"]["name"] == state.name());
         let entered = entered.unwrap_or_else(|| panic!("{state} was not entered"));
         let input = entered["stateEnteredEventDetails"]["input"].as_str().unwrap();
         (entered["timestamp"].as_f64().unwrap() * 1_000.0, serde_json::from_str(input).unwrap())
     }
 
     /// Waits until a state is entered.
-    pub async fn reaches(&self, state: &str) {
+    pub async fn reaches(&self, state: State) {
         eventually(&format!("the state {state}"), async || {
             let states = self.states().await;
             let running = self.describe().await["status"] == "RUNNING";
-            let entered = states.iter().any(|entered| entered == state);
+            let entered = states.contains(&state);
             assert!(running || entered, "it ended before {state}: {states:?}");
             entered.then_some(())
         })
@@ -110,7 +111,7 @@ impl Execution {
 
     /// Answers the task token that `Approve` waits with.
     pub async fn approve(&self) {
-        self.reaches("Approve").await;
+        self.reaches(State::Approve).await;
         let token = eventually("the task token", async || {
             let events = self.events().await;
             let mut scheduled = events.iter().filter_map(|event| {
@@ -129,29 +130,25 @@ impl Execution {
 }
 
 impl End {
-    pub fn outcome(&self) -> &str {
-        self.report["outcome"].as_str().unwrap_or_else(|| panic!("no outcome: {self:#?}"))
-    }
-
     pub fn reason(&self) -> &str {
-        self.report["reason"].as_str().unwrap_or_default()
+        self.report.reason.as_deref().unwrap_or_default()
     }
 
-    /// Ended green, with this outcome.
+    /// Asserts that it ended green, with this outcome.
     #[track_caller]
-    pub fn assert_green(&self, outcome: &str) -> &Self {
-        assert_eq!((self.status.as_str(), self.outcome()), ("SUCCEEDED", outcome), "{self:#?}");
+    pub fn assert_green(&self, outcome: Outcome) -> &Self {
+        assert_eq!((self.status.as_str(), self.report.outcome), ("SUCCEEDED", outcome), "{self:#?}");
         self
     }
 
-    /// Ended red, with this outcome, and the reason names these.
+    /// Asserts that it ended red, with this outcome, and that the reason names these.
     #[track_caller]
-    pub fn assert_red(&self, outcome: &str, reason: &[&str]) -> &Self {
-        assert_eq!((self.status.as_str(), self.outcome()), ("FAILED", outcome), "{self:#?}");
+    pub fn assert_red(&self, outcome: Outcome, reason: &[&str]) -> &Self {
+        assert_eq!((self.status.as_str(), self.report.outcome), ("FAILED", outcome), "{self:#?}");
         for words in reason {
             assert!(self.reason().contains(words), "{words} is not in the reason: {}", self.reason());
         }
-        assert!(self.report["next"].as_str().is_some_and(|next| !next.is_empty()), "{self:#?}");
+        assert!(!self.report.next.is_empty(), "{self:#?}");
         self
     }
 
@@ -159,21 +156,45 @@ impl End {
     /// seconds: here waits take a hundredth of their time, and go round more or less often.
     pub fn transitions(&self) -> usize {
         const ROUND: usize = 3;
-        let rounds = |wait: &str| self.states.iter().filter(|state| *state == wait).count();
-        let on_aws = [("WaitDrained", 1), ("WaitBackup", 1), ("WaitDeleted", 8)];
-        let here: usize = on_aws.iter().map(|(wait, _)| rounds(wait)).sum();
+        let on_aws = [(State::WaitDrained, 1), (State::WaitBackup, 1), (State::WaitDeleted, 8)];
+        let here: usize = on_aws.iter().map(|(wait, _)| self.times(*wait)).sum();
         let there: usize = on_aws.iter().map(|(_, rounds)| rounds).sum();
         self.states.len() - ROUND * here + ROUND * there
     }
 
-    pub fn entered(&self, state: &str) -> bool {
-        self.states.iter().any(|entered| entered == state)
+    pub fn entered(&self, state: State) -> bool {
+        self.times(state) > 0
     }
 
-    /// The fates of the inventory's entries of a type, with their physical ids.
-    pub fn fates(&self, kind: &str) -> Vec<(&str, &str)> {
-        let entries = self.report["inventory"].as_array().into_iter().flatten();
-        let entries = entries.filter(|entry| entry["type"] == kind);
-        entries.map(|e| (e["physicalId"].as_str().unwrap(), e["fate"].as_str().unwrap())).collect()
+    /// Counts how often a state was entered.
+    pub fn times(&self, state: State) -> usize {
+        self.states.iter().filter(|entered| **entered == state).count()
+    }
+
+    /// Returns the planned inventory of a dry run.
+    pub fn planned(&self) -> &[Planned] {
+        match &self.report.inventory {
+            Inventory::Planned(entries) => entries,
+            Inventory::Found(found) => panic!("it was looked for: {found:#?}"),
+        }
+    }
+
+    /// Returns the inventory as Prove concluded it.
+    pub fn found(&self) -> &[Found] {
+        match &self.report.inventory {
+            Inventory::Found(entries) => entries,
+            Inventory::Planned(planned) => panic!("nothing was looked for: {planned:#?}"),
+        }
+    }
+
+    /// Returns the fate of a thing that Prove concluded, by its physical id.
+    pub fn fate(&self, physical_id: &str) -> FoundFate {
+        let entry = self.found().iter().find(|entry| entry.physical_id == physical_id);
+        entry.unwrap_or_else(|| panic!("{physical_id} is not in the inventory: {self:#?}")).fate
+    }
+
+    /// Tells whether something stays whose description has these words.
+    pub fn keeps(&self, words: &str) -> bool {
+        self.report.kept.iter().any(|noted| noted.what.contains(words) || noted.why.contains(words))
     }
 }
