@@ -17,9 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFINITION = ROOT / "statemachine" / "teardown.asl.json"
+CONTRACT = ROOT / "statemachine" / "contract.json"
 PICTURE = ROOT / "docs" / "teardown.svg"
-# The first state that changes anything outside the teardown's own evidence.
-FIRST_CHANGE = "Freeze"
 
 STEP = 58  # from row to row
 TOP = 46
@@ -35,10 +34,10 @@ INK, GREY = "#1f2328", "#6e7781"
 
 
 class Machine:
-    def __init__(self, definition):
+    def __init__(self, definition, contract):
         self.states, self.start = definition["States"], definition["StartAt"]
-        if FIRST_CHANGE not in self.states:
-            sys.exit(f"{DEFINITION.name} has no state {FIRST_CHANGE}: correct FIRST_CHANGE in {Path(__file__).name}")
+        # The first state that changes anything outside the teardown's own evidence.
+        self.first_change = next(state["name"] for state in contract["states"] if state["effect"] != "nothing")
         self.abort = self._usual_catch()
         self.path = self._path()
         self.rows = self._rows()
@@ -47,14 +46,14 @@ class Machine:
         return self.states[name]["Type"]
 
     def edges(self, name):
-        """(target, label) of every edge that is no Catch."""
+        """Returns (target, label) of every edge that is no Catch."""
         state = self.states[name]
         found = [(choice["Next"], words(choice["Condition"])) for choice in state.get("Choices", [])]
         found += [(state["Default"], "else")] if "Default" in state else []
         return found + ([(state["Next"], "")] if "Next" in state else [])
 
     def catches(self, name):
-        """(target, label) of every Catch."""
+        """Returns (target, label) of every Catch."""
         catches = self.states[name].get("Catch", [])
         return [(catch["Next"], ", ".join(catch["ErrorEquals"]).replace("States.ALL", "Catch")) for catch in catches]
 
@@ -62,7 +61,7 @@ class Machine:
         return Counter(target for name in self.states for target, _ in self.catches(name)).most_common(1)[0][0]
 
     def _path(self):
-        """From the start, always on to what is new: the default first, never to a failure, nor to a wait that goes back."""
+        """Goes from the start always on to what is new: the default first, never to a failure, nor to a wait that goes back."""
         path = [self.start]
         while True:
             targets = sorted(self.edges(path[-1]), key=lambda edge: edge[1] != "else")
@@ -75,7 +74,7 @@ class Machine:
         return self.kind(name) == "Wait" and self.states[name]["Next"] in path
 
     def _rows(self):
-        """Column and row of every state."""
+        """Returns column and row of every state."""
         at = {name: (MAIN_X, row) for row, name in enumerate(self.path)}
         for name in self.path:
             for target, _ in self.edges(name):
@@ -93,7 +92,7 @@ class Machine:
 
 
 def words(condition):
-    """JSONata for people."""
+    """Writes JSONata for people."""
     text = re.sub(r"\{%\s*|\s*%\}|\$states\.input\.|request\.", "", condition)
     return re.sub(r" = true|['\[\]]", "", text)
 
@@ -108,7 +107,7 @@ class Drawing:
         return x, TOP + row * STEP
 
     def side(self, name, where):
-        """The middle of a side: left, right, top or bottom."""
+        """Returns the middle of a side: left, right, top or bottom."""
         (x, y), (width, height) = self.middle(name), SIZE[self.machine.kind(name)]
         dx, dy = {"left": (-1, 0), "right": (1, 0), "top": (0, -1), "bottom": (0, 1)}[where]
         return x + dx * width / 2, y + dy * height / 2
@@ -158,7 +157,7 @@ class Drawing:
             self.line([(bx, by), (bx, end[1]), end])
 
     def skip(self, name, target, label):
-        """Down in a lane at the left, one that is free from row to row."""
+        """Draws a line down a lane at the left, one that is free from row to row."""
         first, last = self.machine.rows[name][1], self.machine.rows[target][1]
         lane = next((i for i, taken in enumerate(self.lanes) if all(last < a or first > b for a, b in taken)), None)
         if lane is None:
@@ -181,7 +180,7 @@ class Drawing:
         self.label(MAIN_X - 72, sy + (13 if below else -5), label, anchor="end")
 
     def arrivals(self, name):
-        """The states whose edges skip rows to this one."""
+        """Lists the states whose edges skip rows to this one."""
         row = self.machine.rows[name][1]
         path = self.machine.path
         return [n for n in path for t, _ in self.machine.edges(n) if t == name and self.machine.rows[n][1] < row - 1]
@@ -219,11 +218,11 @@ class Drawing:
         return f'{shape}<text x="{x:g}" y="{y + 5:g}" text-anchor="middle"{weight}>{escape(text)}</text>'
 
     def note(self):
-        """In the side column below the border, with a line to where every abort goes."""
+        """Puts the note into the side column below the border, with a line to where every abort goes."""
         lines = _note(self.machine)
         height = 18 * len(lines) + 14
         left, right = SIDE_X - SIZE["Task"][0] / 2 - 45, WIDTH - 20
-        top = self.middle(FIRST_CHANGE)[1] + STEP
+        top = self.middle(self.machine.first_change)[1] + STEP
         end, lane = self.side(self.machine.abort, "right"), right - 40
         self.line([(lane, top + height), (lane, end[1]), end], dashed=True)
         at = [(left + 12, top + 21 + 18 * i) for i in range(len(lines))]
@@ -234,8 +233,8 @@ class Drawing:
         )
 
     def border(self):
-        """Between what only reads and what changes something."""
-        y = self.middle(FIRST_CHANGE)[1] - STEP / 2 + 1
+        """Draws the border between what only reads and what changes something."""
+        y = self.middle(self.machine.first_change)[1] - STEP / 2 + 1
         self.lines.append(f'<path d="M{MAIN_X + 50} {y:g} H{WIDTH - 20}" stroke-dasharray="2 5" marker-end="none"/>')
         self.label(WIDTH - 20, y - 7, "above: only reads", anchor="end")
         self.label(WIDTH - 20, y + 16, "below: an abort restores", anchor="end")
@@ -298,14 +297,15 @@ def _alternative(machine):
 
 
 def _pause(wait):
-    """A number of seconds, or an expression: first a short pause, after some times a long one."""
+    """Returns the seconds of a wait. An expression has two: a short pause at first, and a long one after some times."""
     return "–".join(re.findall(r"[?:] ([0-9]+)", str(wait["Seconds"]))) or wait["Seconds"]
 
 
 def main(arguments):
     if arguments not in ([], ["--check"]):
         sys.exit(__doc__)
-    picture = Drawing(Machine(json.loads(DEFINITION.read_text(encoding="utf-8")))).svg()
+    definition, contract = (json.loads(path.read_text(encoding="utf-8")) for path in (DEFINITION, CONTRACT))
+    picture = Drawing(Machine(definition, contract)).svg()
     if not arguments:
         PICTURE.write_text(picture, encoding="utf-8")
     elif not PICTURE.is_file() or PICTURE.read_text(encoding="utf-8") != picture:

@@ -1,4 +1,4 @@
-"""What must outlive an execution, and what must outlive the whole teardown."""
+"""The evidence, which must outlive an execution, and the reports, which must outlive the whole teardown."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb

@@ -1,4 +1,4 @@
-"""What belongs to the service stacks: their names as ARN patterns, as narrow as CloudFormation's naming allows.
+"""The things of the service stacks: their names as ARN patterns, as narrow as CloudFormation's naming allows.
 
 Functions, alarms and log groups have names of ours. The table, the bucket and the roles are named by CloudFormation,
 `<stack>-<logical id>-<random>`; REST APIs and stream mappings have ids that say nothing.
@@ -10,6 +10,7 @@ from typing import Any
 from aws_cdk import Aws
 
 from task_service.settings import BINARIES
+from teardown.contract import NAMES
 
 # Logical ids of the service stack, without CDK's hash. A test finds them in its template.
 TABLE = "TasksTable"
@@ -20,7 +21,7 @@ ROLES = ("TaskApiRole", "AuthorizerRole", "AuditConsumerRole")
 class Scope:
     def __init__(self, services: Sequence[str]) -> None:
         self.services = list(services)
-        self.stages = [name.removeprefix("tasks-") for name in services]
+        self.stages = [name.removeprefix(NAMES["stackPrefix"]) for name in services]
 
     def stacks(self) -> list[str]:
         return [arn("cloudformation", f"stack/{name}/*") for name in self.services]
@@ -64,7 +65,7 @@ class Scope:
         ]
 
     def lambda_log_groups(self) -> list[str]:
-        """What Lambda makes for a function whose own group is gone. It has no tags, so the function is named."""
+        """The groups that Lambda makes for a function whose own group is gone. They have no tags, so the function is named."""
         return [
             arn("logs", f"log-group:/aws/lambda/{service}-{binary}*")
             for service in self.services
@@ -75,7 +76,7 @@ class Scope:
         """CloudFormation tags alarms, functions, log groups and REST APIs with the stack's name, and nobody else can write
         such a tag. So a pattern that fits a neighbour too (tasks-dev-* and the stack tasks-dev-blue) does not reach it.
 
-        IfExists is what the workflow lives on: a resource removed by hand has no tag any more, and must be answered
+        The workflow depends on IfExists: a resource removed by hand no longer has a tag, and must be answered
         with "not found", which CloudFormation takes for deleted, not with AccessDenied, on which it stops."""
         return {"StringEqualsIfExists": {"aws:ResourceTag/aws:cloudformation:stack-name": self.services}}
 

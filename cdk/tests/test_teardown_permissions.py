@@ -203,6 +203,20 @@ def test_the_step_function_writes_sentinels_into_the_service_table_and_no_task(t
     assert json.loads(put.conditions) == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [sentinels]}}
 
 
+def test_the_service_stack_has_the_names_and_the_tag_that_the_workflow_knows_it_by(each: Synthesised) -> None:
+    stack = each.stack.stack_name
+    stage = stack.removeprefix(NAMES["stackPrefix"])
+
+    def named(what: str) -> str:
+        return NAMES[what].replace("{stack}", stack).replace("{stage}", stage)
+
+    each.only("AWS::Lambda::Function", FunctionName=named("task function"))
+    each.only("AWS::Lambda::Function", FunctionName=named("audit function"))
+    each.only("AWS::Logs::LogGroup", LogGroupName=named("audit log"))
+    tag = NAMES["serviceTag"]
+    assert each.stack.tags.tag_values()[tag["key"]] == tag["value"]
+
+
 def test_the_step_function_reaches_what_it_prepares_and_sweeps(dev: Synthesised, teardown: Synthesised) -> None:
     step = _step(teardown)
     for logical_id, actions in {

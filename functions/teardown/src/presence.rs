@@ -1,4 +1,4 @@
-//! Whether a thing of the inventory is there.
+//! A look at a thing of the inventory: is it there?
 
 use contract::{Planned, PlannedFate};
 

@@ -14,8 +14,8 @@ use crate::{
 
 pub const SCHEMA: &str = "task.teardown/1";
 
-/// The report of a run, as it is logged and announced. What the state machine says by itself when even reporting failed has only
-/// `outcome`, `reason` and `next`.
+/// The report of a run, as it is logged and announced. The one that the state machine makes by itself, when even reporting failed,
+/// has only `outcome`, `reason` and `next`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Report {
@@ -33,7 +33,7 @@ pub struct Report {
     pub started_at: Option<String>,
     pub finished_at: String,
     pub states: Vec<Visited>,
-    /// What stands in the way without a consent, or altogether.
+    /// The reasons why a real run would be refused.
     pub blockers: Vec<String>,
     /// The consents that would answer every blocker; null when consent alone does not do.
     pub consents: Option<BTreeSet<Consent>>,

@@ -26,7 +26,7 @@ pub struct Run {
     pub again: bool,
     /// Unix seconds after which the present loop gives up.
     pub deadline: Option<i64>,
-    /// What is to be dealt with. Prove moves it to `found`.
+    /// The things to be dealt with. Prove moves them to `found`.
     pub inventory: Vec<Planned>,
     pub found: Vec<Found>,
     pub inventory_hash: Option<String>,
@@ -122,7 +122,7 @@ listed! {
 }
 
 listed! {
-    /// What the evidence table remembers about a stack, by its sort key.
+    /// A value that the evidence table keeps about a stack, by its sort key.
     pub enum Evidence {
         /// The execution that holds the stack: one at a time.
         Lock = "lock",

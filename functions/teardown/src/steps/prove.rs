@@ -29,7 +29,7 @@ enum Seen {
     Shown(Presence),
 }
 
-/// Also tells of what an earlier run could not drain, and was stopped before it could say so.
+/// Also reports what an earlier run could not drain, and was stopped before it reported it.
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     let seen = look_at_everything(context, &run).await?;
     let shown = |presence: &Presence| {
