@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import APP_DIR, Project
 
+from task_service.contract import SCHEMA
 from task_service.settings import LEAST_AUDIT_DAYS, SettingsError
 
 
@@ -70,9 +70,7 @@ def test_dev_is_disposable_and_every_other_stage_protected(project: Project) -> 
 
 
 def test_the_least_audit_retention_outlasts_a_late_record(project: Project) -> None:
-    stream = (APP_DIR.parent / "functions" / "audit" / "src" / "stream.rs").read_text(encoding="utf-8")
-    (hours,) = re.findall(r"const OLDEST_MILLIS: i64 = (\d+) \* 60 \* 60 \* 1_000;", stream)
-    assert LEAST_AUDIT_DAYS * 24 > int(hours)
+    assert LEAST_AUDIT_DAYS * 24 > SCHEMA["latestAuditHours"]
     assert project.settings(auditRetentionDays=str(LEAST_AUDIT_DAYS)).audit_retention_days == LEAST_AUDIT_DAYS
 
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use tasks::{
-    audit::{FreeText, StreamRecord},
+    audit::{FreeText, LATEST_HOURS, StreamRecord},
     task::Timestamp,
 };
 
@@ -20,7 +20,7 @@ const QUARANTINE_BYTES: usize = 900_000;
 const QUARANTINE_PART: usize = 150_000;
 /// The greatest age at which an event keeps its own time. CloudWatch Logs rejects events that are older than 14 days or more
 /// than 2 hours ahead; the stream keeps 24 hours.
-const OLDEST_MILLIS: i64 = 36 * 60 * 60 * 1_000;
+const OLDEST_MILLIS: i64 = LATEST_HOURS * 60 * 60 * 1_000;
 /// The time by which an event may be ahead and keep its own time.
 const AHEAD_MILLIS: i64 = 60 * 60 * 1_000;
 

@@ -15,6 +15,10 @@ use crate::{
 /// The format of an audit record.
 pub const SCHEMA: &str = "task.audit/1";
 
+/// The most hours between a change and its arrival in the audit log: the stream keeps it for 24, and a delivery may take half as
+/// long again. The log's retention must be longer, since CloudWatch Logs rejects events older than it.
+pub const LATEST_HOURS: i64 = 36;
+
 /// The longest name, address or id in an audit record, in characters; the rest is cut off.
 const NAME_MAX: usize = 300;
 /// The most names in a list of an audit record; the rest is left out.

@@ -140,6 +140,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::audit::LATEST_HOURS;
 
     /// `REFRESH=1 cargo test -p tasks` writes it.
     #[test]
@@ -148,6 +149,7 @@ mod tests {
         let indexes: Vec<_> = Field::ALL.into_iter().filter_map(Field::index).collect();
         let schema = json!({
             "partitionKey": PARTITION_KEY, "sortKey": SORT_KEY, "timeToLive": attribute::EXPIRES_AT, "indexes": indexes,
+            "latestAuditHours": LATEST_HOURS,
         });
         if env::var_os("REFRESH").is_some() {
             fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())).unwrap();
