@@ -9,6 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 from local.door import awscall, connections, processes
 from local.door.calls import Calls
 from local.door.faults import Plan
@@ -53,7 +57,7 @@ class Door:
         if effect.get("dropAnswer") or effect.get("killCaller"):
             await self._app(scope, _replay(body, receive), _noting(entry, _nowhere))
             if "then" in effect:
-                await self._app(*_another(scope, effect["then"]), _nowhere)
+                await self._app(*_another(scope, call, effect["then"]), _succeeding)
             if effect.get("killCaller") == "after":
                 await self._kill(call)
             connections.hang_up(scope["client"])
@@ -89,11 +93,16 @@ def _replay(body: bytes, receive):
     return replaying
 
 
-def _another(scope, given: dict):
-    """Returns scope and ``receive`` of a call of the same kind with the input ``given``, as another client might make it."""
+def _another(scope, call: awscall.AwsCall, given: dict):
+    """A call of the same kind by the account's root, with the input ``given``: its scope and ``receive``."""
     body = json.dumps(given).encode()
-    fields = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
-    fields.append((b"content-length", str(len(body)).encode()))
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    kept = {name: headers[name] for name in ("host", "content-type", "x-amz-target") if name in headers}
+    request = AWSRequest("POST", f"http://{headers['host']}{scope['path']}", headers=kept, data=body)
+    region = headers["authorization"].split("/")[2]
+    SigV4Auth(Credentials(call.account or "test", "test"), call.service, region).add_auth(request)
+    signed = {**dict(request.headers.items()), "content-length": str(len(body))}
+    fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in signed.items()]
 
     async def receive():
         return {"type": "http.request", "body": body, "more_body": False}
@@ -114,6 +123,12 @@ def _noting(entry: dict, send):
 
 async def _nowhere(message) -> None:
     """Drops an answer."""
+
+
+async def _succeeding(message) -> None:
+    """The ``send`` of a call that the plan makes by itself: if it fails, what happens is not what was planned."""
+    if message["type"] == "http.response.start" and message["status"] >= 400:
+        raise RuntimeError(f"the call of effect.then was answered {message['status']}")
 
 
 async def respond(send, status: int, headers: dict[str, str], body: bytes) -> None:
