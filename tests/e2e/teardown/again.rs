@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     account::Account,
-    deployment::{create_stack, execution_role, outputs_of, status_of, things_of},
+    deployment::{create_stack_again, execution_role, outputs_of, status_of, things_of},
 };
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn a_run_stopped_after_its_deletion_still_removes_the_audit_log_when_told_
 
 async fn deploy_again(account: &Account) -> String {
     let service = account.names.service();
-    create_stack(&account.aws, &service, &service.stack, Some(&execution_role(&account.aws))).await
+    create_stack_again(&account.aws, &service, &service.stack, Some(&execution_role(&account.aws))).await
 }
 
 /// The account as the new stack's.

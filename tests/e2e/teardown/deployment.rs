@@ -78,13 +78,37 @@ pub async fn put_template(aws: &Aws, name: &str, template: String) -> String {
 
 /// Creates a stack of this name from an assembly, and waits for it; its id.
 pub async fn create_stack(aws: &Aws, assembly: &Assembly, name: &str, role: Option<&str>) -> String {
+    let parameters = parameters(aws, assembly, name, role).await;
+    let id = text(&cloudformation(aws, "CreateStack", &parameters).await, "StackId").unwrap();
+    created(aws, name, &id).await;
+    id
+}
+
+/// Creates a stack again that left something behind, and adopts it: as `cdk deploy --import-existing-resources` does.
+pub async fn create_stack_again(aws: &Aws, assembly: &Assembly, name: &str, role: Option<&str>) -> String {
+    let mut parameters = parameters(aws, assembly, name, role).await;
+    for (key, value) in
+        [("ChangeSetName", "again"), ("ChangeSetType", "CREATE"), ("ImportExistingResources", "true")]
+    {
+        parameters.push((key.to_owned(), value.to_owned()));
+    }
+    let made = cloudformation(aws, "CreateChangeSet", &parameters).await;
+    let (id, change_set) = (text(&made, "StackId").unwrap(), text(&made, "Id").unwrap());
+    eventually("the change set", async || {
+        let described =
+            aws.cloudformation("DescribeChangeSet", &[("ChangeSetName", &change_set)]).await.done();
+        (text(&described, "Status").as_deref() == Some("CREATE_COMPLETE")).then_some(())
+    })
+    .await;
+    aws.cloudformation("ExecuteChangeSet", &[("ChangeSetName", &change_set)]).await.done();
+    created(aws, name, &id).await;
+    id
+}
+
+async fn parameters(aws: &Aws, assembly: &Assembly, name: &str, role: Option<&str>) -> Vec<(String, String)> {
     let url = put_template(aws, name, assembly.template.to_string()).await;
     let mut parameters = vec![
         ("StackName".to_owned(), name.to_owned()),
-        ("ChangeSetName".to_owned(), "deploy".to_owned()),
-        ("ChangeSetType".to_owned(), "CREATE".to_owned()),
-        // Adopts the audit log that an earlier stack of the name left.
-        ("ImportExistingResources".to_owned(), "true".to_owned()),
         ("TemplateURL".to_owned(), url),
         ("Capabilities.member.1".to_owned(), "CAPABILITY_NAMED_IAM".to_owned()),
     ];
@@ -93,25 +117,22 @@ pub async fn create_stack(aws: &Aws, assembly: &Assembly, name: &str, role: Opti
         parameters.push((format!("Tags.member.{at}.Key"), key.clone()));
         parameters.push((format!("Tags.member.{at}.Value"), value.clone()));
     }
+    parameters
+}
+
+async fn cloudformation(aws: &Aws, action: &str, parameters: &[(String, String)]) -> String {
     let parameters: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let id = text(&aws.cloudformation("CreateChangeSet", &parameters).await.done(), "StackId").unwrap();
-    let change_set = [("StackName", name), ("ChangeSetName", "deploy")];
-    eventually(&format!("the change set of {name}"), async || {
-        let described = aws.cloudformation("DescribeChangeSet", &change_set).await.done();
-        let status = text(&described, "Status").unwrap();
-        assert_ne!(status, "FAILED", "{described}");
-        (status == "CREATE_COMPLETE").then_some(())
-    })
-    .await;
-    aws.cloudformation("ExecuteChangeSet", &change_set).await.done();
+    aws.cloudformation(action, &parameters).await.done()
+}
+
+async fn created(aws: &Aws, name: &str, id: &str) {
     let status = eventually(&format!("the creation of {name}"), async || {
-        let under_way = ["REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS"];
-        status_of(aws, &id).await.filter(|status| !under_way.contains(&status.as_str()))
+        let running = ["CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"];
+        status_of(aws, id).await.filter(|status| !running.contains(&status.as_str()))
     })
     .await;
-    let events = aws.cloudformation("DescribeStackEvents", &[("StackName", &id)]).await.done();
+    let events = aws.cloudformation("DescribeStackEvents", &[("StackName", id)]).await.done();
     assert_eq!(status, "CREATE_COMPLETE", "{events}");
-    id
 }
 
 pub async fn status_of(aws: &Aws, stack: &str) -> Option<String> {
