@@ -36,7 +36,7 @@ pub async fn consumer_exists(
     if context.aws.function(&function, "reading the audit function").await?.is_none() {
         return Ok(false);
     }
-    // Of several one is the present one; the others were replaced since the first inventory.
+    // If there are several, one is current; the others were replaced since the first inventory.
     for mapping in inventory.iter().filter(|entry| entry.kind == types::STREAM_MAPPING) {
         if context.aws.mapping_exists(&mapping.physical_id).await? {
             return Ok(true);

@@ -42,8 +42,8 @@ impl From<NoStack> for StepError {
     }
 }
 
-/// Combines tries that were all made, since one that fails must not keep the others from being made. Of several errors one that
-/// may pass counts, so that they are made again.
+/// Combines the results of several tries, all of which were made whatever became of the others. If there are several errors, one
+/// that may pass is returned, so that the tries are made again.
 pub fn all_of(tries: Vec<Result<(), StepError>>) -> Result<(), StepError> {
     let errors: Vec<_> = tries.into_iter().filter_map(Result::err).collect();
     let passing = errors.iter().position(|error| matches!(error, StepError::Transient(_)));

@@ -1,12 +1,12 @@
-//! Fates: what the plan holds for each thing, and that it still holds.
+//! Fates: deciding what is planned for each thing, and checking that the plan still fits the stack.
 
 use contract::{Noted, Planned, PlannedFate, Run, names::Named};
 use sha2::{Digest, Sha256};
 
 use crate::{Context, StepError, aws::types, things};
 
-/// Decides what the request has a say in: the audit log stays or goes as the request says; the template may have CloudFormation
-/// delete it anyway. Notes what stays.
+/// Decides the fate of the audit log, which the request has a say in (the template may make CloudFormation delete it anyway), and
+/// notes everything that stays.
 pub fn decide(run: &mut Run) -> Result<(), StepError> {
     let (audit_log, keep) = (Named::AuditLog.of(&run.stack()?.name), run.request.keep_audit_log);
     for entry in &mut run.inventory {
@@ -31,7 +31,7 @@ pub fn decide(run: &mut Run) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Refuses when an update came in between: the stack has what the plan has not, or retains no longer what was to stay.
+/// Refuses when an update came in between: the stack has something that the plan lacks, or no longer retains what was to stay.
 pub async fn still_as_planned(context: &Context<'_>, run: &Run) -> Result<(), StepError> {
     let stack = run.stack()?;
     let template = context.aws.template(&stack.id).await?;

@@ -26,7 +26,7 @@ impl Context<'_> {
         };
         match put.send().await.map_err(AwsError::from) {
             Ok(_) => Ok(()),
-            // Taken in between; or an earlier try of this very call went through.
+            // Another execution was faster, or an earlier try of this very call succeeded.
             Err(error) if error.is(&["ConditionalCheckFailedException"]) => self
                 .holds(stack_id)
                 .await

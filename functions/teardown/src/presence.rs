@@ -7,7 +7,7 @@ use crate::{
     aws::{Clients, Presence, types},
 };
 
-/// Looks for a thing. One that lives inside another is gone with that. A passing error stops the step, to be tried again; a lasting
+/// Looks for a thing. If it lives inside another, the other is looked for instead. A passing error stops the step, to be tried again; a lasting
 /// one proves nothing.
 pub async fn look(aws: &Clients, entry: &Planned, inventory: &[Planned]) -> Result<Presence, StepError> {
     let groups: Vec<&str> = inventory

@@ -53,7 +53,7 @@ impl Protections {
         if self.termination {
             tries.push(aws.set_termination_protection(stack_id, on).await);
         }
-        // Before the table is being updated for its deletion protection.
+        // First, because the table is being updated once its deletion protection changes.
         for table in &self.recoverable {
             tries.push(aws.set_recovery(table, on).await);
         }

@@ -48,7 +48,7 @@ pub async fn unlisted(context: &Context<'_>, entries: &[Planned]) -> Result<Vec<
     Ok(names.into_iter().filter(|name| !listed(name)).map(entry).collect())
 }
 
-/// Lists the log groups that Lambda and API Gateway made because none was named, or made again when late.
+/// Lists the log groups that Lambda and API Gateway made because none was named, or recreated with late log lines.
 pub async fn implicit_log_groups(
     context: &Context<'_>,
     entries: &[Planned],
@@ -89,8 +89,8 @@ pub fn entry(resource: &StackResourceSummary) -> Planned {
     }
 }
 
-/// Gives an entry the fate that the template says: with the stack, or retained. Without a template nothing is swept that may be
-/// retained: CloudFormation knows, and what it deletes is gone.
+/// Gives an entry the fate that the template sets: deleted with the stack, or retained. Without a template, nothing that may be
+/// retained is swept: CloudFormation knows what to delete.
 fn judged(entry: Planned, template: Option<&Value>) -> Planned {
     let (kind, logical_id) = (entry.kind.as_str(), entry.logical_id.as_str());
     let account = kind == API_ACCOUNT || (kind == types::ROLE && logical_id.starts_with(API_ACCOUNT_ROLE));

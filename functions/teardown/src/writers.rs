@@ -13,7 +13,7 @@ pub struct Frozen {
     pub concurrency: Option<i32>,
 }
 
-/// Returns the function that writes tasks, if it is the stack's: a stack that failed to take its name has none.
+/// Returns the function that writes tasks, if the stack has it: a stack that could not take that name does not.
 pub fn task_function(run: &Run) -> Result<Option<String>, StepError> {
     let name = Named::TaskFunction.of(&run.stack()?.name);
     let listed = run.inventory.iter().any(|e| e.kind == types::FUNCTION && e.physical_id == name);

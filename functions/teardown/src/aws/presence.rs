@@ -1,4 +1,4 @@
-//! Presence: a thing is shown by its own service. An error is no proof.
+//! Presence: each thing's own service is asked for it. An error proves nothing.
 
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
@@ -104,7 +104,8 @@ impl Clients {
     }
 }
 
-/// Takes an error for what it proves: neither presence nor absence. One that may pass stops the step, to be tried again.
+/// Turns a lasting error into "unproven", since it proves neither presence nor absence. One that may pass stops the step, to be
+/// tried again.
 pub fn unproven(error: StepError) -> Result<Presence, StepError> {
     match error {
         StepError::Transient(_) => Err(error),

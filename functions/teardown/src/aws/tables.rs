@@ -11,7 +11,7 @@ use crate::StepError;
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
 const NO_TABLE: &[&str] = &["TableNotFoundException", "ResourceNotFoundException"];
-/// How often, and how long apart, an update of the table is looked at before the state machine tries again.
+/// The number of looks at a table's update, and the pause between them, before the state machine tries again.
 const LOOKS: u32 = 60;
 const LOOK: Duration = Duration::from_millis(500);
 

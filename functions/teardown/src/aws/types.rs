@@ -1,4 +1,4 @@
-//! The resource types that the teardown treats in a way of their own.
+//! The resource types that the teardown treats specially.
 
 pub const ALARM: &str = "AWS::CloudWatch::Alarm";
 pub const BUCKET: &str = "AWS::S3::Bucket";

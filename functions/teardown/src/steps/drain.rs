@@ -25,14 +25,14 @@ use crate::{
 };
 
 const CALL: Duration = Duration::from_secs(CALL_SECONDS as u64);
-/// How long of that it marks shards, before it looks into the audit log.
+/// The part of that time spent on marking shards, before the audit log is searched.
 const MARKING: Duration = Duration::from_secs(20);
 /// Between two looks at a shard of the stream.
 const SHARD_LOOK: Duration = Duration::from_millis(200);
 /// Between two pages of the audit log: `FilterLogEvents` may be called five times a second by the whole account ("CloudWatch Logs
 /// quotas").
 const LOOK: Duration = Duration::from_secs(1);
-/// How often the step is called while a shard has ended and no other goes on in its place, before that is believed.
+/// The number of calls of this step after which a shard that has ended without a successor is believed to have none.
 const HEIRLESS_LOOKS: u32 = 12;
 /// Sentinels between two looks at the shards.
 const MOST_AT_ONCE: usize = 25;
@@ -45,7 +45,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     let stack = run.stack()?.clone();
     let audit_log = Named::AuditLog.of(&stack.name);
     if let Some(missing) = missing_link(context, &run.inventory, &stack, &table).await? {
-        // An earlier run may have drained, and its deletion taken the link: no writer was started since.
+        // An earlier run may have drained before its deletion removed the link. No writer has started since then.
         if context.recall::<String>(&stack.id, Evidence::Drained).await?.is_none() {
             let why = format!("{missing}: changes not yet audited cannot be");
             context.overwrite(&stack.id, Evidence::Unaudited, &why).await?;

@@ -13,7 +13,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     run.drain_again();
     match context.aws.stack_status(&stack.id).await?.as_deref() {
         None | Some("DELETE_COMPLETE") => {
-            // By a run that was stopped: all that follows finds nothing, and Watch says so.
+            // A run that was stopped deleted it: the steps that follow find nothing, and Watch says so.
             if let Some(new) = context.aws.successor(&stack.name, &stack.id).await? {
                 return Err(StepError::Refused(format!(
                     "{} was deleted since it was resolved, and {new} has its name now",
@@ -43,7 +43,7 @@ async fn stop_writers(context: &Context<'_>, run: &mut Run, stack: &StackRef) ->
         forget_what_was_drained(context, run, stack).await?;
     }
     if concurrency == Some(0) {
-        // By an earlier run, perhaps: what that one remembered stands.
+        // Perhaps an earlier run stopped it: the value that it remembered stands.
         context.remember(&stack.id, Evidence::Freeze, &frozen).await?;
     } else {
         context.overwrite(&stack.id, Evidence::Freeze, &frozen).await?;

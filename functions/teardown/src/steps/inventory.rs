@@ -13,7 +13,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     let mut entries = things::resources(context, &stack, template.as_ref()).await?;
     entries.extend(things::unlisted(context, &entries).await?);
     entries.extend(template.iter().flat_map(things::assets));
-    // What an earlier run saw stays on the list, which only grows: some of it may have been deleted since.
+    // The list only grows: things that an earlier run saw stay on it, although some may have been deleted since.
     let earlier: Vec<Planned> = context.recall(&stack.id, Evidence::Inventory).await?.unwrap_or_default();
     let known: BTreeSet<_> = entries.iter().map(|entry| entry.physical_id.clone()).collect();
     entries.extend(earlier.into_iter().filter(|entry| !known.contains(&entry.physical_id)));

@@ -55,7 +55,7 @@ async fn executor(context: &Context<'_>) -> Result<Option<Blocker>, StepError> {
 
 /// Finds what needs a consent that is not given.
 async fn unconsented(context: &Context<'_>, run: &Run) -> Result<Vec<Blocker>, StepError> {
-    // A protection that a stopped run lifted counts: its consent was for that run.
+    // A protection lifted by a stopped run counts as on: the consent was given for that run.
     let lifted: Option<Protections> = context.recall(&run.stack()?.id, Evidence::Unprotect).await?;
     let lifted = lifted.unwrap_or_default();
     let mut found = Vec::new();

@@ -17,7 +17,7 @@ use crate::{
     things::{SYSTEM_BACKUP_WHY, entry},
 };
 
-/// How often what is still shown is looked at, 5 s apart, before it is believed to stay.
+/// The number of looks, 5 s apart, after which something still shown is believed to stay.
 const LOOKS: u32 = 5;
 
 /// The result of a look at an entry.
@@ -61,7 +61,7 @@ async fn look_at_everything(context: &Context<'_>, run: &Run) -> Result<Vec<(Pla
         let look = match entry.fate {
             PlannedFate::Delete if theirs.contains(&entry.physical_id) => Seen::Replaced,
             PlannedFate::Delete => Seen::Shown(presence::look(context.aws, entry, &ours).await?),
-            // What was to stay may have been removed by somebody: the report claims nothing.
+            // Somebody may have removed what was to stay, and the report must not claim otherwise.
             PlannedFate::Keep if entry.kind == types::LOG_GROUP => {
                 match presence::look(context.aws, entry, &ours).await? {
                     Presence::Absent => Seen::Shown(Presence::Absent),
@@ -75,7 +75,7 @@ async fn look_at_everything(context: &Context<'_>, run: &Run) -> Result<Vec<(Pla
     Ok(seen)
 }
 
-/// Lists what a new stack of the name has: it is under the old name, and not the old thing.
+/// Lists the things of a new stack of this name: they have the old names, but are not the old things.
 async fn successors_things(context: &Context<'_>, run: &Run) -> Result<BTreeSet<String>, StepError> {
     let Some(stack) = &run.stack else { return Ok(BTreeSet::new()) };
     match context.aws.successor(&stack.name, &stack.id).await? {
@@ -87,7 +87,7 @@ async fn successors_things(context: &Context<'_>, run: &Run) -> Result<BTreeSet<
     }
 }
 
-/// Returns an entry with the fate that was found. What stays is no longer noted as kept when it is absent.
+/// Returns an entry with the fate that was found. Something that was to stay but is absent is no longer noted as kept.
 fn concluded(run: &mut Run, entry: Planned, seen: Seen) -> Found {
     let (fate, why) = match seen {
         Seen::Stays => (FoundFate::Kept, entry.why.clone()),

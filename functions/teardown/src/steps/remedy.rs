@@ -9,14 +9,14 @@ use crate::{
     things::entry,
 };
 
-/// Leaves a resource proven absent out of the next deletion, and empties a bucket, with consent. Anything else is reported with
+/// Leaves a resource that is proven absent out of the next deletion, and empties a bucket, with consent. Anything else is reported with
 /// CloudFormation's reason.
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     let failed = context.aws.failed_resources(&run.stack()?.id).await?;
     if failed.is_empty() {
         return Err(StepError::Transient("the stack is DELETE_FAILED and names no resource".to_owned()));
     }
-    // What an earlier round left out is no longer in DELETE_FAILED, and naming it again would be refused.
+    // Resources that an earlier round left out are no longer in DELETE_FAILED; naming them again would be refused.
     run.retain.clear();
     let mut stuck = Vec::new();
     for resource in &failed {

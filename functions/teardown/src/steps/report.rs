@@ -28,7 +28,7 @@ async fn deleted_now(context: &Context<'_>, run: &Run) -> Result<Outcome, StepEr
     if nothing_known || done.as_deref().is_some_and(|execution| execution != context.execution) {
         return Ok(Outcome::NothingToDo);
     }
-    // A plan of what is left: nothing was done, so nothing is proven.
+    // A dry run only lists what is left: it did nothing, so it proves nothing.
     if run.request.dry_run {
         return Ok(Outcome::Planned);
     }

@@ -27,7 +27,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     Ok(run)
 }
 
-/// Goes on without a stack. One that an earlier run deleted is swept and proven by its inventory.
+/// Continues without a stack. If an earlier run deleted it, its saved inventory is swept and proven.
 async fn gone(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     run.gone = true;
     let Some(stack) = context.recall_name(&run.request.stack).await? else { return Ok(run) };

@@ -44,7 +44,7 @@ async fn protect_again(context: &Context<'_>, stack_id: &str) -> Result<(), Step
     forget_undone(context, stack_id, Evidence::Unprotect).await
 }
 
-/// Forgets what is undone, unless another run has begun meanwhile, this one having been stopped: then it is that one's.
+/// Forgets what is undone, unless this run was stopped and another has begun since: then the value belongs to the other.
 async fn forget_undone(context: &Context<'_>, stack_id: &str, what: Evidence) -> Result<(), StepError> {
     if context.holds(stack_id).await? { context.forget(stack_id, what).await } else { Ok(()) }
 }
@@ -55,21 +55,21 @@ async fn resume_traffic(context: &Context<'_>, run: &mut Run, stack: &StackRef) 
     let inventory: Vec<Planned> = context.recall(&stack.id, Evidence::Inventory).await?.unwrap_or_default();
     let drained = context.recall::<String>(&stack.id, Evidence::Drained).await?.is_some();
     if !drained || consumer_exists(context, &inventory, stack).await? {
-        // What was proven and backed up so far is not enough for what is written from here on.
+        // From here on there are writes that the proof and the backup made so far do not cover.
         forget_what_was_drained(context, run, stack).await?;
         thaw(context, run, &frozen).await?;
         return forget_undone(context, &stack.id, Evidence::Freeze).await;
     }
     let function = &frozen.function;
     if context.aws.function(function, "reading the task function").await?.is_some() {
-        // The deletion has taken the consumer: a change let through now would never be audited.
+        // The deletion has removed the consumer: a change made from now on would never be audited.
         let why = "nothing is left to audit its changes";
         run.keep(Noted::new(Noted::TRAFFIC, function, format!("{function} stopped"), why));
     }
     Ok(())
 }
 
-/// Gives the task function its concurrency back, unless somebody has done it, and chosen another value.
+/// Gives the task function its concurrency back, unless somebody has done so already, perhaps with another value.
 async fn thaw(context: &Context<'_>, run: &mut Run, frozen: &Frozen) -> Result<(), StepError> {
     let function = &frozen.function;
     if context.aws.concurrency(function).await? != Some(Some(0)) {

@@ -13,20 +13,20 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     let stays = |entry: &&contract::Planned| entry.fate == PlannedFate::Keep;
     let mut kept: Vec<_> = run.inventory.iter().filter(stays).map(|e| e.physical_id.clone()).collect();
     if run.request.keep_audit_log {
-        // Whatever the inventory says of it: if it is to go, CloudFormation has done it.
+        // Whatever the inventory says about it: if it was to go, CloudFormation has deleted it.
         kept.extend(run.stack.as_ref().map(|stack| Named::AuditLog.of(&stack.name)));
     }
     let mut groups: Vec<_> = run.doomed(types::LOG_GROUP).map(|group| group.physical_id.clone()).collect();
     groups.extend(things::implicit_log_groups(context, &run.inventory).await?);
-    // A new stack of the name has groups of the same names: then only what bears the old API's id is surely not its own.
+    // A new stack of this name has log groups of the same names, so only those with the old API's id are certainly not its own.
     let successor = match &run.stack {
         Some(stack) => context.aws.successor(&stack.name, &stack.id).await?,
         None => None,
     };
-    let surely_ours = |group: &&String| successor.is_none() || group.starts_with(types::EXECUTION_LOGS);
+    let certainly_ours = |group: &&String| successor.is_none() || group.starts_with(types::EXECUTION_LOGS);
     // Every sweep says again what it could not delete.
     run.unproven.retain(|noted| noted.kind != types::LOG_GROUP);
-    for group in groups.iter().filter(|group| !kept.contains(group)).filter(surely_ours) {
+    for group in groups.iter().filter(|group| !kept.contains(group)).filter(certainly_ours) {
         sweep(context, &mut run, group).await?;
     }
     if let Some(new) = &successor {
@@ -55,7 +55,7 @@ async fn sweep(context: &Context<'_>, run: &mut Run, name: &str) -> Result<(), S
             run.not_proven(Noted::resource(types::LOG_GROUP, name, why).with(consent));
             Ok(())
         }
-        // IAM refuses before anybody looks whether there is such a group.
+        // IAM refuses without checking whether such a group exists.
         StepError::Failed(why) => {
             if context.aws.log_group_exists(name).await? {
                 run.not_proven(Noted::resource(types::LOG_GROUP, name, why));

@@ -1,4 +1,4 @@
-//! Unprotect: lift the protections that there is consent for.
+//! Unprotect: lift the protections that the request consents to.
 
 use contract::{Evidence, Run};
 
@@ -21,7 +21,7 @@ pub async fn take(context: &Context<'_>, run: Run) -> Result<Run, StepError> {
         context.overwrite(&stack.id, Evidence::Unprotect, &all).await?;
     }
     all_of(lift.switch(context.aws, &stack.id, false).await)?;
-    // Also of a call whose answer was lost: the table is not protected any more, and not yet at rest.
+    // Also after a call whose answer was lost: the table is no longer protected, but still being updated.
     for table in run.doomed(types::TABLE) {
         context.aws.table_settles(&table.physical_id).await?;
     }

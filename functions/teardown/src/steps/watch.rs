@@ -5,7 +5,7 @@ use contract::{Deletion, Evidence, Run};
 
 use crate::{Context, StepError, aws::done};
 
-/// How many looks, 15 s apart, CloudFormation may take to show a deletion that it accepted.
+/// The number of looks, 15 s apart, that CloudFormation may need to show a deletion that it accepted.
 const STALE_LOOKS: u32 = 5;
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
@@ -27,7 +27,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
         Some(status) => {
             let end = own_end(context, &id, &context.deletion_token(run.rounds - 1)).await?;
             match (status, end) {
-                // Described as it was before the deletion, perhaps: a later look knows more.
+                // Perhaps still described as it was before the deletion: a later look knows more.
                 (_, None) if run.times() < STALE_LOOKS => run.again = true,
                 ("DELETE_FAILED", _) => run.delete = Deletion::Failed,
                 (live, Some(reason)) => {
