@@ -42,7 +42,7 @@ DELETE_ACTIONS: dict[str, tuple[str, ...]] = {
     "AWS::S3::BucketPolicy": ("s3:DeleteBucketPolicy", "s3:GetBucketPolicy"),
 }
 
-# What the schemas list beyond that, and why it is not needed here.
+# Permissions that the schemas list beyond that, and why each is not needed here.
 NOT_NEEDED = {
     "AWS::Lambda::Function": {"ec2:DescribeNetworkInterfaces": "no function of the service is in a VPC"},
     "AWS::Lambda::EventSourceMapping": {"kms:Decrypt": "the mapping has no filter encrypted with a key of ours"},

@@ -86,7 +86,7 @@ def test_what_clients_choose_stands_first_in_the_access_log_so_that_ours_is_what
     assert names[: len(CHOSEN_BY_CLIENTS)] == list(CHOSEN_BY_CLIENTS)
     chosen = {"requestId", "xrayTraceId", "httpMethod", "path", "identity.userAgent"}
     assert {value.removeprefix("$context.") for value in CHOSEN_BY_CLIENTS.values()} == chosen
-    # What API Gateway would write, without escaping, for a client that tries to forge its status and principal.
+    # As API Gateway would write it, without escaping, for a client that tries to forge its status and principal.
     forged = line.replace("$context.identity.userAgent", 'x","status":"200","principalId":"admin","ip":"192.0.2.1')
     read = json.loads(forged)
     for name in ("status", "principalId", "ip"):

@@ -27,7 +27,7 @@ INLINE_POLICIES_LIMIT = 10_240
 MANAGED_POLICY_LIMIT = 6_144
 ROLE_NAME_LIMIT = 64
 
-# What Step Functions does with the machine's role besides its integrations: log delivery and tracing.
+# Step Functions' own use of the machine's role besides its integrations: log delivery and tracing.
 BY_STEP_FUNCTIONS = {
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",

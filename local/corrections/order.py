@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 
-# What is applied later wraps what came before. It matters here:
+# A later correction wraps an earlier one. It matters here:
 # - access_log, mock and encoding read what request notes;
 # - cloudformation.delete replaces DeleteStack, and cloudformation.role wraps that;
 # - system_backups backs a table up before template_properties forgets its recovery, and after whatever may refuse the deletion;

@@ -15,13 +15,13 @@ use crate::tools::workspace::Workspace;
 /// The options of `token`.
 #[derive(Args, Debug)]
 pub struct TokenArgs {
-    /// Who calls; the audit log shows it. One id may have several tokens, so that they rotate without downtime
+    /// The caller; the audit log shows it. One id may have several tokens, so that they rotate without downtime
     #[arg(long, value_parser = name)]
     id: String,
-    /// Whose tasks they are: every task belongs to one owner
+    /// The owner of its tasks: every task belongs to one
     #[arg(long, value_parser = name)]
     owner: String,
-    /// What is allowed
+    /// The scopes it is given
     #[arg(long, value_delimiter = ',', default_values = SCOPES, value_parser = SCOPES)]
     scopes: Vec<String>,
     /// The stage whose principals file gets the hash

@@ -168,7 +168,7 @@ impl Cdk<'_> {
         bail!("the stack {stack} could not be deleted: see CDK's messages above")
     }
 
-    /// What [`Self::destroy`] runs.
+    /// Returns the command that [`Self::destroy`] runs.
     pub fn destruction(&self, stack: &str) -> Command {
         let mut command = self.command();
         command.args(["destroy", "--force", stack, "--app"]).arg(self.assembly(App::Service));
