@@ -16,6 +16,7 @@ from iam_facts import (
     role_document,
 )
 
+from task_service.contract import SCHEMA
 from teardown import scope
 from teardown.contract import NAMES
 from teardown.executor import DELETE_ACTIONS, NOT_NEEDED
@@ -199,6 +200,8 @@ def test_the_step_function_writes_sentinels_into_the_service_table_and_no_task(t
         for permission in _step(teardown)
         if permission.action == "dynamodb:PutItem" and "evidence" not in permission.resource
     ]
+    # The teardown writes them, the audit function knows them: neither depends on the other.
+    assert NAMES["sentinelPrefix"] == SCHEMA["sentinelPrefix"]
     sentinels = f"{NAMES['sentinelPrefix']}*"
     assert json.loads(put.conditions) == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [sentinels]}}
 

@@ -149,7 +149,7 @@ mod tests {
         let indexes: Vec<_> = Field::ALL.into_iter().filter_map(Field::index).collect();
         let schema = json!({
             "partitionKey": PARTITION_KEY, "sortKey": SORT_KEY, "timeToLive": attribute::EXPIRES_AT, "indexes": indexes,
-            "latestAuditHours": LATEST_HOURS,
+            "latestAuditHours": LATEST_HOURS, "sentinelPrefix": SENTINEL_PREFIX,
         });
         if env::var_os("REFRESH").is_some() {
             fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())).unwrap();

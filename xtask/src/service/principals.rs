@@ -8,7 +8,6 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::tools::fingerprint::hex;
 use crate::tools::private::write_private;
 use crate::tools::programs;
 use crate::tools::workspace::Workspace;
@@ -33,7 +32,7 @@ impl Principal {
             id: id.to_owned(),
             owner: owner.to_owned(),
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
-            token_sha256: hex(&Sha256::digest(token.as_bytes())),
+            token_sha256: hex::encode(Sha256::digest(token.as_bytes())),
         }
     }
 }
@@ -85,7 +84,7 @@ impl Tokens {
 pub fn random_token() -> Result<String> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
-    Ok(hex(&bytes))
+    Ok(hex::encode(bytes))
 }
 
 /// Reads a principals file; a missing one is an empty list.

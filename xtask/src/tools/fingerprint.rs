@@ -1,6 +1,5 @@
 //! Hashes of inputs, and stamp files that keep the hash which something was made from: they tell whether anything has changed.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -62,16 +61,8 @@ impl Fingerprint {
 
     /// Returns the hash in hex.
     pub fn finish(self) -> String {
-        hex(&self.0.finalize())
+        hex::encode(self.0.finalize())
     }
-}
-
-/// Formats bytes in lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").ok();
-        text
-    })
 }
 
 /// Reads the size in bytes and the time of change in nanoseconds.
@@ -115,7 +106,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 mod tests {
     use std::fs;
 
-    use super::{Fingerprint, hex, is_fresh, mark_fresh};
+    use super::{Fingerprint, is_fresh, mark_fresh};
     use crate::tools::testing::folder;
 
     #[test]
@@ -165,10 +156,5 @@ mod tests {
         mark_fresh(&stamp, "abc").expect("a stamp");
         assert!(is_fresh(&stamp, "abc"));
         assert!(!is_fresh(&stamp, "abd"));
-    }
-
-    #[test]
-    fn hex_is_lower_case_with_both_digits() {
-        assert_eq!(hex(&[0, 10, 255]), "000aff");
     }
 }
