@@ -176,17 +176,29 @@ impl Status {
     }
 }
 
-/// A task's title: 1 to [`TITLE_MAX`] characters, trimmed, no control characters, at least one visible one.
+/// A line of text, trimmed: 1 to `MAX` characters, no control characters, at least one visible one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Title(String);
+pub struct Line<const MAX: usize>(String);
 
-impl Title {
+/// A task's title.
+pub type Title = Line<TITLE_MAX>;
+/// The person or system that a task is assigned to: a name, an address or an id.
+pub type Assignee = Line<ASSIGNEE_MAX>;
+
+impl<const MAX: usize> Line<MAX> {
     /// The error is the broken rule, worded for the client.
     pub fn parse(text: &str) -> Result<Self, String> {
-        line(text, TITLE_MAX).map(Self)
+        let line = text.trim();
+        match line.chars().count() {
+            0 => Err("must not be empty".to_owned()),
+            length if length > MAX => Err(format!("must be at most {MAX} characters")),
+            _ if line.chars().any(char::is_control) => Err("must not contain control characters".to_owned()),
+            _ if !line.chars().any(is_visible) => Err("must contain a visible character".to_owned()),
+            _ => Ok(Self(line.to_owned())),
+        }
     }
 
-    /// Takes a stored title without checking it: the rules may have been laxer when it was written.
+    /// Takes a stored line without checking it: the rules may have been laxer when it was written.
     #[must_use]
     pub fn stored(text: &str) -> Self {
         Self(text.to_owned())
@@ -195,18 +207,6 @@ impl Title {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// Trims `text` and checks it: 1 to `max` characters, no control characters, at least one visible one.
-fn line(text: &str, max: usize) -> Result<String, String> {
-    let line = text.trim();
-    match line.chars().count() {
-        0 => Err("must not be empty".to_owned()),
-        length if length > max => Err(format!("must be at most {max} characters")),
-        _ if line.chars().any(char::is_control) => Err("must not contain control characters".to_owned()),
-        _ if !line.chars().any(is_visible) => Err("must contain a visible character".to_owned()),
-        _ => Ok(line.to_owned()),
     }
 }
 
@@ -234,29 +234,6 @@ impl Description {
             return Err(format!("must be at most {DESCRIPTION_MAX} characters"));
         }
         Ok(Self(text.to_owned()))
-    }
-
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The person or system that a task is assigned to: a name, an address or an id of 1 to [`ASSIGNEE_MAX`] characters, by the
-/// rules of a title.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Assignee(String);
-
-impl Assignee {
-    /// The error is the broken rule, worded for the client.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        line(text, ASSIGNEE_MAX).map(Self)
-    }
-
-    /// Takes a stored assignee without checking it: the rules may have been laxer when it was written.
-    #[must_use]
-    pub fn stored(text: &str) -> Self {
-        Self(text.to_owned())
     }
 
     #[must_use]
