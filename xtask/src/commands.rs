@@ -29,9 +29,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Bring the service up on a local AWS, say how to call it, then bring up the teardown workflow; redoes only what changed
+    /// Bring the service, then the teardown workflow, up on a local AWS, and print calls to paste; redoes only what changed
     Up(up::UpArgs),
-    /// Stop the local AWS and everything it started
+    /// Stop the local AWS and everything it started; its tasks are gone
     Down,
     /// Run every check: format, clippy, unit tests, template tests, and the whole service on a local AWS of its own
     Test(test::TestArgs),
@@ -43,13 +43,13 @@ pub enum Command {
     StuckDemo,
     /// Format the Rust sources
     Fmt,
-    /// Check statically: format, clippy, template, dependencies' licences and sources
+    /// Run the static checks: format, picture, clippy, template, and the dependencies' licences and sources (cargo-deny)
     Lint(lint::LintArgs),
-    /// Deploy to an AWS account
+    /// Deploy the service to an AWS account
     Deploy(deploy::DeployArgs),
     /// Deploy the workflow that removes services to an AWS account, with your own credentials
     DeployTeardown(deploy_teardown::DeployTeardownArgs),
-    /// Delete the stack from an AWS account
+    /// Delete a stage's stack from an AWS account, without proof; its audit log and CDK's bootstrap stay
     Destroy(destroy::DestroyArgs),
     /// Check on an AWS account what nothing else can prove, on a throw-away stage, and remove it again
     VerifyAws(verify_aws::VerifyArgs),

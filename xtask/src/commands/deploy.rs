@@ -34,7 +34,7 @@ pub struct DeployArgs {
     /// Origins whose pages may call the API, comma separated; required for every stage but dev
     #[arg(long, value_name = "LIST")]
     allowed_origins: Option<String>,
-    /// More settings of the CDK app, such as `--context deletionProtection=true` (see docs)
+    /// More settings of the CDK app, such as `--context deletionProtection=true` (see cdk/README.md)
     #[arg(long, value_name = "KEY=VALUE")]
     context: Vec<String>,
     /// First make what CDK needs in the account and region (once per account and region)

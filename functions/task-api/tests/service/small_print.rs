@@ -3,6 +3,10 @@
 use serde_json::{Value, json};
 
 use task_api::{api::BODY_MAX, problem::kind};
+use tasks::{
+    item::Field,
+    task::{ASSIGNEE_MAX, DESCRIPTION_MAX, TITLE_MAX},
+};
 
 use crate::table::{RATE_LIMIT_POLICY, Table};
 
@@ -10,10 +14,16 @@ use crate::table::{RATE_LIMIT_POLICY, Table};
 async fn every_valid_task_fits_into_a_body_even_with_each_character_as_two_escapes() {
     let table = Table::new().await;
     let escaped = r"\ud83d\ude80";
-    let (title, description) = (escaped.repeat(200), escaped.repeat(4_000));
-    let body = format!(
-        r#"{{"title":"{title}","description":"{description}","status":"IN_PROGRESS","priority":"NORMAL","dueAt":"2026-12-24T18:00:00.000+01:00"}}"#
-    );
+    let longest = |field: Field| match field {
+        Field::Title => escaped.repeat(TITLE_MAX),
+        Field::Description => escaped.repeat(DESCRIPTION_MAX),
+        Field::Status => "IN_PROGRESS".to_owned(),
+        Field::Priority => "NORMAL".to_owned(),
+        Field::DueAt => "2026-12-24T18:00:00.000+01:00".to_owned(),
+        Field::Assignee => escaped.repeat(ASSIGNEE_MAX),
+    };
+    let members = Field::ALL.map(|field| format!(r#""{}":"{}""#, field.name(), longest(field)));
+    let body = format!("{{{}}}", members.join(","));
     let created = table.send("POST", "/tasks", json!({}), &body).await;
     assert_eq!(created.status(), 201, "{} bytes", body.len());
     let mut task = created.json();
