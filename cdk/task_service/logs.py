@@ -1,4 +1,6 @@
-"""Log groups created by the stack, so that each has a retention and is deleted with it."""
+"""Log groups created by the stack, so that each has a retention.
+
+They are deleted with it, except for the audit log (`audit.py`) and the teardown's reports (`teardown/evidence.py`)."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs

@@ -167,7 +167,7 @@ impl Api {
             return Err(Error::Invalid(errors).into());
         };
         let Created { task, replayed } = self.store.create(&call.author(), draft, key.as_ref()).await?;
-        let location = format!("{}/{}", call.request.request_context.path.trim_end_matches('/'), task.id);
+        let location = format!("{}/tasks/{}", call.request.base_path(), task.id);
         let response = task_response(201, &task).with_header("Location", location);
         Ok(if replayed { response.with_header("Idempotent-Replayed", "true") } else { response })
     }
@@ -183,9 +183,9 @@ impl Api {
                 format!("{name}={}&", utf8_percent_encode(value, RESERVED))
             });
             let filter = filter.unwrap_or_default();
-            let path = &call.request.request_context.path;
+            let base = call.request.base_path();
             let (order, limit) = (query.order.as_str(), query.limit);
-            format!("<{path}?{filter}order={order}&limit={limit}&cursor={cursor}>; rel=\"next\"")
+            format!("<{base}/tasks?{filter}order={order}&limit={limit}&cursor={cursor}>; rel=\"next\"")
         });
         let response = Response::json(200, &ListBody { items: &page.items, next_cursor: cursor });
         Ok(match next {

@@ -121,6 +121,8 @@ impl Request {
             "" => Some(sent),
             resource => sent.strip_suffix(resource).and_then(|base| base.strip_suffix('/')),
         };
+        // Without the empty segments of a path such as `//tasks`, which would make a reference to a host of it.
+        let base = base.map(|base| base.trim_end_matches('/'));
         base.map_or_else(|| format!("/{}", self.request_context.stage).into(), Cow::from)
     }
 
@@ -232,6 +234,8 @@ mod tests {
             ("/dev/problems/internal", "/problems/{name}", None, Some("internal"), "/dev"),
             ("/tasks", "/{proxy+}", Some("tasks"), None, ""),
             ("/", "/", None, None, ""),
+            ("//tasks", "/{proxy+}", Some("tasks"), None, ""),
+            ("/dev//tasks", "/{proxy+}", Some("tasks"), None, "/dev"),
             ("/my/base/tasks/1", "/{proxy+}", Some("tasks/1"), None, "/my/base"),
             ("/dev/a%20b", "/{proxy+}", Some("a b"), None, "/dev"),
         ] {

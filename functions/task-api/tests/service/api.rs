@@ -421,3 +421,15 @@ async fn a_link_to_the_next_page_escapes_the_assignee() {
     let link = page.header("Link").unwrap();
     assert!(link.contains("?assignee=a%20b%2F%C3%BC%2B%25%23&order="), "{link}");
 }
+
+/// The gateway takes `//tasks` for `/tasks`; as a reference it would name a host.
+#[tokio::test]
+async fn location_and_link_are_spelt_as_the_api_spells_them() {
+    let table = Table::new().await;
+    for _ in 0..2 {
+        let created = table.send("POST", "//tasks", json!({}), r#"{"title":"a"}"#).await;
+        assert!(created.header("Location").unwrap().starts_with("/dev/tasks/"), "{created:?}");
+    }
+    let list = table.send("GET", "//tasks?limit=1", json!({}), "").await;
+    assert!(list.header("Link").unwrap().starts_with("</dev/tasks?order="), "{list:?}");
+}

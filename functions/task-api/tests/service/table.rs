@@ -170,7 +170,7 @@ fn event(owner: &str, method: &str, target: &str, headers: &Value) -> Value {
         };
     }
     json!({
-        "httpMethod": method, "path": path, "pathParameters": {"proxy": &path[1..]},
+        "httpMethod": method, "path": path, "pathParameters": {"proxy": path.trim_start_matches('/')},
         "headers": last_line, "multiValueHeaders": every_line, "multiValueQueryStringParameters": parameters,
         "requestContext": {
             "path": format!("/dev{path}"), "stage": "dev", "requestId": "gateway",
