@@ -46,7 +46,7 @@ pub struct Api {
 
 /// A parsed path. Ids and names are as the client sent them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route<'a> {
+pub enum Route<'a> {
     Health,
     Tasks,
     Task(&'a str),
@@ -58,7 +58,8 @@ enum Route<'a> {
 impl<'a> Route<'a> {
     /// Parses a path below the API's root. API Gateway strips a trailing slash from it: `/tasks/` arrives as `tasks` ("Lambda
     /// proxy integrations in API Gateway").
-    fn of(path: &'a str) -> Self {
+    #[must_use]
+    pub fn of(path: &'a str) -> Self {
         match path.split('/').collect::<Vec<_>>().as_slice() {
             ["health"] => Self::Health,
             ["tasks"] => Self::Tasks,
@@ -69,7 +70,8 @@ impl<'a> Route<'a> {
     }
 
     /// Returns the route's name for the log, without ids.
-    fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Health => "/health",
             Self::Tasks => "/tasks",
@@ -80,7 +82,8 @@ impl<'a> Route<'a> {
     }
 
     /// Returns the value of the `Allow` header. `OPTIONS` never gets here: the gateway answers it.
-    fn allow(self) -> &'static str {
+    #[must_use]
+    pub fn allow(self) -> &'static str {
         match self {
             Self::Health | Self::Problem(_) | Self::Unknown => "GET, HEAD, OPTIONS",
             Self::Tasks => "GET, HEAD, OPTIONS, POST",

@@ -59,7 +59,7 @@ fn assert_lists_every_field(
         for (shown, value) in [(&change.old, old(field)), (&change.new, new(field))] {
             match (field.in_audit(), value) {
                 (InAudit::Shown | InAudit::Hashed, Value::Null) => {
-                    assert_eq!(*shown, Value::Null, "{field:?}")
+                    assert_eq!(*shown, Value::Null, "{field:?}");
                 }
                 (InAudit::Shown, value) => assert_eq!(*shown, json!(text(&value)), "{field:?}"),
                 (InAudit::Hashed, value) => {

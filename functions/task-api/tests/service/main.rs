@@ -6,5 +6,6 @@ mod api;
 mod contract;
 mod cost;
 mod fields;
+mod openapi;
 mod small_print;
 mod table;

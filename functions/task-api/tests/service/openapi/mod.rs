@@ -1,0 +1,132 @@
+//! `docs/openapi.json`: the API for programs, made of the code's own tables.
+//!
+//! Paths, methods, scopes, fields, problems and headers come from the code; the sentences are written here. What the code has
+//! and this module lacks does not compile or fails below.
+
+mod operations;
+mod parameters;
+mod responses;
+mod schemas;
+
+use std::{env, fs, path::Path};
+
+use serde_json::{Map, Value, json};
+use task_api::api::Route;
+
+/// Every path, with its placeholder where a client puts an id or a name.
+const ROUTES: [Route<'static>; 4] =
+    [Route::Tasks, Route::Task("{id}"), Route::Health, Route::Problem("{name}")];
+
+const DESCRIPTION: &str = "\
+Tasks over HTTPS. Every task belongs to an owner, which the token names; another owner's task does not exist for you.
+
+- **Versions.** `ETag` is the task's version. `If-Match` makes a write conditional, and safe to send again.
+- **Creates.** With an `Idempotency-Key`, the same body within 24 hours makes one task however often it is sent.
+- **Lists.** Follow `nextCursor`, or `Link`, until there is none.
+- **Failures.** Problem details (RFC 9457); the `type` of each leads to a page that says what to do.
+- **Sending again.** 429 and 503 had no effect: wait for `Retry-After` and send again. After 504 or a broken connection read the task first.";
+
+/// Returns the document.
+pub fn document() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Task service", "version": env!("CARGO_PKG_VERSION"), "description": DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{
+            "url": "https://{api}.execute-api.{region}.amazonaws.com/{stage}",
+            "description": "A deployed stage; `cargo xtask up` prints the URL of a local one",
+            "variables": {
+                "api": {"default": "abcdef1234", "description": "The id of the REST API"},
+                "region": {"default": "eu-west-1", "description": "The AWS region"},
+                "stage": {"default": "dev", "description": "The stage"},
+            },
+        }],
+        "security": [{"token": []}],
+        "tags": [
+            {"name": "Tasks", "description": "Create, read, change and delete tasks"},
+            {"name": "Service", "description": "Needs no token"},
+        ],
+        "paths": paths(),
+        "components": {
+            "schemas": schemas::all(),
+            "parameters": parameters::all(),
+            "headers": responses::headers(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "A token of the service. The bare token, without `Bearer`, is accepted too.",
+                },
+            },
+        },
+    })
+}
+
+fn paths() -> Map<String, Value> {
+    ROUTES.into_iter().map(|route| (route.name().to_owned(), path(route))).collect()
+}
+
+fn path(route: Route<'static>) -> Value {
+    let mut item = json!({});
+    let parameters = parameters::of_path(route);
+    if !parameters.is_empty() {
+        item["parameters"] = json!(parameters);
+    }
+    // The gateway answers OPTIONS; what it says is CORS's own (docs/api.md).
+    for method in route.allow().split(", ").filter(|method| *method != "OPTIONS") {
+        item[method.to_lowercase()] = operations::operation(route, method);
+    }
+    item
+}
+
+/// `REFRESH=1 cargo test --workspace --test service` writes it.
+#[test]
+fn the_snapshot_is_the_document() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+    let document = document();
+    if env::var_os("REFRESH").is_some() {
+        fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&document).unwrap())).unwrap();
+    }
+    let written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert!(written == document, "docs/openapi.json is old: REFRESH=1 cargo test --workspace --test service");
+}
+
+/// The list above has every route: what it names is found under its own name, and the router knows no more.
+#[test]
+fn every_route_is_in_the_document() {
+    for route in ROUTES {
+        assert_eq!(Route::of(&route.name()[1..]), route);
+    }
+    for route in ROUTES {
+        match route {
+            // A new route has to be named here, and then above.
+            Route::Health | Route::Tasks | Route::Task(_) | Route::Problem(_) | Route::Unknown => {}
+        }
+    }
+}
+
+/// Each operation with a token says 401 and 403; those without say neither.
+#[test]
+fn every_operation_has_an_unauthorized_and_a_forbidden_case() {
+    let document = document();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
+        {
+            let is_open = operation["security"] == json!([]);
+            for status in ["401", "403"] {
+                assert_eq!(operation["responses"][status].is_null(), is_open, "{method} {path} {status}");
+            }
+        }
+    }
+}
+
+/// Every kind of problem is an answer of some operation, but for a method that no operation has.
+#[test]
+fn every_problem_is_documented() {
+    let text = document().to_string();
+    for kind in task_api::problem::kind::ALL {
+        let expected = kind.name != "method-not-allowed";
+        assert_eq!(text.contains(&format!("/problems/{}\"", kind.name)), expected, "{}", kind.name);
+    }
+}

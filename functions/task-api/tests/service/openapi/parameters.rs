@@ -1,0 +1,95 @@
+//! Path, query and header parameters.
+
+use serde_json::{Value, json};
+use task_api::{api::Route, http::RequestHeader, problem::kind};
+use tasks::{
+    input::{LIMIT_DEFAULT, LIMIT_MAX},
+    task::{ASSIGNEE_MAX, Status},
+};
+
+use super::schemas::TASK_ID;
+
+/// Returns every parameter.
+pub fn all() -> Value {
+    let mut all = json!({
+        "id": {
+            "name": "id", "in": "path", "required": true, "description": "The task's id", "example": TASK_ID,
+            "schema": {"type": "string"},
+        },
+        "name": {
+            "name": "name", "in": "path", "required": true, "description": "The last part of a problem's `type`",
+            "example": kind::NOT_FOUND.name,
+            "schema": {"type": "string", "enum": kind::ALL.iter().map(|kind| kind.name).collect::<Vec<_>>()},
+        },
+        "status": query("Only tasks with this status; not together with `assignee`", &json!("PENDING"), &json!({"type": "string", "enum": Status::ALL})),
+        "assignee": query("Only tasks of this assignee, compared whole and in its case; not together with `status`", &json!("ann@team.example"),
+            &json!({"type": "string", "minLength": 1, "maxLength": ASSIGNEE_MAX})),
+        "order": query("By the time of creation; `desc`, the newest first, by default", &json!("desc"), &json!({"type": "string", "enum": ["asc", "desc"], "default": "desc"})),
+        "limit": query("The most tasks in a page; a larger number means the maximum", &json!(LIMIT_DEFAULT),
+            &json!({"type": "integer", "minimum": 1, "default": LIMIT_DEFAULT, "description": format!("{LIMIT_MAX} at most")})),
+        "cursor": query("Continues a list: the `nextCursor` of the page before, with the same filter and order", &json!("AQIDBAUGBwgJ"), &json!({"type": "string"})),
+    });
+    for name in ["status", "assignee", "order", "limit", "cursor"] {
+        all[name]["name"] = json!(name);
+    }
+    for header in RequestHeader::ALL {
+        if let Some(parameter) = header_parameter(header) {
+            all[header.name()] = parameter;
+        }
+    }
+    all
+}
+
+fn query(description: &str, example: &Value, schema: &Value) -> Value {
+    json!({"in": "query", "description": description, "example": example, "schema": schema})
+}
+
+/// OpenAPI says `Accept` and `Content-Type` by media types; browsers set `Origin`.
+fn header_parameter(header: RequestHeader) -> Option<Value> {
+    let (description, example, schema) = match header {
+        RequestHeader::Accept | RequestHeader::ContentType | RequestHeader::Origin => return None,
+        RequestHeader::IdempotencyKey => (
+            "The same key with the same body within 24 hours makes one task, and gives the same answer again",
+            "5f0c6a1e-order-17",
+            json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}),
+        ),
+        RequestHeader::IfMatch => (
+            "`*`, or up to 50 tags: the write is carried out only if the task's version is one of them",
+            "\"3\"",
+            json!({"type": "string"}),
+        ),
+        RequestHeader::IfNoneMatch => (
+            "`*`, or up to 50 tags: a read is answered 304, and a write 412, if the task's version is one of them",
+            "\"3\"",
+            json!({"type": "string"}),
+        ),
+    };
+    Some(
+        json!({"name": header.name(), "in": "header", "description": description, "example": example, "schema": schema}),
+    )
+}
+
+/// The placeholders of a path.
+pub fn of_path(route: Route<'_>) -> Vec<Value> {
+    match route {
+        Route::Task(_) => vec![reference("id")],
+        Route::Problem(_) => vec![reference("name")],
+        Route::Health | Route::Tasks | Route::Unknown => vec![],
+    }
+}
+
+/// The query and header parameters of an operation.
+pub fn of_operation(route: Route<'_>, method: &str) -> Vec<Value> {
+    let names: &[&str] = match (route, method) {
+        (Route::Tasks, "GET" | "HEAD") => &["status", "assignee", "order", "limit", "cursor"],
+        (Route::Tasks, "POST") => &["Idempotency-Key"],
+        (Route::Task(_), "GET" | "HEAD") => &["If-None-Match"],
+        (Route::Task(_), "PUT" | "PATCH" | "DELETE") => &["If-Match", "If-None-Match"],
+        _ => &[],
+    };
+    names.iter().map(|name| reference(name)).collect()
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/parameters/{name}")})
+}
