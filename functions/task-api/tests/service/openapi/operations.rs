@@ -1,4 +1,4 @@
-//! What each route does, per method.
+//! The operations: the sentences about each route and method.
 
 use serde_json::{Value, json};
 use task_api::{
