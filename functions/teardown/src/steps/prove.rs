@@ -1,7 +1,7 @@
 //! Prove: each thing of the inventory is shown absent by its own service. An error is no proof.
 //!
-//! A thing that is still shown is looked at again, after a wait of the state machine: S3, IAM and CloudWatch Logs show a deleted thing for
-//! some seconds, and `CloudFormation` in Express mode says `DELETE_COMPLETE` while services still delete.
+//! A thing that is still shown is looked at again, after a wait of the state machine: S3, IAM and CloudWatch Logs show a
+//! deleted thing for some seconds, and `CloudFormation` in Express mode says `DELETE_COMPLETE` while services still delete.
 
 use std::collections::BTreeSet;
 

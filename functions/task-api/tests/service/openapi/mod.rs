@@ -92,17 +92,11 @@ fn the_snapshot_is_the_document() {
     assert!(written == document, "docs/openapi.json is old: REFRESH=1 cargo test --workspace --test service");
 }
 
-/// The list above has every route: what it names is found under its own name, and the router knows no more.
+/// A route's name leads the router back to it. (A new route does not compile until the modules above describe it.)
 #[test]
-fn every_route_is_in_the_document() {
+fn every_route_of_the_document_is_found_under_its_name() {
     for route in ROUTES {
         assert_eq!(Route::of(&route.name()[1..]), route);
-    }
-    for route in ROUTES {
-        match route {
-            // A new route has to be named here, and then above.
-            Route::Health | Route::Tasks | Route::Task(_) | Route::Problem(_) | Route::Unknown => {}
-        }
     }
 }
 
