@@ -43,7 +43,7 @@ pub enum Command {
     StuckDemo,
     /// Format the Rust sources
     Fmt,
-    /// Run the static checks: format, picture, clippy, template, and the dependencies' licences and sources (cargo-deny)
+    /// Run the static checks: format, picture, the API's document, clippy, template, and the dependencies' licences and sources (cargo-deny)
     Lint(lint::LintArgs),
     /// Deploy the service to an AWS account
     Deploy(deploy::DeployArgs),

@@ -26,12 +26,13 @@ pub struct LintArgs {
     advisories: bool,
 }
 
-/// Runs every static check: format, the picture of the state machine, clippy, the template (cfn-lint, cdk-nag), licences and
+/// Runs every static check: format, the picture of the state machine, the API's document, clippy, the template (cfn-lint, cdk-nag), licences and
 /// sources of the dependencies.
 pub fn run(workspace: &Workspace, args: &LintArgs) -> Result<()> {
     checks::run(&[
         Check::new("fmt", || format(workspace)),
         Check::new("picture", || picture(workspace)),
+        Check::new("openapi", || openapi(workspace)),
         Check::new("clippy", || clippy(workspace)),
         Check::new("template", || template(workspace)),
         Check::new("dependencies", || dependencies(workspace, args)),
@@ -67,6 +68,16 @@ pub fn picture(workspace: &Workspace) -> Result<()> {
     let mut command = Command::new(programs::python()?.program);
     command.args(["statemachine/picture.py", "--check"]).current_dir(workspace.root());
     succeed(&mut command, "picture.py --check")
+}
+
+/// Lints docs/openapi.json; a warning is an error.
+pub fn openapi(workspace: &Workspace) -> Result<()> {
+    let programs = install::clients(workspace)?;
+    let mut command = Command::new(programs.join("redocly"));
+    command.args(["lint", "docs/openapi.json", "--config"]).arg(workspace.clients().join("redocly.yaml"));
+    command.current_dir(workspace.root());
+    command.env("REDOCLY_TELEMETRY", "off").env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
+    succeed(&mut command, "redocly lint")
 }
 
 /// Runs clippy, which counts every warning as an error.

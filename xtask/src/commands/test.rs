@@ -37,7 +37,7 @@ use crate::tools::workspace::{Workspace, python_of};
 /// A part of the checks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Part {
-    /// cargo fmt --check, the state machine's picture, clippy
+    /// cargo fmt --check, the state machine's picture, the API's document, clippy
     Lint,
     /// the CDK app's tests (template, cdk-nag, cfn-lint)
     Cdk,
@@ -65,9 +65,10 @@ pub struct TestArgs {
 type PartCheck = (Part, &'static str, fn(&Workspace, &TestArgs) -> Result<()>);
 
 /// The checks, cheap ones first.
-const CHECKS: [PartCheck; 8] = [
+const CHECKS: [PartCheck; 9] = [
     (Part::Lint, "lint: fmt", |workspace, _| lint::format(workspace)),
     (Part::Lint, "lint: picture", |workspace, _| lint::picture(workspace)),
+    (Part::Lint, "lint: openapi", |workspace, _| lint::openapi(workspace)),
     (Part::Cdk, "cdk", |workspace, _| lint::template(workspace)),
     (Part::Local, "local", |workspace, _| local(workspace)),
     (Part::Lint, "lint: clippy", |workspace, _| lint::clippy(workspace)),

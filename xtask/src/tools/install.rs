@@ -33,7 +33,14 @@ pub fn local_venv(workspace: &Workspace) -> Result<()> {
 pub fn cdk(workspace: &Workspace) -> Result<()> {
     let pins = Pins::File(workspace.cdk().join("requirements.txt"));
     venv(workspace, &workspace.cdk_venv(), &pins, "Python packages of the CDK app")?;
-    npm(workspace)
+    npm(workspace, &workspace.cdk(), "CDK command line")
+}
+
+/// Installs the clients that the API is tried with, and the linter of its document; returns the folder of their programs.
+pub fn clients(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.clients();
+    npm(workspace, &folder, "clients of the API")?;
+    Ok(folder.join("node_modules/.bin"))
 }
 
 /// Installs the environment of cargo-lambda.
@@ -102,9 +109,8 @@ fn venv(workspace: &Workspace, folder: &Path, pins: &Pins, what: &str) -> Result
     })
 }
 
-fn npm(workspace: &Workspace) -> Result<()> {
+fn npm(workspace: &Workspace, folder: &Path, what: &str) -> Result<()> {
     let node = programs::node()?;
-    let folder = workspace.cdk();
     let modules = folder.join("node_modules");
     let hash = Fingerprint::new()
         .file("package.json", &folder.join("package.json"))?
@@ -120,9 +126,11 @@ fn npm(workspace: &Workspace) -> Result<()> {
     if is_fresh(&stamp, &hash) {
         return Ok(());
     }
-    step(&format!("CDK command line (Node.js {node})"), || {
+    step(&format!("{what} (Node.js {node})"), || {
         let mut ci = Command::new("npm");
-        ci.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder);
+        // No package here needs a script of its own; the viewer's would report its installation to a company.
+        ci.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(folder);
         run_logged(&mut ci, &workspace.scratch().join("install.log"), "npm ci").context(
             "packages cannot be installed.\n  They come from the npm registry: check the network (proxy, VPN) and run this \
              command again.",

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::tools::process;
 
 const PYTHON: Version = Version(3, 11);
-const NODE: Version = Version(20, 0);
+const NODE: Version = Version(20, 19);
 /// The names under which systems install Python.
 const PYTHON_NAMES: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"];
 

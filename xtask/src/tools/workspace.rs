@@ -67,6 +67,11 @@ impl Workspace {
         self.root.join("cdk")
     }
 
+    /// Names the folder of the clients that the API is tried with.
+    pub fn clients(&self) -> PathBuf {
+        self.root.join("tests/clients")
+    }
+
     /// Makes a cargo command in the workspace, in the developer's environment (`CARGO_TARGET_DIR` included).
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
