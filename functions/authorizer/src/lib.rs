@@ -87,6 +87,7 @@ impl Authorizer {
             owner: entry.owner.clone(),
             scopes: entry.scopes.clone(),
             auth: Auth::Token,
+            expires_at: None,
         })
     }
 }

@@ -48,6 +48,8 @@ pub struct Api {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route<'a> {
     Health,
+    /// The caller, as the service knows it.
+    Me,
     Tasks,
     Task(&'a str),
     /// The page that explains a kind of problem.
@@ -62,6 +64,7 @@ impl<'a> Route<'a> {
     pub fn of(path: &'a str) -> Self {
         match path.split('/').collect::<Vec<_>>().as_slice() {
             ["health"] => Self::Health,
+            ["me"] => Self::Me,
             ["tasks"] => Self::Tasks,
             ["tasks", id] if !id.is_empty() => Self::Task(id),
             ["problems", name] => Self::Problem(name),
@@ -74,6 +77,7 @@ impl<'a> Route<'a> {
     pub fn name(self) -> &'static str {
         match self {
             Self::Health => "/health",
+            Self::Me => "/me",
             Self::Tasks => "/tasks",
             Self::Task(_) => "/tasks/{id}",
             Self::Problem(_) => "/problems/{name}",
@@ -85,7 +89,7 @@ impl<'a> Route<'a> {
     #[must_use]
     pub fn allow(self) -> &'static str {
         match self {
-            Self::Health | Self::Problem(_) | Self::Unknown => "GET, HEAD, OPTIONS",
+            Self::Health | Self::Me | Self::Problem(_) | Self::Unknown => "GET, HEAD, OPTIONS",
             Self::Tasks => "GET, HEAD, OPTIONS, POST",
             Self::Task(_) => "DELETE, GET, HEAD, OPTIONS, PATCH, PUT",
         }
@@ -139,11 +143,13 @@ impl Api {
             "HEAD" => "GET",
             method => method,
         };
-        let call = || Call::authorized(request, request_id);
+        let caller = || Call::authenticated(request, request_id);
+        let call = || caller()?.authorized();
         match (method, route) {
             (_, Route::Unknown) => Err(Problem::unknown_path()),
             ("GET", Route::Health) => health(request),
             ("GET", Route::Problem(name)) => problem_page(request, name),
+            ("GET", Route::Me) => me(&caller()?),
             ("GET", Route::Tasks) => self.list(&call()?).await,
             ("POST", Route::Tasks) => self.create(&call()?).await,
             ("GET", Route::Task(id)) => self.get(&call()?, id).await,
@@ -248,16 +254,21 @@ impl Api {
 }
 
 impl<'a> Call<'a> {
-    /// Reads the principal and checks its scope. The gateway has already checked the token and the method; checking again
-    /// keeps an outdated or wrong policy from letting a write through.
-    fn authorized(request: &'a Request, request_id: &'a str) -> Result<Self, Error> {
+    /// Reads the principal. The gateway caches who it is for longer than some tokens last, so its end is checked here.
+    fn authenticated(request: &'a Request, request_id: &'a str) -> Result<Self, Error> {
         let principal = Principal::from_context(&request.request_context.authorizer)
             .ok_or_else(|| Error::internal("the event names no principal: is the authorizer attached?"))?;
-        if Scope::needed_for(&request.http_method).is_some_and(|scope| principal.may(scope)) {
-            Ok(Self { request, request_id, principal })
-        } else {
-            Err(Error::Forbidden)
+        if principal.has_expired(Timestamp::now()) {
+            return Err(Error::Expired);
         }
+        Ok(Self { request, request_id, principal })
+    }
+
+    /// Checks the scope, which nothing before this function does: the authorizer says who calls, and not what they may do.
+    fn authorized(self) -> Result<Self, Error> {
+        let needed = Scope::needed_for(&self.request.http_method);
+        let needed = needed.ok_or_else(|| Error::internal("a method without a scope has a handler"))?;
+        if self.principal.may(needed) { Ok(self) } else { Err(Error::Forbidden { needed }) }
     }
 
     fn author(&self) -> Author {
@@ -339,12 +350,19 @@ fn etag(version: u64) -> String {
     format!("\"{version}\"")
 }
 
+/// Shows the caller as the service knows it, whatever its scopes: it helps to find out why a call is refused.
+fn me(call: &Call<'_>) -> Result<Response, Problem> {
+    valid(unexpected_parameters(call.parameters()))?;
+    Ok(Response::json(200, &call.principal))
+}
+
 fn health(request: &Request) -> Result<Response, Problem> {
     valid(unexpected_parameters(&request.multi_value_query_string_parameters))?;
     Ok(Response::json(200, &serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
 }
 
-/// Logs the one line of a request, without paths, headers and bodies.
+/// Logs the one line of a request, without paths, headers and bodies. The line of a refused caller also has the reason and the
+/// source address.
 fn log(
     request: &Request,
     route: Route<'_>,
@@ -354,6 +372,12 @@ fn log(
     cause: Option<&Error>,
 ) {
     let context = &request.request_context;
+    let reason = match cause {
+        Some(Error::Forbidden { .. }) => Some("insufficient-scope"),
+        Some(Error::Expired) => Some("expired"),
+        _ => None,
+    };
+    let source_ip = reason.and(context.identity.source_ip.as_deref());
     let cause = cause.filter(|_| status >= 500).map(|cause| error_chain(cause));
     macro_rules! line {
         ($level:ident) => {
@@ -364,6 +388,8 @@ fn log(
                 route = route.name(),
                 status,
                 principal = context.authorizer.principal_id,
+                reason,
+                source_ip,
                 took_ms = took.as_secs_f64() * 1e3,
                 cause,
                 "answered a request"
@@ -404,11 +430,21 @@ mod tests {
     #[test]
     fn paths_have_one_spelling() {
         assert_eq!(Route::of("tasks"), Route::Tasks);
+        assert_eq!(Route::of("me"), Route::Me);
         assert_eq!(Route::of("tasks/x"), Route::Task("x"));
         assert_eq!(Route::of("problems/x"), Route::Problem("x"));
-        for unknown in
-            ["", "Tasks", "tasks/x/y", "task", "tasks//x", "tasks/", "health/", "problems", "problems/x/y"]
-        {
+        for unknown in [
+            "",
+            "Tasks",
+            "tasks/x/y",
+            "task",
+            "tasks//x",
+            "tasks/",
+            "health/",
+            "problems",
+            "problems/x/y",
+            "me/x",
+        ] {
             assert_eq!(Route::of(unknown), Route::Unknown, "{unknown}");
         }
     }

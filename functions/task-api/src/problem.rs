@@ -37,6 +37,11 @@ impl Problem {
         self
     }
 
+    /// Adds what the caller has to send instead ("The WWW-Authenticate Response Header Field", RFC 6750, 3).
+    fn challenging(self, parameters: &str) -> Self {
+        self.with_header("WWW-Authenticate", format!("Bearer {parameters}"))
+    }
+
     #[must_use]
     pub fn unknown_path() -> Self {
         Self::new(&kind::NOT_FOUND, "There is nothing at this path.")
@@ -107,9 +112,13 @@ impl From<Error> for Problem {
                 &kind::INVALID_CURSOR,
                 "The cursor is malformed or belongs to another query; start over without it.",
             ),
-            Error::Forbidden => {
-                Self::new(&kind::FORBIDDEN, "The token does not have the scope for this call.")
+            Error::Forbidden { needed } => {
+                let needed = needed.as_str();
+                Self::new(&kind::FORBIDDEN, format!("The token does not have the scope {needed}."))
+                    .challenging(&format!(r#"error="insufficient_scope", scope="{needed}""#))
             }
+            Error::Expired => Self::new(&kind::UNAUTHORIZED, "The token has expired.")
+                .challenging(r#"error="invalid_token", error_description="expired""#),
             Error::NotFound => Self::new(&kind::NOT_FOUND, "There is no such task."),
             Error::InvalidTransition { from, to } => Self::new(
                 &kind::INVALID_TRANSITION,

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use serde::Serialize;
 
-use crate::task::Status;
+use crate::{principal::Scope, task::Status};
 
 /// One error in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,8 +48,11 @@ pub enum Error {
     InvalidTransition { from: Status, to: Status },
     #[error("the idempotency key was used with a different body")]
     IdempotencyMismatch,
-    #[error("the principal lacks the scope")]
-    Forbidden,
+    #[error("the principal lacks the scope {}", .needed.as_str())]
+    Forbidden { needed: Scope },
+    /// The token ended after the gateway had cached its principal.
+    #[error("the token has expired")]
+    Expired,
     /// A write got no response, and it is unknown whether it was applied.
     #[error("the outcome of the write is unknown")]
     OutcomeUnknown(#[source] Box<dyn StdError + Send + Sync>),

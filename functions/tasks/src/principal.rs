@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::task::Timestamp;
 
 /// A permission of a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ impl Scope {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 
-    /// Returns the methods that need this scope. The authorizer's policy allows them, and the task function checks again.
+    /// Returns the methods that need this scope.
     #[must_use]
     pub fn methods(self) -> &'static [&'static str] {
         match self {
@@ -44,29 +46,47 @@ impl Scope {
     }
 }
 
-/// The way in which a principal was authenticated. JWTs would be a second variant.
+/// The way in which a principal was authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
     Token,
+    Jwt,
 }
 
 impl Auth {
+    pub const ALL: [Self; 2] = [Self::Token, Self::Jwt];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
+            Self::Jwt => "jwt",
         }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|auth| auth.as_str() == text)
     }
 }
 
-/// The caller. Every task belongs to an `owner`, which several principals may share.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The caller, in the form in which `GET /me` shows it. Every task belongs to an `owner`, which several principals may share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Principal {
     pub id: String,
     pub owner: String,
     pub scopes: Vec<Scope>,
     pub auth: Auth,
+    /// The Unix time, in seconds, from which on the caller is not authenticated any more: API Gateway caches the authorizer's
+    /// answer for longer than some tokens last.
+    #[serde(serialize_with = "as_timestamp")]
+    pub expires_at: Option<i64>,
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
+fn as_timestamp<S: Serializer>(end: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    end.and_then(|end| Timestamp::from_unix_millis(end.checked_mul(1_000)?)).serialize(serializer)
 }
 
 impl Principal {
@@ -76,16 +96,24 @@ impl Principal {
         self.scopes.contains(&scope)
     }
 
+    /// Returns whether the principal's token has ended ("exp", RFC 7519, 4.1.4).
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now.unix_seconds())
+    }
+
     /// Returns the authorizer context: string values only ("Output from an API Gateway Lambda authorizer"). The principal's
     /// id is not part of it: API Gateway passes `principalId` on by itself.
     #[must_use]
     pub fn to_context(&self) -> BTreeMap<&'static str, String> {
         let scopes: Vec<_> = self.scopes.iter().map(|scope| scope.as_str()).collect();
-        BTreeMap::from([
+        let mut context = BTreeMap::from([
             ("owner", self.owner.clone()),
             ("scopes", scopes.join(" ")),
             ("auth", self.auth.as_str().to_owned()),
-        ])
+        ]);
+        context.extend(self.expires_at.map(|end| ("expiresAt", end.to_string())));
+        context
     }
 
     /// Reads a principal from a request's context; `None` if the authorizer did not make it.
@@ -95,7 +123,11 @@ impl Principal {
             id: context.principal_id.clone()?,
             owner: context.owner.clone()?,
             scopes: context.scopes.as_deref()?.split_whitespace().map(Scope::parse).collect::<Option<_>>()?,
-            auth: (context.auth.as_deref()? == Auth::Token.as_str()).then_some(Auth::Token)?,
+            auth: Auth::parse(context.auth.as_deref()?)?,
+            expires_at: match &context.expires_at {
+                Some(end) => Some(end.parse().ok()?),
+                None => None,
+            },
         };
         (!principal.id.is_empty() && !principal.owner.is_empty()).then_some(principal)
     }
@@ -109,6 +141,7 @@ pub struct AuthorizerContext {
     pub owner: Option<String>,
     pub scopes: Option<String>,
     pub auth: Option<String>,
+    pub expires_at: Option<String>,
 }
 
 #[cfg(test)]
@@ -121,20 +154,24 @@ mod tests {
 
     #[test]
     fn a_principal_survives_the_authorizer_context() {
-        let principal = Principal {
-            id: "alice".into(),
-            owner: "team".into(),
-            scopes: vec![Scope::Read, Scope::Write],
-            auth: Auth::Token,
-        };
-        let made = principal.to_context();
-        let received = AuthorizerContext {
-            principal_id: Some(principal.id.clone()),
-            owner: made.get("owner").cloned(),
-            scopes: made.get("scopes").cloned(),
-            auth: made.get("auth").cloned(),
-        };
-        assert_eq!(Principal::from_context(&received), Some(principal));
+        for (auth, expires_at) in [(Auth::Token, None), (Auth::Jwt, Some(1_893_456_000))] {
+            let principal = Principal {
+                id: "alice".into(),
+                owner: "team".into(),
+                scopes: vec![Scope::Read, Scope::Write],
+                auth,
+                expires_at,
+            };
+            let made = principal.to_context();
+            let received = AuthorizerContext {
+                principal_id: Some(principal.id.clone()),
+                owner: made.get("owner").cloned(),
+                scopes: made.get("scopes").cloned(),
+                auth: made.get("auth").cloned(),
+                expires_at: made.get("expiresAt").cloned(),
+            };
+            assert_eq!(Principal::from_context(&received), Some(principal));
+        }
     }
 
     #[test]
@@ -144,6 +181,7 @@ mod tests {
             r#"{"principalId":"a","owner":"","scopes":"tasks:read","auth":"token"}"#,
             r#"{"principalId":"a","owner":"o","scopes":"tasks:admin","auth":"token"}"#,
             r#"{"principalId":"a","owner":"o","scopes":"tasks:read","auth":"magic"}"#,
+            r#"{"principalId":"a","owner":"o","scopes":"tasks:read","auth":"jwt","expiresAt":"soon"}"#,
         ] {
             assert_eq!(Principal::from_context(&context(json)), None, "{json}");
         }

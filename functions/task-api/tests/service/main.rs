@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod api;
+mod callers;
 mod contract;
 mod cost;
 mod fields;

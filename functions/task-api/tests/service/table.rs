@@ -92,6 +92,13 @@ impl Table {
         self.handle(event).await
     }
 
+    /// Sends a request without a body, with this authorizer context.
+    pub async fn send_with_context(&self, method: &str, target: &str, context: Value) -> Answer {
+        let mut event = event("team", method, target, &json!({}));
+        event["requestContext"]["authorizer"] = context;
+        self.handle(event).await
+    }
+
     /// Sends a body in base64, as a gateway passes on a body of a binary media type.
     pub async fn send_bytes(&self, method: &str, target: &str, headers: Value, body: &[u8]) -> Answer {
         let mut event = event("team", method, target, &headers);

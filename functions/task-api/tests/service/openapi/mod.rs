@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 use task_api::api::Route;
 
 /// Every path, with its placeholder where a client puts an id or a name.
-const ROUTES: [Route<'static>; 4] =
-    [Route::Tasks, Route::Task("{id}"), Route::Health, Route::Problem("{name}")];
+const ROUTES: [Route<'static>; 5] =
+    [Route::Tasks, Route::Task("{id}"), Route::Me, Route::Health, Route::Problem("{name}")];
 
 const DESCRIPTION: &str = "\
 Tasks over HTTPS. Every task belongs to an owner, which the token names; another owner's task does not exist for you.
@@ -46,7 +46,7 @@ pub fn document() -> Value {
         "security": [{"token": []}],
         "tags": [
             {"name": "Tasks", "description": "Create, read, change and delete tasks"},
-            {"name": "Service", "description": "Needs no token"},
+            {"name": "Service", "description": "About the service, and about you"},
         ],
         "paths": paths(),
         "components": {
@@ -100,7 +100,7 @@ fn every_route_of_the_document_is_found_under_its_name() {
     }
 }
 
-/// Each operation with a token says 401 and 403; those without say neither.
+/// Each operation with a token says 401, and 403 unless any token will do; those without say neither.
 #[test]
 fn every_operation_has_an_unauthorized_and_a_forbidden_case() {
     let document = document();
@@ -108,8 +108,8 @@ fn every_operation_has_an_unauthorized_and_a_forbidden_case() {
         for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
         {
             let is_open = operation["security"] == json!([]);
-            for status in ["401", "403"] {
-                assert_eq!(operation["responses"][status].is_null(), is_open, "{method} {path} {status}");
+            for (status, never) in [("401", is_open), ("403", is_open || path == "/me")] {
+                assert_eq!(operation["responses"][status].is_null(), never, "{method} {path} {status}");
             }
         }
     }

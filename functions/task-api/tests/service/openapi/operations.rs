@@ -5,7 +5,7 @@ use task_api::{
     api::Route,
     problem::kind::{self, Kind},
 };
-use tasks::principal::Scope;
+use tasks::principal::{Auth, Scope};
 
 use super::{
     parameters,
@@ -24,22 +24,41 @@ struct Operation {
     problems: Vec<&'static Kind>,
 }
 
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Anyone,
+    AnyToken,
+    TokenWith(Scope),
+}
+
+impl Access {
+    fn to(route: Route<'_>, method: &str) -> Self {
+        match route {
+            Route::Tasks | Route::Task(_) => {
+                Scope::needed_for(method).map_or(Self::AnyToken, Self::TokenWith)
+            }
+            Route::Me => Self::AnyToken,
+            Route::Health | Route::Problem(_) | Route::Unknown => Self::Anyone,
+        }
+    }
+}
+
 /// Returns the operation object.
 pub fn operation(route: Route<'static>, method: &str) -> Value {
     let Operation { id, summary, description, body, success, problems } = words(route, method);
-    let scope = match route {
-        Route::Tasks | Route::Task(_) => Scope::needed_for(method),
-        Route::Health | Route::Problem(_) | Route::Unknown => None,
-    };
+    let access = Access::to(route, method);
+    let tag = if matches!(route, Route::Tasks | Route::Task(_)) { "Tasks" } else { "Service" };
     let mut operation = json!({
-        "operationId": id, "summary": summary, "tags": [if scope.is_some() { "Tasks" } else { "Service" }],
-        "responses": responses::all(method, success, scope, &problems),
+        "operationId": id, "summary": summary, "tags": [tag],
+        "responses": responses::all(method, success, access, &problems),
     });
-    operation["description"] = match scope {
-        Some(scope) => json!(format!("{description}\n\nNeeds the scope `{}`.", scope.as_str())),
-        None => json!(description),
+    operation["description"] = match access {
+        Access::TokenWith(scope) => json!(format!("{description}\n\nNeeds the scope `{}`.", scope.as_str())),
+        Access::AnyToken => json!(format!("{description}\n\nNeeds a token, whatever its scopes.")),
+        Access::Anyone => json!(description),
     };
-    if scope.is_none() {
+    if access == Access::Anyone {
         operation["security"] = json!([]);
     }
     let parameters = parameters::of_operation(route, method);
@@ -60,6 +79,7 @@ fn words(route: Route<'static>, method: &str) -> Operation {
         (Route::Task(_), "PUT") => put(),
         (Route::Task(_), "PATCH") => patch(),
         (Route::Task(_), _) => delete(),
+        (Route::Me, _) => me(method),
         (Route::Health, _) => health(method),
         (Route::Problem(_), _) => problem(method),
         (Route::Unknown, _) => unreachable!("an unknown path has no operation"),
@@ -189,6 +209,20 @@ fn delete() -> Operation {
         body: None,
         success: vec![Success::new(204, "The task is deleted")],
         problems: vec![&kind::NOT_FOUND, &kind::PRECONDITION_FAILED, &kind::OUTCOME_UNKNOWN],
+    }
+}
+
+fn me(method: &str) -> Operation {
+    let caller = json!({
+        "id": "alice", "owner": "team-a", "scopes": Scope::ALL, "auth": Auth::Token, "expiresAt": null,
+    });
+    Operation {
+        id: head(method, "getMe", "headMe"),
+        summary: head(method, "See who the token says you are", "See that the token is valid, headers only"),
+        description: "The caller as the service knows it: id, owner, scopes, and when the token ends.",
+        body: None,
+        success: vec![Success::new(200, "The caller").with_body("Caller", caller)],
+        problems: vec![],
     }
 }
 

@@ -74,7 +74,7 @@ pub fn of_path(route: Route<'_>) -> Vec<Value> {
     match route {
         Route::Task(_) => vec![reference("id")],
         Route::Problem(_) => vec![reference("name")],
-        Route::Health | Route::Tasks | Route::Unknown => vec![],
+        Route::Health | Route::Me | Route::Tasks | Route::Unknown => vec![],
     }
 }
 

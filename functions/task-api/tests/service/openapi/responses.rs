@@ -7,9 +7,11 @@ use task_api::{
     api::EXPOSED_HEADERS,
     problem::kind::{self, Kind},
 };
-use tasks::principal::Scope;
 
-use super::schemas::{TASK_ID, reference};
+use super::{
+    operations::Access,
+    schemas::{TASK_ID, reference},
+};
 
 /// The headers that every answer has.
 const EVERYWHERE: [&str; 2] = ["X-Request-Id", "RateLimit-Policy"];
@@ -56,13 +58,13 @@ impl Success {
 }
 
 /// Returns the responses object.
-pub fn all(method: &str, success: Vec<Success>, scope: Option<Scope>, problems: &[&'static Kind]) -> Value {
+pub fn all(method: &str, success: Vec<Success>, access: Access, problems: &[&'static Kind]) -> Value {
     let mut all = Map::new();
     for success in success {
         all.insert(success.status.to_string(), success.response(method));
     }
     let mut by_status = BTreeMap::<u16, Vec<&'static Kind>>::new();
-    for kind in common(scope).into_iter().chain(problems.iter().copied()) {
+    for kind in common(access).into_iter().chain(problems.iter().copied()) {
         by_status.entry(kind.status).or_default().push(kind);
     }
     for (status, kinds) in by_status {
@@ -72,7 +74,7 @@ pub fn all(method: &str, success: Vec<Success>, scope: Option<Scope>, problems: 
 }
 
 /// The problems that every operation may have, and those that come with a token.
-fn common(scope: Option<Scope>) -> Vec<&'static Kind> {
+fn common(access: Access) -> Vec<&'static Kind> {
     let mut common = vec![
         &kind::INVALID_REQUEST,
         &kind::TOO_MANY_REQUESTS,
@@ -80,8 +82,10 @@ fn common(scope: Option<Scope>) -> Vec<&'static Kind> {
         &kind::UNAVAILABLE,
         &kind::TIMEOUT,
     ];
-    if scope.is_some() {
-        common.extend([&kind::UNAUTHORIZED, &kind::FORBIDDEN]);
+    match access {
+        Access::Anyone => {}
+        Access::AnyToken => common.push(&kind::UNAUTHORIZED),
+        Access::TokenWith(_) => common.extend([&kind::UNAUTHORIZED, &kind::FORBIDDEN]),
     }
     common
 }
@@ -105,7 +109,7 @@ fn problem_response(method: &str, kinds: &[&'static Kind]) -> Value {
 /// The headers that a problem may bring.
 fn headers_of(kind: &Kind) -> &'static [&'static str] {
     match kind.status {
-        401 => &["WWW-Authenticate"],
+        401 | 403 => &["WWW-Authenticate"],
         412 => &["ETag"],
         415 => &["Accept-Post", "Accept-Patch"],
         429 | 503 => &["Retry-After"],
@@ -156,7 +160,10 @@ fn header(name: &str) -> Value {
             ("The requests per second that all callers together may make", json!("\"default\";q=500;w=1"))
         }
         "Retry-After" => ("Seconds to wait", json!("1")),
-        "WWW-Authenticate" => ("The scheme to use", json!("Bearer")),
+        "WWW-Authenticate" => (
+            "The scheme to use, and what is wrong with the token (RFC 6750)",
+            json!("Bearer error=\"insufficient_scope\", scope=\"tasks:write\""),
+        ),
         "X-Request-Id" => (
             "The request's id, in every log and audit record of it",
             json!("8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60"),

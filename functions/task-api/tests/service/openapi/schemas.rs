@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use task_api::problem::kind;
 use tasks::{
     item::Field,
+    principal::{Auth, Scope},
     task::{ASSIGNEE_MAX, DESCRIPTION_MAX, Priority, Stated, Status, TITLE_MAX},
 };
 
@@ -20,6 +21,7 @@ pub fn all() -> Value {
         "Problem": problem(),
         "ProblemKind": problem_kind(),
         "Health": health(),
+        "Caller": caller(),
     })
 }
 
@@ -198,6 +200,22 @@ fn health() -> Value {
         "properties": {
             "status": {"type": "string", "const": "ok", "examples": ["ok"], "description": "Always `ok`"},
             "version": {"type": "string", "examples": [env!("CARGO_PKG_VERSION")], "description": "The service's version"},
+        },
+    })
+}
+
+fn caller() -> Value {
+    json!({
+        "type": "object", "description": "The caller, as the service knows it", "additionalProperties": false,
+        "required": ["id", "owner", "scopes", "auth", "expiresAt"],
+        "properties": {
+            "id": {"type": "string", "examples": ["alice"], "description": "In `createdBy`, `updatedBy` and the audit log"},
+            "owner": {"type": "string", "examples": ["team-a"], "description": "Whose tasks you see; several callers may share one"},
+            "scopes": {"type": "array", "items": {"type": "string", "enum": Scope::ALL}, "uniqueItems": true,
+                "examples": [Scope::ALL], "description": "What you may do"},
+            "auth": {"type": "string", "enum": Auth::ALL, "examples": [Auth::Token], "description": "The sort of token"},
+            "expiresAt": {"type": ["string", "null"], "format": "date-time", "examples": ["2026-12-24T17:00:00.000Z"],
+                "description": "From then on the token is refused; null: it does not end"},
         },
     })
 }
