@@ -1,6 +1,6 @@
 """The alarms, and the metrics they watch. Every alarm stays quiet without data: an idle service is a healthy one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
@@ -121,7 +121,7 @@ class Alarms(Construct):
 
         The authorizer refuses a token by failing, which API Gateway turns into 401 and Lambda counts as an error, so an
         alarm on its `Errors` would fire on anyone's first wrong token. The log distinguishes a crash from a refusal. The
-        caller sees a crash as a 500 (AUTHORIZER_FAILURE), which `api-5xx` counts too.
+        caller sees a crash as a 503 (AUTHORIZER_FAILURE), which `api-5xx` counts too.
         """
         self._alarm(
             "authorizer-crashes",
@@ -130,11 +130,35 @@ class Alarms(Construct):
                 statistic="Sum", period=_FIVE_MINUTES
             ),
         )
-        # A metric without an alarm: how many are normal depends on the callers, and anyone can send them.
-        self._metric("RefusedTokens", log, logs.FilterPattern.string_value("$.message", "=", "refused a token"))
+        refused = logs.FilterPattern.string_value("$.message", "=", "refused a token")
+        self._alarm(
+            "refused-tokens",
+            "Many tokens are refused: someone tries tokens, or a client keeps sending one that has ended",
+            self._metric("RefusedTokens", log, refused).metric(statistic="Sum", period=_FIVE_MINUTES),
+            # One per second. Single refusals are normal, and anyone can cause them.
+            threshold=300,
+        )
+        # The reasons are few and ours (refusal.rs): each is a metric of its own, and is charged as one.
+        self._metric(
+            "RefusedTokensByReason",
+            log,
+            logs.FilterPattern.all(refused, logs.FilterPattern.exists("$.reason")),
+            dimensions={"Reason": "$.reason"},
+        )
 
-    def _metric(self, name: str, log: logs.LogGroup, pattern: logs.IFilterPattern) -> logs.MetricFilter:
-        """Counts the matching lines of a log as a metric of the stage."""
+    def _metric(
+        self,
+        name: str,
+        log: logs.LogGroup,
+        pattern: logs.IFilterPattern,
+        *,
+        dimensions: Mapping[str, str] | None = None,
+    ) -> logs.MetricFilter:
+        """Counts the matching lines of a log as a metric of the stage.
+
+        `dimensions` are fields of the lines that the pattern names. A metric with dimensions cannot have a default value
+        ("Creating metrics from log events using filters").
+        """
         return logs.MetricFilter(
             self,
             f"{name}Filter",
@@ -143,7 +167,8 @@ class Alarms(Construct):
             metric_namespace=f"Tasks/{self._stage}",
             metric_name=name,
             metric_value="1",
-            default_value=0,
+            default_value=0 if dimensions is None else None,
+            dimensions=dimensions,
         )
 
     def _alarm(

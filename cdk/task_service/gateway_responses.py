@@ -83,6 +83,17 @@ def _too_many(response_type: str, *, retry_after_seconds: int) -> GatewayProblem
     )
 
 
+def _unauthenticated(response_type: str) -> GatewayProblem:
+    # The seconds after which the authorizer asks an issuer again (WINDOW_WITHOUT_KEYS in its keyring.rs).
+    return GatewayProblem(
+        response_type=response_type,
+        status=503,
+        kind="unavailable",
+        detail="Nobody can be authenticated at the moment; the token may be good. Try again shortly.",
+        headers={"Retry-After": "5"},
+    )
+
+
 def _invalid(response_type: str, status: int | None = 400) -> GatewayProblem:
     return GatewayProblem(
         response_type=response_type,
@@ -136,8 +147,10 @@ PROBLEMS = (
         detail="The service cannot be reached; try again shortly.",
         headers={"Retry-After": "1"},
     ),
-    _internal("AUTHORIZER_FAILURE"),
-    _internal("AUTHORIZER_CONFIGURATION_ERROR"),
+    # The token may be good: the authorizer crashed, could not be invoked, or knows no key of the token's issuer (docs/auth.md).
+    # AWS does not say which of the two types an authorizer's error has.
+    _unauthenticated("AUTHORIZER_FAILURE"),
+    _unauthenticated("AUTHORIZER_CONFIGURATION_ERROR"),
     _internal("API_CONFIGURATION_ERROR"),
     # A fallback's status replaces that of every type without a response of its own. For 4XX we keep API Gateway's choice
     # (such as a firewall's 403). What is left for 5XX is a function that crashed or returned a malformed response, which

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from task_service.names import PRINCIPAL
@@ -18,6 +19,9 @@ from task_service.names import PRINCIPAL
 SCOPES = ("tasks:read", "tasks:write")
 
 _FIELDS = ("id", "owner", "scopes", "tokenSha256")
+_OPTIONAL = ("expiresAt",)
+# RFC 3339, as the authorizer reads it (`Timestamp` in functions/tasks/src/task.rs).
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EMPTY_TOKEN = hashlib.sha256(b"").hexdigest()
 
@@ -32,13 +36,15 @@ class Principal:
     owner: str
     scopes: tuple[str, ...]
     token_sha256: str
+    expires_at: str | None = None
 
     def to_json(self) -> dict[str, object]:
-        return {"id": self.id, "owner": self.owner, "scopes": list(self.scopes), "tokenSha256": self.token_sha256}
+        entry = {"id": self.id, "owner": self.owner, "scopes": list(self.scopes), "tokenSha256": self.token_sha256}
+        return entry if self.expires_at is None else {**entry, "expiresAt": self.expires_at}
 
 
 def load(path: Path) -> list[Principal]:
-    """Loads the principals from `path`, a JSON array of `{"id","owner","scopes","tokenSha256"}`."""
+    """Loads the principals from `path`, a JSON array of `{"id","owner","scopes","tokenSha256","expiresAt"?}`."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -85,7 +91,7 @@ def _principal(entry: object, where: str) -> Principal:
     missing = [field for field in _FIELDS if field not in entry]
     if missing:
         raise PrincipalsError(f"{where} lacks `{missing[0]}`")
-    unknown = [field for field in entry if field not in _FIELDS]
+    unknown = [field for field in entry if field not in _FIELDS + _OPTIONAL]
     if unknown:
         raise PrincipalsError(f"{where} has the unknown field `{unknown[0]}`")
     return Principal(
@@ -93,6 +99,7 @@ def _principal(entry: object, where: str) -> Principal:
         owner=_name(entry["owner"], f"{where}, field `owner`"),
         scopes=_scopes(entry["scopes"], f"{where}, field `scopes`"),
         token_sha256=_sha256(entry["tokenSha256"], f"{where}, field `tokenSha256`"),
+        expires_at=_timestamp(entry["expiresAt"], f"{where}, field `expiresAt`") if "expiresAt" in entry else None,
     )
 
 
@@ -123,6 +130,16 @@ def _sha256(value: object, where: str) -> str:
     if digest == _EMPTY_TOKEN:
         raise PrincipalsError(f"{where} is the SHA-256 of an empty token")
     return digest
+
+
+def _timestamp(value: object, where: str) -> str:
+    try:
+        if not isinstance(value, str) or not _TIMESTAMP.fullmatch(value):
+            raise ValueError
+        datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise PrincipalsError(f"{where} must be an RFC 3339 timestamp, such as 2030-01-31T12:00:00Z") from error
+    return value
 
 
 def _check_together(principals: list[Principal], path: Path) -> None:

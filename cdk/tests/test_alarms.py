@@ -17,6 +17,7 @@ WATCHED = {
     "api-5xx": ("AWS/ApiGateway", "5XXError", "Sum"),
     "task-api-errors": ("AWS/Lambda", "Errors", "Sum"),
     "authorizer-crashes": ("Tasks/dev", "AuthorizerCrashes", "Sum"),
+    "refused-tokens": ("Tasks/dev", "RefusedTokens", "Sum"),
     "audit-errors": ("AWS/Lambda", "Errors", "Sum"),
 }
 
@@ -60,8 +61,12 @@ def test_5xx_are_counted_for_this_stage_only(prod: Synthesised) -> None:
 COUNTED = {
     "UnknownActor": ("/audit", '{ $.actor.id = "unknown" }', "unknown-actor"),
     "AuthorizerCrashes": ("/authorizer", '?"Task timed out" ?"Runtime exited" ?"panicked at"', "authorizer-crashes"),
-    "RefusedTokens": ("/authorizer", '{ $.message = "refused a token" }', None),
+    "RefusedTokens": ("/authorizer", '{ $.message = "refused a token" }', "refused-tokens"),
 }
+
+
+# The same for metrics with dimensions.
+BY_REASON = ("/authorizer", '{ ($.message = "refused a token") && ($.reason = "*") }', {"Reason": "$.reason"})
 
 
 @pytest.mark.parametrize("name", COUNTED)
@@ -82,9 +87,25 @@ def test_lines_of_a_log_become_a_metric_of_the_stage(each: Synthesised, name: st
     assert watching == ([] if alarm is None else [f"tasks-{stage}-{alarm}"])
 
 
+def test_refused_tokens_are_counted_by_reason(each: Synthesised) -> None:
+    group, pattern, dimensions = BY_REASON
+    found = _filter(each, "RefusedTokensByReason")
+    assert found["FilterPattern"] == pattern
+    assert each.resources[found["LogGroupName"]["Ref"]]["Properties"]["LogGroupName"].endswith(group)
+    (transformation,) = found["MetricTransformations"]
+    assert {one["Key"]: one["Value"] for one in transformation["Dimensions"]} == dimensions
+
+
+def test_a_metric_has_dimensions_or_a_default_value(each: Synthesised) -> None:
+    """CloudWatch Logs refuses both together."""
+    for found in each.of_type("AWS::Logs::MetricFilter").values():
+        (transformation,) = found["Properties"]["MetricTransformations"]
+        assert ("Dimensions" in transformation) != ("DefaultValue" in transformation)
+
+
 def test_every_filter_is_looked_at_here(each: Synthesised) -> None:
     filters = each.of_type("AWS::Logs::MetricFilter").values()
-    assert {found["Properties"]["MetricTransformations"][0]["MetricName"] for found in filters} == set(COUNTED)
+    assert {found["Properties"]["MetricTransformations"][0]["MetricName"] for found in filters} == {*COUNTED, "RefusedTokensByReason"}
 
 
 # As Lambda writes them in its text format ("Troubleshoot invocation issues in Lambda"; the functions' log format, test_functions.py).
@@ -102,7 +123,10 @@ NO_CRASHES = (
     f"REPORT RequestId: {REQUEST}\tDuration: 1.20 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 20 MB",
     '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"authorized a principal","principal":"alice"}',
 )
-REFUSED = '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"refused a token","target":"authorizer"}'
+REFUSED = (
+    '{"timestamp":"2030-01-31T12:00:00.000000Z","level":"INFO","message":"refused a token","reason":"expired","method":"GET",'
+    f'"route":"/tasks","request_id":"{REQUEST}","trace":"1-67891233-abcdef012345678912345678","target":"authorizer"}}'
+)
 
 
 def test_a_crash_of_the_authorizer_is_told_from_a_refused_token(dev: Synthesised) -> None:
@@ -111,6 +135,8 @@ def test_a_crash_of_the_authorizer_is_told_from_a_refused_token(dev: Synthesised
     assert [line for line in CRASHES if not crashes(line)] == []
     assert [line for line in (*NO_CRASHES, REFUSED) if crashes(line)] == []
     assert [line for line in (*NO_CRASHES, *CRASHES, REFUSED) if refused(line)] == [REFUSED]
+    by_reason = patterns.compiled(_filter(dev, "RefusedTokensByReason")["FilterPattern"])
+    assert [line for line in (*NO_CRASHES, *CRASHES, REFUSED) if by_reason(line)] == [REFUSED]
 
 
 def test_a_refused_token_raises_no_alarm_of_lambdas_errors(each: Synthesised) -> None:

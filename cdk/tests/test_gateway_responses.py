@@ -24,8 +24,8 @@ EXPECTED = {
     "BAD_REQUEST_BODY": (400, "invalid-request"),
     "INTEGRATION_TIMEOUT": (504, "timeout"),
     "INTEGRATION_FAILURE": (503, "unavailable"),
-    "AUTHORIZER_FAILURE": (500, "internal"),
-    "AUTHORIZER_CONFIGURATION_ERROR": (500, "internal"),
+    "AUTHORIZER_FAILURE": (503, "unavailable"),
+    "AUTHORIZER_CONFIGURATION_ERROR": (503, "unavailable"),
     "API_CONFIGURATION_ERROR": (500, "internal"),
     "DEFAULT_4XX": (None, "invalid-request"),
     "DEFAULT_5XX": (500, "internal"),
@@ -93,7 +93,14 @@ def test_401_says_how_to_authenticate_and_nothing_else_does(dev: Synthesised) ->
 
 def test_what_passes_by_itself_says_when_to_come_back(dev: Synthesised) -> None:
     waiting = {name for name, response in _responses(dev).items() if "Retry-After" in _headers(response)}
-    assert waiting == {"THROTTLED", "QUOTA_EXCEEDED", "INTEGRATION_TIMEOUT", "INTEGRATION_FAILURE"}
+    assert waiting == {
+        "THROTTLED",
+        "QUOTA_EXCEEDED",
+        "INTEGRATION_TIMEOUT",
+        "INTEGRATION_FAILURE",
+        "AUTHORIZER_FAILURE",
+        "AUTHORIZER_CONFIGURATION_ERROR",
+    }
     for name in waiting:
         assert re.fullmatch(r"'[1-9][0-9]*'", _headers(_responses(dev)[name])["Retry-After"])
 

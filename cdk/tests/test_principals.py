@@ -63,6 +63,12 @@ def refusal(tmp_path: Path, content: object) -> str:
         ([entry(tokenSha256=DIGEST[:-1])], ["entry 0", "`tokenSha256`", "64 hex"]),
         ([entry(tokenSha256=None)], ["entry 0", "`tokenSha256`"]),
         ([entry(tokenSha256=hashlib.sha256(b"").hexdigest())], ["entry 0", "`tokenSha256`", "empty token"]),
+        ([entry(expiresAt="tomorrow")], ["entry 0", "`expiresAt`", "RFC 3339"]),
+        ([entry(expiresAt="2030-02-30T00:00:00Z")], ["entry 0", "`expiresAt`"]),
+        ([entry(expiresAt="2030-01-01 00:00:00Z")], ["entry 0", "`expiresAt`"]),
+        ([entry(expiresAt="2030-01-01T00:00:00")], ["entry 0", "`expiresAt`"]),
+        ([entry(expiresAt=1893456000)], ["entry 0", "`expiresAt`"]),
+        ([entry(expiresAt=None)], ["entry 0", "`expiresAt`"]),
         ([entry(), entry(id="bob")], ["entries 0 and 1", "`tokenSha256`"]),
         ([entry(), entry(owner="team-b", tokenSha256=OTHER_DIGEST)], ["entries 0 and 1", "`id`", "`owner`"]),
         ([entry(), entry(scopes=["tasks:write"], tokenSha256=OTHER_DIGEST)], ["entries 0 and 1", "`id`", "`scopes`"]),
@@ -93,7 +99,10 @@ def test_one_principal_may_have_two_tokens_so_that_they_can_be_rotated(tmp_path:
 
 
 def test_the_environment_variable_is_the_files_content(tmp_path: Path) -> None:
-    content = [entry(), entry(id="bob@team.example:x_1-2", tokenSha256=OTHER_DIGEST)]
+    content = [
+        entry(expiresAt="2030-01-31T12:00:00+01:00"),
+        entry(id="bob@team.example:x_1-2", tokenSha256=OTHER_DIGEST),
+    ]
     assert json.loads(principals.to_environment(load(tmp_path, content))) == content
 
 

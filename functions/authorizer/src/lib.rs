@@ -1,5 +1,18 @@
 //! The TOKEN authorizer: turns a token into its principal and a policy for the stage ("Output from an API Gateway Lambda
 //! authorizer").
+//!
+//! It says who calls, and not what they may do: the task function checks scopes, so that each refusal leaves one line with the
+//! caller's name.
+
+mod fetch;
+mod issuer;
+mod json;
+mod jwt;
+mod keyring;
+mod keys;
+mod method_arn;
+mod refusal;
+mod token;
 
 use std::collections::BTreeMap;
 
@@ -10,93 +23,126 @@ use aws_lambda_events::{
     },
     iam::{IamPolicyEffect, IamPolicyStatement},
 };
-use lambda_runtime::Diagnostic;
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use lambda_runtime::{Context, Diagnostic};
+use tasks::principal::Principal;
 
-use tasks::principal::{Auth, Principal, Scope};
+pub use self::refusal::Reason;
+use self::{fetch::Fetcher, issuer::Issuer, jwt::Jwt, method_arn::MethodArn, token::Entry};
 
 pub type Policy = ApiGatewayCustomAuthorizerResponse<BTreeMap<String, String>>;
 
-/// The refusal of a token. API Gateway answers 401 only if the error's text is exactly `Unauthorized`, and 500 to any other.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Unauthorized;
+/// The longest value of `Authorization`, in bytes.
+pub const LONGEST_HEADER: usize = 8 * 1024;
 
-impl From<Unauthorized> for Diagnostic {
-    fn from(_: Unauthorized) -> Self {
-        Self { error_type: "Unauthorized".into(), error_message: "Unauthorized".into() }
+/// A call that gets no policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// The token is refused. API Gateway answers 401 if the error's text is exactly `Unauthorized`.
+    Refused(Reason),
+    /// No key of the issuer can be had, so the token may be good. Any other text is `AUTHORIZER_FAILURE`, which our gateway
+    /// responses make a 503.
+    WithoutKeys,
+}
+
+impl From<Denied> for Diagnostic {
+    fn from(denied: Denied) -> Self {
+        let text = match denied {
+            Denied::Refused(_) => "Unauthorized",
+            Denied::WithoutKeys => "Unavailable",
+        };
+        Self { error_type: text.into(), error_message: text.into() }
     }
 }
 
-/// Knows each principal by the SHA-256 of its token, not by the token itself. A principal may be listed several times, so that
-/// its token can be replaced without downtime: add the new hash, move the clients, remove the old hash.
-///
-/// A JWT verifier would go beside the list, and be tried when the token looks like a JWT.
+/// Knows the static tokens and the issuers whose JWTs count.
 pub struct Authorizer {
     entries: Vec<Entry>,
-}
-
-/// One element of the JSON array in `PRINCIPALS`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Entry {
-    id: String,
-    owner: String,
-    scopes: Vec<Scope>,
-    #[serde(rename = "tokenSha256", deserialize_with = "sha256_from_hex")]
-    token_sha256: [u8; 32],
+    issuers: Vec<Issuer>,
+    fetcher: Fetcher,
 }
 
 impl Authorizer {
-    /// Parses the principals: `[{"id", "owner", "scopes": ["tasks:read", "tasks:write"], "tokenSha256": "<64 hex>"}]`.
-    pub fn parse(principals: &str) -> Result<Self, String> {
-        let entries: Vec<Entry> =
-            serde_json::from_str(principals).map_err(|err| format!("PRINCIPALS is not valid: {err}"))?;
-        match entries.iter().position(|entry| entry.id.is_empty() || entry.owner.is_empty()) {
-            Some(index) => Err(format!("PRINCIPALS: entry {index} has an empty id or owner")),
-            None => Ok(Self { entries }),
+    /// Reads the values of `PRINCIPALS` and `ISSUERS`, each a JSON array that may be empty, but not both: docs/auth.md has their
+    /// members. Refuses settings under which two callers could have one id or owner.
+    pub fn parse(principals: &str, issuers: &str) -> Result<Self, String> {
+        let (entries, issuers) = (token::read(principals)?, issuer::read(issuers)?);
+        if entries.is_empty() && issuers.is_empty() {
+            return Err("PRINCIPALS and ISSUERS are empty: nobody could call".into());
         }
-    }
-
-    /// Authorizes `<token>` or `Bearer <token>`. The log line names the principal, if any, and never what was sent.
-    pub fn authorize(&self, request: &ApiGatewayCustomAuthorizerRequest) -> Result<Policy, Unauthorized> {
-        let token = request.authorization_token.as_deref().and_then(bare_token);
-        let principal = token.and_then(|token| self.principal(token));
-        let stage = request.method_arn.as_deref().and_then(stage_arn);
-        let (Some(principal), Some(stage)) = (principal, stage) else {
-            tracing::info!("refused a token");
-            return Err(Unauthorized);
-        };
-        tracing::info!(principal = principal.id, "authorized a principal");
-        Ok(policy(&principal, stage))
-    }
-
-    /// Finds the principal of a token. Compares with every entry in constant time, so that timing reveals neither a hash's bytes
-    /// nor its position in the list.
-    fn principal(&self, token: &str) -> Option<Principal> {
-        let digest: [u8; 32] = Sha256::digest(token).into();
-        let mut found = None;
-        for entry in &self.entries {
-            if bool::from(entry.token_sha256.ct_eq(&digest)) {
-                found = Some(entry);
+        for (index, entry) in entries.iter().enumerate() {
+            let taken = |issuer: &&Issuer| {
+                entry.id.starts_with(&issuer.prefix) || entry.owner.starts_with(&issuer.prefix)
+            };
+            if let Some(issuer) = issuers.iter().find(taken) {
+                return Err(format!(
+                    "PRINCIPALS: the id or owner of entry {index} begins with the `ownerPrefix` \"{}\" of an issuer, whose \
+                     users could be taken for it",
+                    issuer.prefix
+                ));
             }
         }
-        found.map(|entry| Principal {
-            id: entry.id.clone(),
-            owner: entry.owner.clone(),
-            scopes: entry.scopes.clone(),
-            auth: Auth::Token,
-            expires_at: None,
-        })
+        Ok(Self { entries, issuers, fetcher: Fetcher::default() })
+    }
+
+    /// Authorizes `<token>` or `Bearer <token>` at the time `now`, in Unix seconds. The log line names the principal, if any, and
+    /// never what was sent.
+    pub async fn authorize(
+        &self,
+        request: &ApiGatewayCustomAuthorizerRequest,
+        context: &Context,
+        now: i64,
+    ) -> Result<Policy, Denied> {
+        let arn = request.method_arn.as_deref().and_then(MethodArn::parse);
+        let principal = self.principal(request.authorization_token.as_deref().unwrap_or_default(), now).await;
+        let principal =
+            principal.and_then(|principal| Ok((principal, arn.ok_or(Denied::Refused(Reason::Malformed))?)));
+        let (request_id, trace) = (&context.request_id, trace(context));
+        let (method, route) = arn.map_or(("other", "other"), |arn| (arn.method, arn.route));
+        match principal {
+            Ok((principal, arn)) => {
+                tracing::info!(
+                    principal = principal.id,
+                    auth = principal.auth.as_str(),
+                    request_id,
+                    trace,
+                    "authorized a principal"
+                );
+                Ok(policy(&principal, arn.stage))
+            }
+            Err(Denied::Refused(reason)) => {
+                tracing::info!(reason = reason.code(), method, route, request_id, trace, "refused a token");
+                Err(Denied::Refused(reason))
+            }
+            Err(Denied::WithoutKeys) => {
+                tracing::error!(method, route, request_id, trace, "no key of an issuer can be had");
+                Err(Denied::WithoutKeys)
+            }
+        }
+    }
+
+    async fn principal(&self, header: &str, now: i64) -> Result<Principal, Denied> {
+        if header.len() > LONGEST_HEADER {
+            return Err(Denied::Refused(Reason::TooLarge));
+        }
+        let token = bare_token(header).ok_or(Denied::Refused(Reason::Malformed))?;
+        // A static token may look like a JWT, so the list comes first.
+        let known = token::principal(&self.entries, token, now);
+        if known != Err(Reason::UnknownToken) || self.issuers.is_empty() || !Jwt::looks_like(token) {
+            return known.map_err(Denied::Refused);
+        }
+        let jwt = Jwt::parse(token).map_err(Denied::Refused)?;
+        let claims = jwt.claims().map_err(Denied::Refused)?;
+        let issuer = self.issuers.iter().find(|issuer| issuer.made(&claims));
+        let issuer = issuer.ok_or(Denied::Refused(Reason::WrongIssuer))?;
+        issuer.verify(&jwt, &claims, &self.fetcher, now).await
     }
 }
 
 /// Strips the `Bearer` scheme, whose name is case-insensitive (RFC 9110, 11.1), from the credentials.
 fn bare_token(header: &str) -> Option<&str> {
-    let header = header.trim();
+    let header = header.trim_matches([' ', '\t']);
     let token = match header.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start_matches(' '),
         Some(_) => return None,
         None if header.eq_ignore_ascii_case("bearer") => return None,
         None => header,
@@ -104,25 +150,22 @@ fn bare_token(header: &str) -> Option<&str> {
     (!token.is_empty()).then_some(token)
 }
 
-/// Returns the part of a method's ARN that names the stage: `arn:aws:execute-api:<region>:<account>:<api>/<stage>`.
-fn stage_arn(method_arn: &str) -> Option<&str> {
-    let mut slashes = method_arn.match_indices('/').map(|(index, _)| index);
-    let end = slashes.nth(1)?;
-    method_arn.get(..end)
+/// Returns the X-Ray trace's id, which the gateway's access log has too. Clients can send one, so its form is checked
+/// ("Sending trace data to AWS X-Ray": version, eight and twenty-four hexadecimal digits).
+fn trace(context: &Context) -> Option<&str> {
+    let header = context.xray_trace_id.as_deref()?;
+    let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
+    let is_hex =
+        |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts: Vec<_> = root.split('-').collect();
+    matches!(parts[..], ["1", time, random] if is_hex(time, 8) && is_hex(random, 24)).then_some(root)
 }
 
-/// Returns a policy for all paths of the stage, by method: API Gateway caches it per token, so it must also cover the paths of
-/// later calls.
+/// Returns a policy for the whole stage: API Gateway caches it per token, so it must also cover the paths of later calls.
 fn policy(principal: &Principal, stage: &str) -> Policy {
-    let methods = principal.scopes.iter().flat_map(|scope| scope.methods());
-    let resources: Vec<_> = methods.map(|method| format!("{stage}/{method}/*")).collect();
     let mut statement = IamPolicyStatement::default();
     statement.action = vec!["execute-api:Invoke".to_owned()];
-    (statement.effect, statement.resource) = if resources.is_empty() {
-        (IamPolicyEffect::Deny, vec![format!("{stage}/*")])
-    } else {
-        (IamPolicyEffect::Allow, resources)
-    };
+    (statement.effect, statement.resource) = (IamPolicyEffect::Allow, vec![format!("{stage}/*/*")]);
     let mut document = ApiGatewayCustomAuthorizerPolicy::default();
     document.version = Some("2012-10-17".to_owned());
     document.statement = vec![statement];
@@ -132,104 +175,4 @@ fn policy(principal: &Principal, stage: &str) -> Policy {
     policy.context =
         principal.to_context().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     policy
-}
-
-fn sha256_from_hex<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
-    let text = String::deserialize(deserializer)?;
-    // The message leaves the text out: it may be a token that was put here by mistake.
-    let invalid = || serde::de::Error::custom("tokenSha256 must be 64 hexadecimal digits");
-    let mut bytes = [0; 32];
-    hex::decode_to_slice(text, &mut bytes).map_err(|_| invalid())?;
-    Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const ARN: &str = "arn:aws:execute-api:eu-west-1:123456789012:abc/dev/GET/tasks/1";
-
-    fn authorizer() -> Authorizer {
-        let entry = |id: &str, scopes: &str, token: &str| {
-            let hash = hex::encode(Sha256::digest(token));
-            format!(r#"{{"id":"{id}","owner":"team","scopes":[{scopes}],"tokenSha256":"{hash}"}}"#)
-        };
-        let entries = [
-            entry("alice", r#""tasks:read","tasks:write""#, "old"),
-            entry("alice", r#""tasks:read","tasks:write""#, "new"),
-            entry("reader", r#""tasks:read""#, "read"),
-            entry("nobody", "", "none"),
-        ];
-        Authorizer::parse(&format!("[{}]", entries.join(","))).unwrap()
-    }
-
-    fn authorize(header: Option<&str>, arn: Option<&str>) -> Result<Policy, Unauthorized> {
-        let mut request = ApiGatewayCustomAuthorizerRequest::default();
-        request.authorization_token = header.map(str::to_owned);
-        request.method_arn = arn.map(str::to_owned);
-        authorizer().authorize(&request)
-    }
-
-    fn resources(header: &str) -> Vec<String> {
-        let policy = authorize(Some(header), Some(ARN)).unwrap();
-        policy.policy_document.statement[0]
-            .resource
-            .iter()
-            .map(|arn| arn.rsplit_once("/dev/").unwrap().1.to_owned())
-            .collect()
-    }
-
-    #[test]
-    fn bare_and_bearer_tokens_old_and_new_are_accepted() {
-        for header in ["old", "new", "Bearer new", "bearer  new", " BEARER new "] {
-            let policy = authorize(Some(header), Some(ARN)).expect(header);
-            assert_eq!(policy.principal_id.as_deref(), Some("alice"));
-            assert_eq!(policy.context["owner"], "team");
-        }
-    }
-
-    #[test]
-    fn anything_else_is_unauthorized() {
-        for header in ["", " ", "Bearer", "Bearer ", "Basic new", "new2", "New", "old new"] {
-            assert_eq!(authorize(Some(header), Some(ARN)), Err(Unauthorized), "{header:?}");
-        }
-        assert_eq!(authorize(None, Some(ARN)), Err(Unauthorized));
-        assert_eq!(authorize(Some("new"), None), Err(Unauthorized));
-        assert_eq!(authorize(Some("new"), Some("arn:nonsense")), Err(Unauthorized));
-        assert_eq!(Diagnostic::from(Unauthorized).error_message, "Unauthorized");
-    }
-
-    #[test]
-    fn the_policy_covers_the_stage_by_method() {
-        assert_eq!(resources("read"), ["GET/*", "HEAD/*"]);
-        assert_eq!(resources("new"), ["GET/*", "HEAD/*", "POST/*", "PUT/*", "PATCH/*", "DELETE/*"]);
-        let none = authorize(Some("none"), Some(ARN)).unwrap();
-        assert_eq!(none.policy_document.statement[0].effect, IamPolicyEffect::Deny);
-    }
-
-    #[test]
-    fn invalid_principals_are_refused_without_revealing_them() {
-        let token_for_hash = r#"[{"id":"a","owner":"o","scopes":[],"tokenSha256":"a-secret-token"}]"#;
-        for (principals, says) in [
-            ("", "PRINCIPALS"),
-            (
-                r#"[{"id":"","owner":"o","scopes":[],"tokenSha256":"0000000000000000000000000000000000000000000000000000000000000000"}]"#,
-                "entry 0",
-            ),
-            (r#"[{"id":"a","owner":"o","scopes":["tasks:all"],"tokenSha256":""}]"#, "tasks:all"),
-            (token_for_hash, "64 hexadecimal"),
-        ] {
-            let error = Authorizer::parse(principals).err().expect(principals);
-            assert!(error.contains(says) && !error.contains("a-secret-token"), "{error}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_header_or_arn_panics(header in ".*", arn in ".*") {
-            let _ = authorize(Some(&header), Some(&arn));
-        }
-    }
 }

@@ -1,7 +1,13 @@
 use std::time::Duration;
 
-use aws_smithy_http_client::{Builder, tls};
-use aws_smithy_runtime_api::client::{behavior_version::BehaviorVersion, http::SharedHttpClient};
+use aws_smithy_http_client::{Builder, Connector, tls};
+use aws_smithy_runtime_api::{
+    client::{
+        behavior_version::BehaviorVersion,
+        http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
+    },
+    shared::IntoShared as _,
+};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 
 /// Builds an AWS service's client from [`AwsSettings`](crate::AwsSettings). A macro, because each SDK crate has its own builder
@@ -45,9 +51,22 @@ pub fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// Returns an HTTP client with `ring` for TLS: the jitter entropy of AWS-LC costs 423 million instructions before the first
-/// request.
+/// Returns an HTTP client for AWS services.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
-    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+    Builder::new().tls_provider(tls()).build_https()
+}
+
+/// Returns a connector for rare calls to others than AWS: it follows no redirect and keeps no connection, which would be dead
+/// when a frozen function wakes up.
+#[must_use]
+pub fn connector(connect: Duration) -> SharedHttpConnector {
+    let settings = HttpConnectorSettings::builder().connect_timeout(connect).build();
+    let builder = Connector::builder().connector_settings(settings).pool_max_idle_per_host(0);
+    builder.tls_provider(tls()).build().into_shared()
+}
+
+/// TLS with `ring`: the jitter entropy of AWS-LC costs 423 million instructions before the first request.
+fn tls() -> tls::Provider {
+    tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)
 }

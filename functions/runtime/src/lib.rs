@@ -8,9 +8,9 @@ mod settings;
 mod transient;
 
 pub use self::{
-    clients::{behavior_version, http_client, retries, timeouts},
+    clients::{behavior_version, connector, http_client, retries, timeouts},
     error_chain::error_chain,
     log::init_log,
-    settings::{AwsSettings, Error, required},
+    settings::{AwsSettings, Error, optional, required},
     transient::is_transient,
 };

@@ -11,6 +11,17 @@ pub fn required(name: &str) -> Result<String, Error> {
     env::var(name).map_err(|_| format!("the environment variable {name} is missing or not UTF-8").into())
 }
 
+/// Returns the value of an environment variable, if there is one.
+pub fn optional(name: &str) -> Result<Option<String>, Error> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(format!("the environment variable {name} is not UTF-8").into())
+        }
+    }
+}
+
 /// The settings of an AWS client.
 ///
 /// Read here because `aws_config::load` takes 17 million instructions at start to find what Lambda puts into four environment

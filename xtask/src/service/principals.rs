@@ -23,6 +23,9 @@ pub struct Principal {
     pub owner: String,
     pub scopes: Vec<String>,
     pub token_sha256: String,
+    /// The end of the token, an RFC 3339 timestamp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
 }
 
 impl Principal {
@@ -33,6 +36,7 @@ impl Principal {
             owner: owner.to_owned(),
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
             token_sha256: hex::encode(Sha256::digest(token.as_bytes())),
+            expires_at: None,
         }
     }
 }
@@ -114,7 +118,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::{Principal, SCOPES, Tokens, judge, random_token};
+    use super::{Principal, SCOPES, Tokens, judge, random_token, read};
     use crate::tools::private::write_private;
     use crate::tools::testing::folder;
     use crate::tools::workspace::Workspace;
@@ -127,6 +131,20 @@ mod tests {
             json,
             r#"{"id":"ci","owner":"team","scopes":["tasks:read","tasks:write"],"tokenSha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}"#
         );
+    }
+
+    #[test]
+    fn a_tokens_end_is_kept_when_another_is_added() {
+        let path = folder("token-ends").join("principals.json");
+        let end = Some("2030-01-31T12:00:00Z".to_owned());
+        let mut principals =
+            vec![Principal { expires_at: end, ..Principal::new("ci", "team", &SCOPES, "abc") }];
+        write_private(&path, &principals).expect("a file");
+        judge(&Workspace::find().expect("the repository"), &path).expect("a good file");
+        assert_eq!(read(&path).expect("the file"), principals);
+        principals.push(Principal::new("ci", "team", &SCOPES, "def"));
+        write_private(&path, &principals).expect("a file");
+        assert_eq!(read(&path).expect("the file"), principals);
     }
 
     #[test]
