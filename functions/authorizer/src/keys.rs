@@ -158,3 +158,6 @@ fn bits(n: &[u8]) -> Option<usize> {
 fn is_exponent(e: &[u8]) -> bool {
     e != [1] && bits(e).is_some_and(|bits| bits <= 33)
 }
+
+#[cfg(test)]
+mod vectors;
