@@ -96,28 +96,24 @@ impl Authorizer {
         let principal = self.principal(request.authorization_token.as_deref().unwrap_or_default(), now).await;
         let principal =
             principal.and_then(|principal| Ok((principal, arn.ok_or(Denied::Refused(Reason::Malformed))?)));
-        let (request_id, trace) = (&context.request_id, trace(context));
-        let (method, route) = arn.map_or(("other", "other"), |arn| (arn.method, arn.route));
-        match principal {
+        let denied = match principal {
             Ok((principal, arn)) => {
-                tracing::info!(
-                    principal = principal.id,
-                    auth = principal.auth.as_str(),
-                    request_id,
-                    trace,
-                    "authorized a principal"
-                );
-                Ok(policy(&principal, arn.stage))
+                tracing::info!(principal = principal.id, "authorized a principal");
+                return Ok(policy(&principal, arn.stage));
             }
-            Err(Denied::Refused(reason)) => {
+            Err(denied) => denied,
+        };
+        let (method, route) = arn.map_or(("other", "other"), |arn| (arn.method, arn.route));
+        let (request_id, trace) = (&context.request_id, trace(context));
+        match denied {
+            Denied::Refused(reason) => {
                 tracing::info!(reason = reason.code(), method, route, request_id, trace, "refused a token");
-                Err(Denied::Refused(reason))
             }
-            Err(Denied::WithoutKeys) => {
+            Denied::WithoutKeys => {
                 tracing::error!(method, route, request_id, trace, "no key of an issuer can be had");
-                Err(Denied::WithoutKeys)
             }
         }
+        Err(denied)
     }
 
     async fn principal(&self, header: &str, now: i64) -> Result<Principal, Denied> {

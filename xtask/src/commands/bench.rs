@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: what the service costs, measured with the release binaries on a local AWS of its own.
 //!
-//! Targets exist for what is the same on every machine: sizes, resident memory, the teardown's transitions. Times are shown as
+//! Targets exist for what is the same on every machine: sizes, resident memory, instructions, the teardown's transitions. Times are shown as
 //! ratios within the run.
 
+mod instructions;
 mod memory;
 mod overhead;
 mod traffic;
@@ -23,6 +24,10 @@ use crate::tools::workspace::Workspace;
 /// A megabyte here is a million bytes.
 const MB: f64 = 1e6;
 const LARGEST_API: f64 = 6.0;
+const LARGEST_AUTHORIZER: f64 = 4.0;
+/// Instructions of the authorizer.
+const MOST_INIT: u64 = 1_000_000;
+const MOST_JWT: u64 = 1_500_000;
 const MOST_MEMORY: f64 = 9.0;
 const MOST_TRANSITIONS: usize = 60;
 
@@ -33,6 +38,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         functions::build(workspace, &[&["--release"][..], &both].concat())
     })?;
     let mut rows = sizes(&binaries)?;
+    rows.extend(step("Instructions of the authorizer", || instructions(&binaries))?);
     let local = Disposable::new(workspace, "bench")?;
     let outputs = local.bring_up(&binaries)?;
     let aws = LocalAws::new(outputs.endpoint()?);
@@ -68,6 +74,11 @@ impl Row {
         let target = format!("≤ {most:.0} MB");
         Self { target, missed: found > most, ..Self::shown(what, format!("{found:.2} MB")) }
     }
+
+    fn instructions(what: impl Into<String>, found: u64, most: u64) -> Self {
+        let target = format!("≤ {}", thousands(most));
+        Self { target, missed: found > most, ..Self::shown(what, thousands(found)) }
+    }
 }
 
 fn sizes(binaries: &[Binary]) -> Result<Vec<Row>> {
@@ -78,10 +89,28 @@ fn sizes(binaries: &[Binary]) -> Result<Vec<Row>> {
         let (what, megabytes) = (format!("size of {}, stripped", binary.name), as_megabytes(size));
         Ok(match binary.name.as_str() {
             "task-api" => Row::megabytes(what, megabytes, LARGEST_API),
+            "authorizer" => Row::megabytes(what, megabytes, LARGEST_AUTHORIZER),
             _ => Row::shown(what, format!("{megabytes:.2} MB")),
         })
     };
     binaries.iter().map(row).collect()
+}
+
+fn instructions(binaries: &[Binary]) -> Result<Vec<Row>> {
+    let authorizer = binaries.iter().find(|binary| binary.name == "authorizer");
+    let authorizer = authorizer.context("the authorizer was not built")?;
+    let Some(found) = instructions::measure(&authorizer.path)? else {
+        return Ok(vec![Row::shown(
+            "instructions of the authorizer",
+            "not measured: valgrind is not installed",
+        )]);
+    };
+    Ok(vec![
+        Row::instructions("authorizer: init, two keys pinned", found.init, MOST_INIT),
+        Row::instructions("authorizer: a JWT (RS256), its key known", found.jwt, MOST_JWT),
+        Row::shown("authorizer: the first of ten static tokens", thousands(found.first_token)),
+        Row::shown("authorizer: the last of them", thousands(found.last_token)),
+    ])
 }
 
 fn memory(local: &Disposable<'_>, outputs: &Outputs) -> Result<Row> {
@@ -137,6 +166,10 @@ fn teardown(run: &overhead::Overhead) -> Vec<Row> {
         Row::shown(format!("teardown: {name}, on AWS"), figure)
     }));
     rows
+}
+
+fn thousands(count: u64) -> String {
+    format!("{} k", count / 1_000)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
