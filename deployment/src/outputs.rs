@@ -38,6 +38,8 @@ pub struct Service {
     pub token: String,
     /// A token of the same owner that may only read.
     pub read_only_token: String,
+    /// A token of the same owner that may only write.
+    pub write_only_token: String,
     /// A token of another owner that may read and write.
     pub other_owner_token: String,
     pub table_name: String,
@@ -116,7 +118,7 @@ mod tests {
     #[test]
     fn a_file_keeps_its_keys_when_it_is_read_and_written() {
         let file = json!({
-            "apiUrl": "u", "endpointUrl": "http://127.0.0.1:1", "region": "us-east-1", "token": "T", "readOnlyToken": "R",
+            "apiUrl": "u", "endpointUrl": "http://127.0.0.1:1", "region": "us-east-1", "token": "T", "readOnlyToken": "R", "writeOnlyToken": "W",
             "otherOwnerToken": "O", "tableName": "t", "auditLogGroup": "a", "quarantineLogGroup": "q", "serviceStack": "tasks-dev",
             "taskApiFunction": "f", "auditFunction": "g", "failureBucket": "b", "teardownStack": "tasks-teardown",
             "services": "tasks-dev", "stateMachineArn": "m", "reportLogGroup": "/tasks-teardown/report",
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn a_file_without_the_teardown_or_without_the_service_is_read() {
         let half = json!({
-            "apiUrl": "u", "endpointUrl": "e", "region": "r", "token": "T", "readOnlyToken": "R", "otherOwnerToken": "O",
+            "apiUrl": "u", "endpointUrl": "e", "region": "r", "token": "T", "readOnlyToken": "R", "writeOnlyToken": "W", "otherOwnerToken": "O",
             "tableName": "t", "auditLogGroup": "a", "quarantineLogGroup": "q", "serviceStack": "tasks-dev",
             "taskApiFunction": "f", "auditFunction": "g",
         });

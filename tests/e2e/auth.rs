@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::{alone, eventually, shared};
+use crate::{
+    document::operations,
+    stack::{alone, eventually, shared},
+};
 
 #[tokio::test]
 async fn a_call_without_a_valid_token_is_401() {
@@ -21,6 +24,29 @@ async fn a_call_without_a_valid_token_is_401() {
             assert_eq!(refused.problem(), (401, "unauthorized".into()), "{method} {path} {headers:?}");
             assert_eq!(refused.header("WWW-Authenticate"), Some("Bearer"));
         }
+    }
+}
+
+/// The document names every operation, so that none can be forgotten here.
+#[tokio::test]
+async fn every_operation_refuses_a_missing_token_a_wrong_one_and_one_without_its_scope() {
+    let app = shared().await;
+    for operation in operations() {
+        let (method, path) = (operation.method.as_str(), operation.path.as_str());
+        for headers in [&[][..], &[("Authorization", "Bearer nobody's")]] {
+            let status = app.send(method, path, headers, None).await.status;
+            assert_eq!(status == 401, operation.needs_token, "{method} {path} {headers:?}: {status}");
+        }
+        assert_eq!(operation.documents(401), operation.needs_token, "{method} {path}");
+        assert_eq!(operation.documents(403), operation.scope.is_some(), "{method} {path}");
+        let without_it = match operation.scope.as_deref() {
+            Some("tasks:read") => &app.outputs.write_only_token,
+            Some("tasks:write") => &app.outputs.read_only_token,
+            Some(other) => panic!("no token lacks {other}: give the local AWS one"),
+            None => continue,
+        };
+        let refused = app.send(method, path, &[("Authorization", without_it)], None).await;
+        assert_eq!(refused.status, 403, "{method} {path}");
     }
 }
 

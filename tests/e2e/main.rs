@@ -8,6 +8,7 @@
 mod auth;
 mod aws;
 mod certainty;
+mod document;
 mod faults;
 mod life;
 mod load;

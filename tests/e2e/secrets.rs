@@ -28,7 +28,13 @@ async fn a_canary_token_is_in_no_log_group() {
         eventually(group, async || (!app.log(group).await.is_empty()).then_some(())).await;
     }
     let outputs = &app.outputs;
-    let secrets = [canary, &outputs.token, &outputs.read_only_token, &outputs.other_owner_token];
+    let secrets = [
+        canary,
+        &outputs.token,
+        &outputs.read_only_token,
+        &outputs.write_only_token,
+        &outputs.other_owner_token,
+    ];
     for group in &names {
         for line in app.log(group).await {
             for secret in secrets {

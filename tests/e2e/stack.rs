@@ -1,6 +1,11 @@
 //! The deployed stack as a test sees it: its API, its audit log, and faults on demand.
 
-use std::{collections::HashSet, env, path::Path, time::Duration};
+use std::{
+    collections::HashSet,
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use deployment::{Outputs, Service};
 use reqwest::{Client, Method, StatusCode, header::HeaderMap};
@@ -10,7 +15,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::aws::Aws;
+use crate::{
+    aws::Aws,
+    document::{self, Received},
+};
 
 /// The time within which a condition must come true. It keeps a test from hanging and measures nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -32,7 +40,15 @@ pub struct Stack<Guard> {
     /// The account that the stack is deployed into.
     pub account: Aws,
     http: Client,
+    tally: PathBuf,
     _guard: Guard,
+}
+
+impl<Guard> Drop for Stack<Guard> {
+    /// The last test leaves the tally of all.
+    fn drop(&mut self) {
+        document::write_tally(&self.tally);
+    }
 }
 
 impl<Guard> Stack<Guard> {
@@ -43,6 +59,7 @@ impl<Guard> Stack<Guard> {
             account: Aws::new(outputs.endpoint().unwrap(), outputs.region.as_deref().unwrap()),
             outputs: outputs.service().unwrap().clone(),
             http: Client::new(),
+            tally: Path::new(&path).with_file_name("responses.json"),
             _guard: guard,
         }
     }
@@ -62,7 +79,7 @@ impl<Guard> Stack<Guard> {
         self.send(method, path, &headers, Some(body.to_string().into())).await
     }
 
-    /// Sends a request with exactly these headers and this body.
+    /// Sends a request with exactly these headers and this body. Every response is held against the API's document.
     pub async fn send(
         &self,
         method: &str,
@@ -80,7 +97,9 @@ impl<Guard> Stack<Guard> {
         }
         let answer = request.send().await.unwrap();
         let (status, headers) = (answer.status(), answer.headers().clone());
-        Answer { status, headers, body: answer.text().await.unwrap() }
+        let body = answer.bytes().await.unwrap();
+        document::check(Received { method, path, status: status.as_u16(), headers: &headers, body: &body });
+        Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
     }
 
     /// Creates a task and returns its id.

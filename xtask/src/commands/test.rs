@@ -10,6 +10,7 @@
 //! cannot share; `up` selects the functions' packages alone, so that a first `up` compiles no test dependency, and narrows down
 //! in the same way: first the service's binaries, then the teardown's.)
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -134,8 +135,28 @@ fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
             folder.join("local-aws.log").display()
         )
     })?;
+    say_validated(&folder.join("responses.json"))?;
     // Some of the tests do not need every permission.
     if names.is_empty() { needed_statements(workspace, &folder, outputs.endpoint()?) } else { Ok(()) }
+}
+
+/// The responses that the end-to-end tests received, and held against docs/openapi.json (`tests/e2e/document.rs`).
+#[derive(Deserialize)]
+struct Tally {
+    received: u64,
+    validated: u64,
+    seen: BTreeMap<String, u64>,
+}
+
+fn say_validated(file: &Path) -> Result<()> {
+    let text = fs::read(file).context("the end-to-end tests left no tally of responses")?;
+    let tally: Tally = serde_json::from_slice(&text).context("the tally of responses is not readable")?;
+    let documented = tally.seen.keys().filter(|name| !name.starts_with("outside")).count();
+    println!(
+        "responses validated against docs/openapi.json: {} of {}, of {documented} documented kinds",
+        tally.validated, tally.received
+    );
+    Ok(())
 }
 
 /// Checks that every statement of the deployed roles and policies was needed: without it, a call would have been denied.

@@ -25,6 +25,7 @@ pub fn of_service(
         ("serviceStack", stack),
         ("token", &tokens.token),
         ("readOnlyToken", &tokens.read_only_token),
+        ("writeOnlyToken", &tokens.write_only_token),
         ("otherOwnerToken", &tokens.other_owner_token),
     ] {
         keys.insert(key.to_owned(), value.into());
@@ -114,6 +115,7 @@ mod tests {
         let tokens = Tokens {
             token: "T".to_owned(),
             read_only_token: "R".to_owned(),
+            write_only_token: "W".to_owned(),
             other_owner_token: "O".to_owned(),
         };
         of_service("tasks-dev", owned(&stack), "http://127.0.0.1:4566", "us-east-1", &tokens)
@@ -126,7 +128,7 @@ mod tests {
         let url = "http://127.0.0.1:4566/_aws/execute-api/abc123/dev";
         let expected = serde_json::json!({
             "apiUrl": url, "endpointUrl": "http://127.0.0.1:4566", "region": "us-east-1", "token": "T", "readOnlyToken": "R",
-            "otherOwnerToken": "O", "tableName": "t", "auditLogGroup": "/tasks/dev/audit", "serviceStack": "tasks-dev",
+            "writeOnlyToken": "W", "otherOwnerToken": "O", "tableName": "t", "auditLogGroup": "/tasks/dev/audit", "serviceStack": "tasks-dev",
             "quarantineLogGroup": "/tasks/dev/quarantine", "taskApiFunction": "tasks-dev-task-api", "auditFunction": "tasks-dev-audit",
             "failureBucket": "b",
         });
@@ -146,8 +148,13 @@ mod tests {
 
     #[test]
     fn an_output_that_the_stack_lacks_is_named() {
-        let tokens =
-            Tokens { token: String::new(), read_only_token: String::new(), other_owner_token: String::new() };
+        let none = String::new;
+        let tokens = Tokens {
+            token: none(),
+            read_only_token: none(),
+            write_only_token: none(),
+            other_owner_token: none(),
+        };
         let error =
             of_service("tasks-dev", owned(&[("ApiUrl", "u")]), "e", "r", &tokens).expect_err("not whole");
         assert!(format!("{error:#}").contains("`tableName`"), "{error:#}");

@@ -49,16 +49,19 @@ pub struct Tokens {
     pub token: String,
     /// The token of the same owner that reads only.
     pub read_only_token: String,
+    /// The token of the same owner that writes only.
+    pub write_only_token: String,
     /// The token of another owner, which reads and writes.
     pub other_owner_token: String,
 }
 
 impl Tokens {
-    /// Makes three new ones.
+    /// Makes new ones.
     pub fn fresh() -> Result<Self> {
         Ok(Self {
             token: random_token()?,
             read_only_token: random_token()?,
+            write_only_token: random_token()?,
             other_owner_token: random_token()?,
         })
     }
@@ -79,6 +82,7 @@ impl Tokens {
         vec![
             Principal::new("local-developer", "local", &SCOPES, &self.token),
             Principal::new("local-reader", "local", &SCOPES[..1], &self.read_only_token),
+            Principal::new("local-writer", "local", &SCOPES[1..], &self.write_only_token),
             Principal::new("local-other", "other", &SCOPES, &self.other_owner_token),
         ]
     }

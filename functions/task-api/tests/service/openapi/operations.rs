@@ -58,9 +58,12 @@ pub fn operation(route: Route<'static>, method: &str) -> Value {
         Access::AnyToken => json!(format!("{description}\n\nNeeds a token, whatever its scopes.")),
         Access::Anyone => json!(description),
     };
-    if access == Access::Anyone {
-        operation["security"] = json!([]);
-    }
+    operation["security"] = match access {
+        // The role that the token needs (OpenAPI 3.1, "Security Requirement Object").
+        Access::TokenWith(scope) => json!([{"token": [scope.as_str()]}]),
+        Access::AnyToken => json!([{"token": []}]),
+        Access::Anyone => json!([]),
+    };
     let parameters = parameters::of_operation(route, method);
     if !parameters.is_empty() {
         operation["parameters"] = json!(parameters);

@@ -170,5 +170,10 @@ fn header(name: &str) -> Value {
         ),
         _ => panic!("{name} has no description"),
     };
-    json!({"description": description, "schema": {"type": "string"}, "example": example})
+    let mut header = json!({"description": description, "schema": {"type": "string"}, "example": example});
+    // The others depend on more than the status.
+    if EVERYWHERE.contains(&name) || matches!(name, "ETag" | "Location" | "Retry-After") {
+        header["required"] = json!(true);
+    }
+    header
 }
