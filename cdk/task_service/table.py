@@ -27,12 +27,12 @@ class TaskTable(Construct):
             deletion_protection=deletion_protection,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        # Sparse: only live tasks that have a value in the field carry the index's sort key. A local index would cap an
+        # Sparse: only tasks that have both keys of an index are in it. A local index would cap an
         # owner at 10 GB for good.
         for index in SCHEMA["indexes"]:
             self.table.add_global_secondary_index(
                 index_name=index["name"],
-                partition_key=_text(SCHEMA["partitionKey"]),
+                partition_key=_text(index["partitionKey"]),
                 sort_key=_text(index["sortKey"]),
                 projection_type=dynamodb.ProjectionType.ALL,
             )

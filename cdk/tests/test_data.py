@@ -8,8 +8,8 @@ from task_service.contract import SCHEMA
 
 
 def test_the_table_has_the_keys_of_the_contract(each: Synthesised) -> None:
-    sort_keys = {index["name"]: index["sortKey"] for index in SCHEMA["indexes"]}
-    keys = ("PK", "SK", *sort_keys.values())
+    schema = {index["name"]: (index["partitionKey"], index["sortKey"]) for index in SCHEMA["indexes"]}
+    keys = dict.fromkeys(["PK", "SK", *(key for pair in schema.values() for key in pair)])
     each.template.has_resource_properties(
         "AWS::DynamoDB::Table",
         {
@@ -27,11 +27,12 @@ def test_the_table_has_the_keys_of_the_contract(each: Synthesised) -> None:
         },
     )
     indexes = each.only("AWS::DynamoDB::Table")["Properties"]["GlobalSecondaryIndexes"]
-    assert {index["IndexName"] for index in indexes} == set(sort_keys) >= {"byStatus"}
+    assert {index["IndexName"] for index in indexes} == set(schema) >= {"byStatus", "byDueDate"}
     for index in indexes:
+        partition_key, sort_key = schema[index["IndexName"]]
         assert index["KeySchema"] == [
-            {"AttributeName": "PK", "KeyType": "HASH"},
-            {"AttributeName": sort_keys[index["IndexName"]], "KeyType": "RANGE"},
+            {"AttributeName": partition_key, "KeyType": "HASH"},
+            {"AttributeName": sort_key, "KeyType": "RANGE"},
         ]
         assert index["Projection"] == {"ProjectionType": "ALL"}
 

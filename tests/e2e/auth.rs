@@ -73,6 +73,18 @@ async fn a_read_only_token_reads_and_may_not_write() {
     for (method, path) in [("POST", "/tasks"), ("PUT", &path), ("PATCH", &path), ("DELETE", &path)] {
         let refused = app.call_with(method, path, &headers, json!({"title": "x"})).await;
         assert_eq!(refused.problem(), (403, "forbidden".into()), "{method} {path}");
+        let challenge = r#"Bearer error="insufficient_scope", scope="tasks:write""#;
+        assert_eq!(refused.header("WWW-Authenticate"), Some(challenge));
+        let id = refused.header("X-Request-Id").unwrap();
+        let pattern = json!(format!(r#"{{ $.reason = "insufficient-scope" && $.request_id = "{id}" }}"#));
+        let line = eventually("the line of a refusal", async || {
+            app.matches("/tasks/dev/task-api", &pattern).await.pop()
+        });
+        let line: Value = serde_json::from_str(&line.await).unwrap();
+        assert_eq!(line["method"], method);
+        for member in ["principal", "source_ip", "route", "gateway_request_id"] {
+            assert!(line[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {line}");
+        }
     }
     assert_eq!(app.call_with("GET", &path, &headers, Value::Null).await.status, 200);
     assert_eq!(app.call_with("HEAD", &path, &headers, Value::Null).await.body, "");

@@ -131,3 +131,30 @@ async fn the_service_itself_refuses_unknown_paths_methods_and_bodies() {
     let invalid = app.call("POST", "/tasks?page=1", json!({"title": "", "colour": "red"})).await;
     assert_eq!((invalid.problem().0, invalid.json()["errors"].as_array().unwrap().len()), (400, 3));
 }
+
+/// In the deployed table's own index.
+#[tokio::test]
+async fn open_tasks_are_listed_by_due_date_page_by_page() {
+    let app = shared().await;
+    let mut expected = Vec::new();
+    for day in ["03", "01", "02"] {
+        let due_at = format!("2061-07-{day}T00:00:00.000Z");
+        let created = app.call("POST", "/tasks", json!({"title": "due", "dueAt": due_at})).await.json();
+        expected.push((due_at, created["id"].as_str().unwrap().to_owned()));
+    }
+    expected.sort();
+    let closed = json!({"title": "done", "dueAt": "2061-07-02T00:00:00Z", "status": "COMPLETED"});
+    app.call("POST", "/tasks", closed).await;
+    let range = "sort=dueAt&dueAfter=2061-07-01T00:00:00Z&dueBefore=2061-08-01T00:00:00Z&limit=1";
+    let (mut found, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = app.call("GET", &format!("/tasks?{range}{cursor}"), Value::Null).await.json();
+        let tasks = page["items"].as_array().unwrap().iter();
+        found.extend(tasks.map(|task| {
+            (task["dueAt"].as_str().unwrap().to_owned(), task["id"].as_str().unwrap().to_owned())
+        }));
+        let Some(next) = page["nextCursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(found, expected);
+}

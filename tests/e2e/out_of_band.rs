@@ -33,7 +33,9 @@ async fn a_tombstone_left_behind_is_purged_by_ttl() {
     app.lift_faults().await;
     let tombstone = app.item(&id).await;
     assert_eq!(tombstone["deletedBy"]["S"], "local-developer");
-    for content in ["title", "description", "status", "statusKey", "assignee", "assigneeKey", "salt"] {
+    for content in
+        ["title", "description", "status", "statusKey", "assignee", "assigneeKey", "openOwner", "salt"]
+    {
         assert_eq!(tombstone[content], Value::Null, "{content} is still there");
     }
     assert_eq!(app.call("GET", &path, Value::Null).await.status, 404);

@@ -9,8 +9,8 @@ use runtime::error_chain;
 use tasks::{
     error::{Error, FieldError},
     input::{
-        IdempotencyKey, ListQuery, Nulls, Preconditions, QueryParameters, none_match_names, parse_change,
-        parse_draft, unexpected_parameters,
+        Filter, IdempotencyKey, ListQuery, Nulls, Preconditions, QueryParameters, none_match_names,
+        parse_change, parse_draft, unexpected_parameters,
     },
     principal::{Principal, Scope},
     task::{Task, TaskId, Timestamp},
@@ -187,14 +187,14 @@ impl Api {
         let page = self.store.list(owner, &query).await?;
         let cursor = page.next.map(|last| query.cursor_after(last, owner));
         let next = cursor.as_ref().map(|cursor| {
-            let filter = query.filter.as_ref().map(|filter| {
-                let (name, value) = filter.parameter();
-                format!("{name}={}&", utf8_percent_encode(value, RESERVED))
-            });
-            let filter = filter.unwrap_or_default();
-            let base = call.request.base_path();
-            let (order, limit) = (query.order.as_str(), query.limit);
-            format!("<{base}/tasks?{filter}order={order}&limit={limit}&cursor={cursor}>; rel=\"next\"")
+            let mut parameters = query.filter.as_ref().map(Filter::parameters).unwrap_or_default();
+            parameters.push(("order", query.order.as_str().into()));
+            parameters.push(("limit", query.limit.to_string().into()));
+            parameters.push(("cursor", cursor.into()));
+            let pairs = parameters.iter();
+            let pairs = pairs.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, RESERVED)));
+            let pairs: Vec<_> = pairs.collect();
+            format!("<{}/tasks?{}>; rel=\"next\"", call.request.base_path(), pairs.join("&"))
         });
         let response = Response::json(200, &ListBody { items: &page.items, next_cursor: cursor });
         Ok(match next {

@@ -5,6 +5,7 @@
 
 mod idempotency;
 mod item;
+mod list;
 mod outcome;
 
 pub use self::idempotency::KEY_HOURS;
@@ -21,15 +22,16 @@ use tokio::time::{Instant, timeout_at};
 
 use self::{
     idempotency::Claim,
-    item::{Attributes, Expression, Item, text},
+    item::{Attributes, Expression, Item},
+    list::List,
     outcome::{Failure, OnlyUndone},
 };
 use runtime::error_chain;
 use tasks::{
     error::Error,
-    input::{IdempotencyKey, ListQuery, Order, Preconditions, Tags},
+    input::{IdempotencyKey, ListQuery, Order, Position, Preconditions, Tags},
     item::{
-        Index, PARTITION_KEY, SORT_KEY, TASK_PREFIX,
+        PARTITION_KEY, SORT_KEY,
         attribute::{DELETED_BY, IDEMPOTENCY_RECORD, PUT_AGAIN},
     },
     principal::Principal,
@@ -65,11 +67,11 @@ pub struct Created {
     pub replayed: bool,
 }
 
-/// A page of a list, and the id to continue after if there may be more.
+/// A page of a list, and the place to continue after if there may be more.
 #[derive(Debug)]
 pub struct Page {
     pub items: Vec<Task>,
-    pub next: Option<TaskId>,
+    pub next: Option<Position>,
 }
 
 /// The table.
@@ -187,36 +189,23 @@ impl Store {
     /// Returns a page of a list, with one eventually consistent Query of at most `query.limit` items. A page may be shorter
     /// although more tasks follow: it leaves out tombstones, and DynamoDB stops at 1 MB.
     pub async fn list(&self, owner: &str, query: &ListQuery) -> Result<Page, Error> {
-        let filter = query.filter.as_ref().map(|filter| (filter.index(), filter.parameter().1));
-        let (sort_key, prefix) = match filter {
-            None => (SORT_KEY, TASK_PREFIX.to_owned()),
-            Some((index, value)) => (index.sort_key, Index::prefix(value)),
-        };
-        let start = query.after.map(|last| {
-            let mut key = item::task_key(owner, last);
-            if let Some((index, value)) = filter {
-                key.insert(index.sort_key.to_owned(), text(Index::sort_key_of(value, last)));
-            }
-            key
-        });
+        let list = List::of(owner, query.filter.as_ref());
         let found = self
             .reads
             .query()
             .table_name(&self.table)
-            .set_index_name(filter.map(|(index, _)| index.name.to_owned()))
-            .key_condition_expression("#owner = :owner AND begins_with(#sort, :prefix)")
-            .expression_attribute_names("#owner", PARTITION_KEY)
-            .expression_attribute_names("#sort", sort_key)
-            .expression_attribute_values(":owner", text(owner))
-            .expression_attribute_values(":prefix", text(prefix))
+            .set_index_name(list.index.map(|index| index.name.to_owned()))
+            .key_condition_expression(list.condition())
+            .set_expression_attribute_names(Some(list.names()))
+            .set_expression_attribute_values(Some(list.values()))
             .scan_index_forward(query.order == Order::Asc)
             .limit(i32::from(query.limit))
-            .set_exclusive_start_key(start)
+            .set_exclusive_start_key(query.after.map(|last| list.key_at(last)))
             .send()
             .await
             .map_err(|error| Failure::from(error).into_error())?;
-        let next =
-            found.last_evaluated_key.map(|key| Item(key).task_id()).transpose().map_err(Error::internal)?;
+        let next = found.last_evaluated_key.map(|key| list.position(&Item(key))).transpose();
+        let next = next.map_err(Error::internal)?;
         let items = found.items.unwrap_or_default().into_iter().map(Item);
         Ok(Page { items: items.filter(|item| !item.is_tombstone()).filter_map(readable).collect(), next })
     }

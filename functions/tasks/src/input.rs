@@ -9,7 +9,10 @@ mod query;
 pub use self::{
     body::{Nulls, parse_change, parse_draft},
     conditional::{IdempotencyKey, Preconditions, Tags, none_match_names},
-    query::{Filter, LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Order, QueryParameters, unexpected_parameters},
+    query::{
+        DueRange, Filter, LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Order, Position, QueryParameters,
+        unexpected_parameters,
+    },
 };
 
 /// Parses one of a fixed set of values; the error lists them.

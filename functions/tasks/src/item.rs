@@ -32,6 +32,8 @@ pub mod attribute {
     pub const ACTOR: &str = "actor";
     /// The request of the last write.
     pub const REQUEST: &str = "request";
+    /// The owner, while the task is open: the partition key of [`super::BY_DUE_DATE`].
+    pub const OPEN_OWNER: &str = "openOwner";
     /// The principal that deleted the task: its presence makes the item a tombstone.
     pub const DELETED_BY: &str = "deletedBy";
     pub const DELETED_AT: &str = "deletedAt";
@@ -49,11 +51,12 @@ pub mod attribute {
     pub const TASK_DELETED: &str = "taskDeleted";
 }
 
-/// A sparse index on a field: only live tasks with a value in the field have its sort key.
+/// A sparse index: only tasks that have both of its keys are in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     pub name: &'static str,
+    pub partition_key: &'static str,
     pub sort_key: &'static str,
 }
 
@@ -73,8 +76,22 @@ impl Index {
     }
 }
 
-pub const BY_ASSIGNEE: Index = Index { name: "byAssignee", sort_key: "assigneeKey" };
-pub const BY_STATUS: Index = Index { name: "byStatus", sort_key: "statusKey" };
+/// An index on a field's values: live tasks with a value in the field have the sort key `<value>#<id>`.
+const fn of_values(name: &'static str, sort_key: &'static str) -> Index {
+    Index { name, partition_key: PARTITION_KEY, sort_key }
+}
+
+pub const BY_ASSIGNEE: Index = of_values("byAssignee", "assigneeKey");
+pub const BY_STATUS: Index = of_values("byStatus", "statusKey");
+/// The open tasks that have a due date. Status and due date change independently of each other, so each has a key of its own: a
+/// write never needs to know the other field.
+pub const BY_DUE_DATE: Index =
+    Index { name: "byDueDate", partition_key: attribute::OPEN_OWNER, sort_key: Field::DueAt.name() };
+
+/// Returns every index.
+pub fn indexes() -> impl Iterator<Item = Index> {
+    Field::ALL.into_iter().filter_map(Field::index).chain([BY_DUE_DATE])
+}
 
 /// The form in which the audit log shows a field's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +124,7 @@ macro_rules! fields {
                 match self { $(Self::$field => InAudit::$in_audit),+ }
             }
 
+            /// Returns the index on the field's values.
             #[must_use]
             pub const fn index(self) -> Option<Index> {
                 match self { $(Self::$field => $index),+ }
@@ -129,7 +147,7 @@ pub fn removed_by_deletion() -> impl Iterator<Item = &'static str> {
     let content = Field::ALL.into_iter().map(Field::name);
     content
         .chain(Field::ALL.into_iter().filter_map(|field| Some(field.index()?.sort_key)))
-        .chain([attribute::SALT])
+        .chain([attribute::OPEN_OWNER, attribute::SALT])
 }
 
 #[cfg(test)]
@@ -146,7 +164,7 @@ mod tests {
     #[test]
     fn the_snapshot_matches_the_schema() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.json");
-        let indexes: Vec<_> = Field::ALL.into_iter().filter_map(Field::index).collect();
+        let indexes: Vec<_> = indexes().collect();
         let schema = json!({
             "partitionKey": PARTITION_KEY, "sortKey": SORT_KEY, "timeToLive": attribute::EXPIRES_AT, "indexes": indexes,
             "latestAuditHours": LATEST_HOURS, "sentinelPrefix": SENTINEL_PREFIX,

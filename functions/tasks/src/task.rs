@@ -161,6 +161,15 @@ wire_enum! {
 }
 
 impl Status {
+    /// Returns whether there is still something to do.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Pending | Self::InProgress => true,
+            Self::Completed | Self::Cancelled => false,
+        }
+    }
+
     /// Returns whether a task may move from this status to `next`: always, except out of `CANCELLED`, which is final.
     /// Every status may stay as it is.
     #[must_use]

@@ -11,8 +11,8 @@ use tasks::{
     item::{
         Field, Index, PARTITION_KEY, SORT_KEY, TASK_PREFIX,
         attribute::{
-            ACTOR, CREATED_AT, CREATED_BY, DELETED_AT, DELETED_BY, EXPIRES_AT, IDEMPOTENCY_RECORD, PUT_AGAIN,
-            REQUEST, SALT, UPDATED_AT, UPDATED_BY, VERSION,
+            ACTOR, CREATED_AT, CREATED_BY, DELETED_AT, DELETED_BY, EXPIRES_AT, IDEMPOTENCY_RECORD,
+            OPEN_OWNER, PUT_AGAIN, REQUEST, SALT, UPDATED_AT, UPDATED_BY, VERSION,
         },
         removed_by_deletion,
     },
@@ -140,6 +140,9 @@ pub fn from_task(
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
+    if task.status.is_open() {
+        item.insert(OPEN_OWNER.to_owned(), text(&by.principal.owner));
+    }
     for (field, value) in task.values() {
         let Some(value) = value else { continue };
         if let Some(index) = field.index() {
@@ -304,6 +307,11 @@ pub fn update(by: &Author, id: TaskId, change: &Change, only_if: &Preconditions)
         values.map(|(field, value)| expression.change(id, field, value.as_deref())).collect();
     if let Some(status) = change.status {
         expression.only_from_statuses_before(status);
+        if status.is_open() {
+            expression.set(OPEN_OWNER, text(&by.principal.owner));
+        } else {
+            expression.remove(OPEN_OWNER);
+        }
     }
     if differences.is_empty() {
         // No field changes: a condition that an existing item never meets, so that the refusal returns the item.

@@ -6,6 +6,7 @@ mod api;
 mod callers;
 mod contract;
 mod cost;
+mod due;
 mod fields;
 mod openapi;
 mod small_print;

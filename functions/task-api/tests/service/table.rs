@@ -1,6 +1,9 @@
 //! A table per test, and the cost of every call to it.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -30,7 +33,7 @@ use task_api::{
     http::{Request, Response},
     store::Store,
 };
-use tasks::item::{Field, Index, PARTITION_KEY, SORT_KEY};
+use tasks::item::{Index, PARTITION_KEY, SORT_KEY, indexes};
 
 const NAME: &str = "tasks";
 pub const RATE_LIMIT_POLICY: &str = r#""default";q=500;w=1"#;
@@ -240,20 +243,21 @@ async fn create(client: &Client) {
         definition.attribute_type(ScalarAttributeType::S).build().unwrap()
     };
     let index = |index: &Index| {
-        let keys = [key(PARTITION_KEY, KeyType::Hash), key(index.sort_key, KeyType::Range)];
+        let keys = [key(index.partition_key, KeyType::Hash), key(index.sort_key, KeyType::Range)];
         let projection = Projection::builder().projection_type(ProjectionType::All).build();
         let builder = GlobalSecondaryIndex::builder().index_name(index.name);
         builder.set_key_schema(Some(keys.into())).projection(projection).build().unwrap()
     };
-    let indexes: Vec<_> = Field::ALL.into_iter().filter_map(Field::index).collect();
-    let keys = [PARTITION_KEY, SORT_KEY].into_iter().chain(indexes.iter().map(|index| index.sort_key));
+    let indexes: Vec<_> = indexes().collect();
+    let keys = indexes.iter().flat_map(|index| [index.partition_key, index.sort_key]);
+    let keys: BTreeSet<_> = keys.chain([PARTITION_KEY, SORT_KEY]).collect();
     client
         .create_table()
         .table_name(NAME)
         .billing_mode(BillingMode::PayPerRequest)
         .key_schema(key(PARTITION_KEY, KeyType::Hash))
         .key_schema(key(SORT_KEY, KeyType::Range))
-        .set_attribute_definitions(Some(keys.map(text).collect()))
+        .set_attribute_definitions(Some(keys.into_iter().map(text).collect()))
         .set_global_secondary_indexes(Some(indexes.iter().map(index).collect()))
         .send()
         .await

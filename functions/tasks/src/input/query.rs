@@ -1,6 +1,6 @@
 //! The query string of a list, and the cursor that continues it.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use super::one_of;
 use crate::{
     error::{Error, FieldError},
-    item::{BY_ASSIGNEE, BY_STATUS, Field, Index},
-    task::{Assignee, Status, TaskId},
+    item::{BY_ASSIGNEE, BY_DUE_DATE, BY_STATUS, Field, Index},
+    task::{Assignee, Status, TaskId, Timestamp},
 };
 
 /// The page size without `limit`.
@@ -17,7 +17,7 @@ pub const LIMIT_DEFAULT: u8 = 50;
 /// The largest page size; a larger `limit` is reduced to it.
 pub const LIMIT_MAX: u8 = 100;
 
-/// The order of a list, by creation time.
+/// The order of a list: by due date if that is what it is about, else by creation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     Asc,
@@ -34,11 +34,27 @@ impl Order {
     }
 }
 
-/// A filter for the tasks with this value in an indexed field.
+/// The part of an owner's tasks that a list is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
     Status(Status),
     Assignee(Assignee),
+    /// The open tasks with a due date in this range.
+    Due(DueRange),
+}
+
+/// The due dates from `after` on and before `before`; without bounds, all of them. Ranges that follow one another share no
+/// task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DueRange {
+    pub after: Option<Timestamp>,
+    pub before: Option<Timestamp>,
+}
+
+impl DueRange {
+    fn contains(self, due_at: Timestamp) -> bool {
+        self.after.is_none_or(|after| after <= due_at) && self.before.is_none_or(|before| due_at < before)
+    }
 }
 
 impl Filter {
@@ -54,12 +70,18 @@ impl Filter {
         }
     }
 
-    /// Returns the parameter's name, which is the field's, and its value.
+    /// Returns the parameters that ask for it, with their values.
     #[must_use]
-    pub fn parameter(&self) -> (&'static str, &str) {
+    pub fn parameters(&self) -> Vec<(&'static str, Cow<'_, str>)> {
         match self {
-            Self::Status(status) => (Field::Status.name(), status.as_str()),
-            Self::Assignee(assignee) => (Field::Assignee.name(), assignee.as_str()),
+            Self::Status(status) => vec![(Field::Status.name(), status.as_str().into())],
+            Self::Assignee(assignee) => vec![(Field::Assignee.name(), assignee.as_str().into())],
+            Self::Due(DueRange { after, before }) => {
+                let bounds = [("dueAfter", after), ("dueBefore", before)];
+                let bounds =
+                    bounds.into_iter().filter_map(|(name, at)| Some((name, (*at)?.to_string().into())));
+                [("sort", Field::DueAt.name().into())].into_iter().chain(bounds).collect()
+            }
         }
     }
 
@@ -68,6 +90,7 @@ impl Filter {
         match self {
             Self::Status(_) => BY_STATUS,
             Self::Assignee(_) => BY_ASSIGNEE,
+            Self::Due(_) => BY_DUE_DATE,
         }
     }
 }
@@ -80,7 +103,15 @@ pub struct ListQuery {
     /// 1 to [`LIMIT_MAX`].
     pub limit: u8,
     /// The last task of the previous page.
-    pub after: Option<TaskId>,
+    pub after: Option<Position>,
+}
+
+/// A task's place in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    pub id: TaskId,
+    /// In a list by due date.
+    pub due_at: Option<Timestamp>,
 }
 
 /// Query parameters by name, each with all values given for it.
@@ -95,78 +126,136 @@ pub fn unexpected_parameters(parameters: &QueryParameters) -> Vec<FieldError> {
 impl ListQuery {
     /// Parses a query string. `owner` is the caller's: a cursor that was made for another owner is invalid.
     pub fn parse(parameters: &QueryParameters, owner: &str) -> Result<Self, Error> {
-        let mut query = Self { filter: None, order: Order::Desc, limit: LIMIT_DEFAULT, after: None };
-        let mut cursor = None;
+        let mut given = Given::default();
         let mut errors = Vec::new();
         for (name, values) in parameters {
+            let pointer = || format!("?{name}");
             let [value] = values.as_slice() else {
-                errors.push(FieldError::new(
-                    format!("?{name}"),
-                    "duplicate",
-                    "the parameter must appear only once",
-                ));
+                errors.push(FieldError::new(pointer(), "duplicate", "the parameter must appear only once"));
                 continue;
             };
-            let outcome = match name.as_str() {
-                "order" => one_of(value, &[Order::Asc, Order::Desc], parse_order, Order::as_str)
-                    .map(|order| query.order = order),
-                "limit" => parse_limit(value).map(|limit| query.limit = limit),
-                "cursor" => {
-                    cursor = Some(value);
-                    Ok(())
-                }
-                _ => match (Filter::parse(name, value), &query.filter) {
-                    (None, _) => {
-                        errors.push(unknown_parameter(name));
-                        continue;
-                    }
-                    (Some(_), Some(other)) => Err(format!("cannot be combined with {}", other.parameter().0)),
-                    (Some(filter), None) => filter.map(|filter| query.filter = Some(filter)),
-                },
-            };
-            if let Err(rule) = outcome {
-                errors.push(FieldError::new(format!("?{name}"), "value", format!("{name} {rule}")));
+            match given.take(name, value) {
+                None => errors.push(unknown_parameter(name)),
+                Some(Err(rule)) => errors.push(FieldError::new(pointer(), "value", format!("{name} {rule}"))),
+                Some(Ok(())) => {}
             }
         }
+        let filter = given.filter(&mut errors);
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
-        if let Some(cursor) = cursor {
-            query.after = Some(query.parse_cursor(cursor, owner).ok_or(Error::InvalidCursor)?);
+        let by_default = if matches!(filter, Some(Filter::Due(_))) { Order::Asc } else { Order::Desc };
+        let (order, limit) = (given.order.unwrap_or(by_default), given.limit.unwrap_or(LIMIT_DEFAULT));
+        let mut query = Self { filter, order, limit, after: None };
+        if let Some(cursor) = given.cursor {
+            query.after = Some(query.parse_cursor(&cursor, owner).ok_or(Error::InvalidCursor)?);
         }
         Ok(query)
     }
 
-    /// Returns the cursor that continues this query after `last`: version, query fingerprint and id, as base64url. It grants
-    /// nothing, so it needs no signature: whatever it contains, the start key is built from the caller's own owner.
+    /// Returns the cursor that continues this query after `last`: version, query fingerprint, id, and the due date in
+    /// milliseconds if the list is by due date, as base64url. It grants nothing, so it needs no signature: whatever it contains,
+    /// the start key is built from the caller's own owner.
     #[must_use]
-    pub fn cursor_after(&self, last: TaskId, owner: &str) -> String {
+    pub fn cursor_after(&self, last: Position, owner: &str) -> String {
         let mut bytes = vec![CURSOR_VERSION];
         bytes.extend(self.fingerprint(owner));
-        bytes.extend(last.as_bytes());
+        bytes.extend(last.id.as_bytes());
+        bytes.extend(last.due_at.into_iter().flat_map(|due_at| due_at.unix_millis().to_be_bytes()));
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    fn parse_cursor(&self, text: &str, owner: &str) -> Option<TaskId> {
+    fn parse_cursor(&self, text: &str, owner: &str) -> Option<Position> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (version, rest) = bytes.split_first()?;
-        let (fingerprint, id) = rest.split_at_checked(FINGERPRINT_LENGTH)?;
+        let (fingerprint, rest) = rest.split_at_checked(FINGERPRINT_LENGTH)?;
         if *version != CURSOR_VERSION || fingerprint != self.fingerprint(owner) {
             return None;
         }
-        TaskId::from_bytes(id.try_into().ok()?)
+        let (id, due_at) = rest.split_at_checked(ID_LENGTH)?;
+        let id = TaskId::from_bytes(id.try_into().ok()?)?;
+        let Some(Filter::Due(range)) = &self.filter else {
+            return due_at.is_empty().then_some(Position { id, due_at: None });
+        };
+        let due_at = Timestamp::from_unix_millis(i64::from_be_bytes(due_at.try_into().ok()?))?;
+        // DynamoDB refuses a start key outside the range of the query.
+        range.contains(due_at).then_some(Position { id, due_at: Some(due_at) })
     }
 
     /// Hashes what must stay the same from page to page; `limit` may change.
     fn fingerprint(&self, owner: &str) -> [u8; FINGERPRINT_LENGTH] {
-        let (name, value) = self.filter.as_ref().map_or(("", ""), Filter::parameter);
-        let digest = Sha256::digest(format!("{name}={value}\n{}\n{owner}", self.order.as_str()));
+        let filter = self.filter.as_ref().map(Filter::parameters).unwrap_or_default();
+        let filter: Vec<_> = filter.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let digest = Sha256::digest(format!("{}\n{}\n{owner}", filter.join("&"), self.order.as_str()));
         std::array::from_fn(|index| digest[index])
+    }
+}
+
+/// The parameters of a query string, each by itself.
+#[derive(Default)]
+struct Given {
+    order: Option<Order>,
+    limit: Option<u8>,
+    cursor: Option<String>,
+    by_due_date: bool,
+    range: DueRange,
+    filters: Vec<Filter>,
+}
+
+impl Given {
+    /// Takes a parameter in; returns `None` if the list has none of this name.
+    fn take(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
+        Some(match name {
+            "order" => one_of(value, &[Order::Asc, Order::Desc], parse_order, Order::as_str)
+                .map(|order| self.order = Some(order)),
+            "limit" => parse_limit(value).map(|limit| self.limit = Some(limit)),
+            "cursor" => {
+                self.cursor = Some(value.to_owned());
+                Ok(())
+            }
+            "sort" if value == Field::DueAt.name() => {
+                self.by_due_date = true;
+                Ok(())
+            }
+            "sort" => Err(format!("must be {}", Field::DueAt.name())),
+            "dueAfter" => parse_time(value).map(|after| self.range.after = Some(after)),
+            "dueBefore" => parse_time(value).map(|before| self.range.before = Some(before)),
+            _ => Filter::parse(name, value)?.map(|filter| self.filters.push(filter)),
+        })
+    }
+
+    /// Returns the one filter that the parameters name; adds an error for each that does not go with another.
+    fn filter(&mut self, errors: &mut Vec<FieldError>) -> Option<Filter> {
+        let mut refuse = |name: &str, rule: String| {
+            errors.push(FieldError::new(format!("?{name}"), "value", format!("{name} {rule}")));
+        };
+        let DueRange { after, before } = self.range;
+        for (name, bound) in [("dueAfter", after), ("dueBefore", before)] {
+            if bound.is_some() && !self.by_due_date {
+                refuse(name, format!("needs sort={}", Field::DueAt.name()));
+            }
+        }
+        if let (Some(after), Some(before)) = (after, before)
+            && before <= after
+        {
+            refuse("dueBefore", "must be later than dueAfter".to_owned());
+        }
+        if self.by_due_date {
+            self.filters.insert(0, Filter::Due(self.range));
+        }
+        let mut filters = self.filters.drain(..);
+        let first = filters.next()?;
+        let taken = first.parameters()[0].0;
+        for other in filters {
+            refuse(other.parameters()[0].0, format!("cannot be combined with {taken}"));
+        }
+        Some(first)
     }
 }
 
 const CURSOR_VERSION: u8 = 1;
 const FINGERPRINT_LENGTH: usize = 8;
+const ID_LENGTH: usize = 16;
 
 fn unknown_parameter(name: &str) -> FieldError {
     FieldError::new(format!("?{name}"), "unknown", "this route has no such parameter")
@@ -178,6 +267,13 @@ fn parse_order(text: &str) -> Option<Order> {
         "desc" => Some(Order::Desc),
         _ => None,
     }
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| {
+        "must be an RFC 3339 time, such as 2026-12-24T18:00:00Z; in a query string, a + is written as %2B"
+            .to_owned()
+    })
 }
 
 fn parse_limit(text: &str) -> Result<u8, String> {
@@ -249,13 +345,80 @@ mod tests {
             assert!(ListQuery::parse(&parameters(&[("assignee", bad)]), "o").is_err(), "{bad:?}");
         }
         let ann = ListQuery::parse(&parameters(&[("assignee", " ann ")]), "o").unwrap();
-        assert_eq!(ann.filter.unwrap().parameter(), ("assignee", "ann"));
+        assert_eq!(ann.filter.unwrap().parameters(), [("assignee", "ann".into())]);
+    }
+
+    fn at(due_at: Option<&str>) -> Position {
+        Position { id: TaskId::new(), due_at: due_at.map(|text| Timestamp::parse(text).unwrap()) }
+    }
+
+    fn errors_of(pairs: &[(&str, &str)]) -> Vec<String> {
+        let Err(Error::Invalid(errors)) = ListQuery::parse(&parameters(pairs), "o") else {
+            panic!("{pairs:?}")
+        };
+        errors.into_iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect()
+    }
+
+    #[test]
+    fn a_list_by_due_date_has_bounds_and_no_other_filter() {
+        let (early, late) = ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00+01:00");
+        let query = ListQuery::parse(
+            &parameters(&[("sort", "dueAt"), ("dueAfter", early), ("dueBefore", late)]),
+            "o",
+        );
+        let query = query.unwrap();
+        assert_eq!(query.order, Order::Asc, "the soonest first");
+        let filter = query.filter.unwrap();
+        assert_eq!(
+            filter.parameters(),
+            [
+                ("sort", "dueAt".into()),
+                ("dueAfter", "2026-01-01T00:00:00.000Z".into()),
+                ("dueBefore", "2026-01-31T23:00:00.000Z".into()),
+            ]
+        );
+        for (pairs, error) in [
+            (vec![("sort", "title")], "?sort: sort must be dueAt"),
+            (vec![("dueAfter", early)], "?dueAfter: dueAfter needs sort=dueAt"),
+            (vec![("dueBefore", early)], "?dueBefore: dueBefore needs sort=dueAt"),
+            (vec![("sort", "dueAt"), ("status", "PENDING")], "?status: status cannot be combined with sort"),
+            (vec![("sort", "dueAt"), ("assignee", "a")], "?assignee: assignee cannot be combined with sort"),
+            (
+                vec![("sort", "dueAt"), ("dueAfter", early), ("dueBefore", early)],
+                "?dueBefore: dueBefore must be later than dueAfter",
+            ),
+        ] {
+            assert_eq!(errors_of(&pairs), [error], "{pairs:?}");
+        }
+        let errors =
+            errors_of(&[("sort", "dueAt"), ("dueAfter", "tomorrow"), ("dueBefore", "2026-01-01 00:00:00Z")]);
+        assert!(errors.len() == 2 && errors[0].contains("RFC 3339"), "{errors:?}");
+    }
+
+    #[test]
+    fn a_cursor_by_due_date_stays_in_its_range() {
+        let pairs =
+            [("sort", "dueAt"), ("dueAfter", "2026-01-01T00:00:00Z"), ("dueBefore", "2026-02-01T00:00:00Z")];
+        let query = ListQuery::parse(&parameters(&pairs), "o").unwrap();
+        let continued = |last: Position, pairs: &[(&str, &str)]| {
+            let cursor = query.cursor_after(last, "o");
+            ListQuery::parse(&parameters(&[pairs, &[("cursor", &cursor)]].concat()), "o")
+                .map(|query| query.after)
+        };
+        for due_at in ["2026-01-01T00:00:00Z", "2026-01-31T23:59:59.999Z"] {
+            let last = at(Some(due_at));
+            assert_eq!(continued(last, &pairs).unwrap(), Some(last));
+            assert!(continued(last, &pairs[..2]).is_err(), "another range");
+        }
+        for last in [at(None), at(Some("2025-12-31T23:59:59.999Z")), at(Some("2026-02-01T00:00:00Z"))] {
+            assert!(matches!(continued(last, &pairs), Err(Error::InvalidCursor)), "{last:?}");
+        }
     }
 
     #[test]
     fn a_cursor_of_another_query_or_owner_is_invalid() {
         let pending = ListQuery::parse(&parameters(&[("status", "PENDING")]), "o").unwrap();
-        let cursor = pending.cursor_after(TaskId::new(), "o");
+        let cursor = pending.cursor_after(at(None), "o");
         let same = parameters(&[("status", "PENDING"), ("cursor", &cursor), ("limit", "7")]);
         assert!(ListQuery::parse(&same, "o").unwrap().after.is_some());
         assert!(matches!(ListQuery::parse(&same, "p"), Err(Error::InvalidCursor)));
@@ -269,9 +432,9 @@ mod tests {
         #[test]
         fn a_cursor_continues_its_query_and_a_forged_one_is_refused(forged in ".{0,80}", owner in "[a-z]{1,9}") {
             let query = ListQuery::parse(&parameters(&[]), &owner).unwrap();
-            let id = TaskId::new();
-            let continued = parameters(&[("cursor", &query.cursor_after(id, &owner))]);
-            prop_assert_eq!(ListQuery::parse(&continued, &owner).unwrap().after, Some(id));
+            let last = at(None);
+            let continued = parameters(&[("cursor", &query.cursor_after(last, &owner))]);
+            prop_assert_eq!(ListQuery::parse(&continued, &owner).unwrap().after, Some(last));
             prop_assert!(ListQuery::parse(&parameters(&[("cursor", &forged)]), &owner).is_err());
         }
     }

@@ -9,6 +9,8 @@ use tasks::{
 
 use super::schemas::TASK_ID;
 
+const LIST: [&str; 8] = ["status", "assignee", "sort", "dueAfter", "dueBefore", "order", "limit", "cursor"];
+
 /// Returns every parameter.
 pub fn all() -> Value {
     let mut all = json!({
@@ -21,15 +23,21 @@ pub fn all() -> Value {
             "example": kind::NOT_FOUND.name,
             "schema": {"type": "string", "enum": kind::ALL.iter().map(|kind| kind.name).collect::<Vec<_>>()},
         },
-        "status": query("Only tasks with this status; not together with `assignee`", &json!("PENDING"), &json!({"type": "string", "enum": Status::ALL})),
-        "assignee": query("Only tasks of this assignee, compared whole and in its case; not together with `status`", &json!("ann@team.example"),
+        "status": query("Only tasks with this status; not together with `assignee` or `sort`", &json!("PENDING"), &json!({"type": "string", "enum": Status::ALL})),
+        "assignee": query("Only tasks of this assignee, compared whole and in its case; not together with `status` or `sort`", &json!("ann@team.example"),
             &json!({"type": "string", "minLength": 1, "maxLength": ASSIGNEE_MAX})),
-        "order": query("By the time of creation; `desc`, the newest first, by default", &json!("desc"), &json!({"type": "string", "enum": ["asc", "desc"], "default": "desc"})),
+        "sort": query("Only open tasks (`PENDING`, `IN_PROGRESS`) that have a due date, by due date; without it, by the time of creation", &json!("dueAt"),
+            &json!({"type": "string", "enum": ["dueAt"]})),
+        "dueAfter": query("With `sort=dueAt`: due at this time or later", &json!("2026-12-01T00:00:00Z"), &json!({"type": "string", "format": "date-time"})),
+        "dueBefore": query("With `sort=dueAt`: due before this time, which is later than `dueAfter`", &json!("2027-01-01T00:00:00Z"),
+            &json!({"type": "string", "format": "date-time"})),
+        "order": query("`desc`, the newest first, by default; with `sort=dueAt` it is `asc`, the soonest first", &json!("desc"),
+            &json!({"type": "string", "enum": ["asc", "desc"]})),
         "limit": query("The most tasks in a page; a larger number means the maximum", &json!(LIMIT_DEFAULT),
             &json!({"type": "integer", "minimum": 1, "default": LIMIT_DEFAULT, "description": format!("{LIMIT_MAX} at most")})),
         "cursor": query("Continues a list: the `nextCursor` of the page before, with the same filter and order", &json!("AQIDBAUGBwgJ"), &json!({"type": "string"})),
     });
-    for name in ["status", "assignee", "order", "limit", "cursor"] {
+    for name in LIST {
         all[name]["name"] = json!(name);
     }
     for header in RequestHeader::ALL {
@@ -81,7 +89,7 @@ pub fn of_path(route: Route<'_>) -> Vec<Value> {
 /// The query and header parameters of an operation.
 pub fn of_operation(route: Route<'_>, method: &str) -> Vec<Value> {
     let names: &[&str] = match (route, method) {
-        (Route::Tasks, "GET" | "HEAD") => &["status", "assignee", "order", "limit", "cursor"],
+        (Route::Tasks, "GET" | "HEAD") => &LIST,
         (Route::Tasks, "POST") => &["Idempotency-Key"],
         (Route::Task(_), "GET" | "HEAD") => &["If-None-Match"],
         (Route::Task(_), "PUT" | "PATCH" | "DELETE") => &["If-Match", "If-None-Match"],

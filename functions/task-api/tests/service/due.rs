@@ -1,0 +1,138 @@
+//! The list of open tasks by due date.
+
+use serde_json::{Value, json};
+
+use crate::table::{Spent, Table};
+
+const DUE: &str = "/tasks?sort=dueAt";
+
+async fn titles(table: &Table, target: &str) -> Vec<String> {
+    let list = table.send("GET", target, json!({}), "").await;
+    assert_eq!(list.status(), 200, "{list:?}");
+    let items = list.json()["items"].take();
+    items.as_array().unwrap().iter().map(|task| task["title"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn create(table: &Table, title: &str, due: &str, status: &str) -> String {
+    table.create(&json!({"title": title, "dueAt": due, "status": status}).to_string()).await
+}
+
+#[tokio::test]
+async fn open_tasks_with_a_due_date_are_listed_soonest_first() {
+    let table = Table::new().await;
+    create(&table, "second", "2026-02-01T00:00:00Z", "IN_PROGRESS").await;
+    create(&table, "third", "2026-02-01T00:00:00.001Z", "PENDING").await;
+    create(&table, "first", "2026-02-01T00:30:00+01:00", "PENDING").await;
+    create(&table, "done", "2026-01-15T00:00:00Z", "COMPLETED").await;
+    create(&table, "given up", "2026-01-15T00:00:00Z", "CANCELLED").await;
+    table.create(r#"{"title":"whenever"}"#).await;
+    table
+        .send_as(
+            "another",
+            "POST",
+            "/tasks",
+            json!({}),
+            r#"{"title":"theirs","dueAt":"2026-01-01T00:00:00Z"}"#,
+        )
+        .await;
+
+    assert_eq!(titles(&table, DUE).await, ["first", "second", "third"]);
+    assert_eq!(titles(&table, "/tasks?sort=dueAt&order=desc").await, ["third", "second", "first"]);
+    for (bounds, expected) in [
+        ("&dueAfter=2026-02-01T00:00:00Z", vec!["second", "third"]),
+        ("&dueBefore=2026-02-01T00:00:00Z", vec!["first"]),
+        ("&dueAfter=2026-01-31T23:30:00Z&dueBefore=2026-02-01T00:00:00.001Z", vec!["first", "second"]),
+        ("&dueAfter=2026-03-01T00:00:00Z", vec![]),
+        ("&dueBefore=0000-01-01T00:00:00Z", vec![]),
+        ("&dueBefore=9999-12-31T23:59:59.999Z", vec!["first", "second", "third"]),
+    ] {
+        assert_eq!(titles(&table, &format!("{DUE}{bounds}")).await, expected, "{bounds}");
+    }
+}
+
+/// Status and due date change one without the other, in every order, and the list follows.
+#[tokio::test]
+async fn a_task_is_in_the_list_while_it_is_open_and_due() {
+    let table = Table::new().await;
+    let path = format!("/tasks/{}", table.create(r#"{"title":"a"}"#).await);
+    let (is_in, is_out) = (vec!["a".to_owned()], Vec::<String>::new());
+    for (change, expected) in [
+        (json!({"dueAt": "2026-01-01T00:00:00Z"}), &is_in),
+        (json!({"status": "IN_PROGRESS"}), &is_in),
+        (json!({"status": "COMPLETED"}), &is_out),
+        (json!({"dueAt": "2026-01-02T00:00:00Z"}), &is_out),
+        (json!({"status": "PENDING"}), &is_in),
+        (json!({"dueAt": null}), &is_out),
+        (json!({"status": "COMPLETED"}), &is_out),
+        (json!({"status": "PENDING", "dueAt": "2026-01-03T00:00:00Z"}), &is_in),
+        (json!({"status": "COMPLETED", "dueAt": "2026-01-04T00:00:00Z"}), &is_out),
+        (json!({"status": "IN_PROGRESS"}), &is_in),
+        (json!({"assignee": "ann"}), &is_in),
+    ] {
+        let changed = table.send("PATCH", &path, json!({}), &change.to_string()).await;
+        assert_eq!(changed.status(), 200, "{changed:?}");
+        assert_eq!(titles(&table, DUE).await, *expected, "{change}");
+    }
+    let task = table.send("GET", &path, json!({}), "").await.json();
+    let listed = table.send("GET", DUE, json!({}), "").await.json();
+    assert_eq!(listed["items"], json!([task]), "the index has the whole task");
+    assert_eq!(table.send("DELETE", &path, json!({}), "").await.status(), 204);
+    assert_eq!(titles(&table, DUE).await, is_out);
+}
+
+#[tokio::test]
+async fn pages_by_due_date_miss_and_repeat_nothing_although_many_are_due_at_once() {
+    let table = Table::new().await;
+    let mut expected = Vec::new();
+    for day in 1..=3 {
+        for _ in 0..7 {
+            expected.push(create(&table, "a", &format!("2026-01-0{day}T12:00:00Z"), "PENDING").await);
+        }
+    }
+    expected.sort();
+    for order in ["asc", "desc"] {
+        let range = "dueAfter=2026-01-01T12:00:00Z&dueBefore=2026-01-04T00:00:00Z";
+        let mut next = Some(format!("/tasks?sort=dueAt&{range}&order={order}&limit=4"));
+        let (mut ids, mut due) = (Vec::new(), Vec::new());
+        while let Some(target) = next {
+            let page = table.send("GET", &target, json!({}), "").await;
+            for task in page.json()["items"].as_array().unwrap() {
+                ids.push(task["id"].as_str().unwrap().to_owned());
+                due.push(task["dueAt"].as_str().unwrap().to_owned());
+            }
+            // The link has the whole query, with the bounds as the service writes them.
+            let link =
+                page.header("Link").map(|link| link.split(['<', '>']).nth(1).unwrap().replace("%3A", ":"));
+            assert_eq!(link.is_some(), page.json()["nextCursor"] != Value::Null);
+            next = link.map(|link| link.strip_prefix("/dev").unwrap().to_owned());
+        }
+        assert!(if order == "asc" { due.is_sorted() } else { due.iter().rev().is_sorted() }, "{due:?}");
+        ids.sort();
+        assert_eq!(ids, expected, "{order}");
+    }
+}
+
+#[tokio::test]
+async fn a_due_date_costs_an_index_entry_while_the_task_is_open() {
+    let cost = |call, table, indexes| Spent { call, table, indexes };
+    let table = Table::new().await;
+    let id = create(&table, "a", "2026-01-01T00:00:00Z", "PENDING").await;
+    assert_eq!(table.spent(), [cost("PutItem", 1.0, 2.0)]);
+    let path = format!("/tasks/{id}");
+    for (change, indexes) in [
+        (json!({"title": "b"}), 2.0),
+        // One entry updated, one moved.
+        (json!({"dueAt": "2026-01-02T00:00:00Z"}), 3.0),
+        // One entry moved, one removed.
+        (json!({"status": "COMPLETED"}), 3.0),
+        (json!({"title": "c"}), 1.0),
+        (json!({"dueAt": "2026-01-03T00:00:00Z"}), 1.0),
+        (json!({"status": "PENDING"}), 3.0),
+        (json!({"dueAt": null}), 2.0),
+    ] {
+        table.send("PUT", &path, json!({}), &change.to_string()).await;
+        assert_eq!(table.spent(), [cost("UpdateItem", 1.0, indexes)], "{change}");
+    }
+    table.send("GET", DUE, json!({}), "").await;
+    assert_eq!(table.spent(), [cost("Query", 0.0, 0.5)]);
+}
