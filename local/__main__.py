@@ -7,6 +7,7 @@ import pathlib
 import sys
 
 from local import environment, server
+from local.admin import cognito
 from local.admin.endpoints import Admin
 from local.corrections import order
 from local.door import connections, processes
@@ -36,6 +37,7 @@ def main() -> int:
     connections.remember_all()
     processes.refuse_new_ones_when_stopping()
     processes.remember_events()
+    cognito.show_retired_keys()
     calls = Calls()
     entrance = Door(app.app, PLAN, calls, Admin(PLAN, calls))
     server.serve(entrance, listener, endpoint, state_dir)

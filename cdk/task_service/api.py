@@ -49,9 +49,6 @@ _BINARY_MEDIA_TYPES = ["application/json", "application/merge-patch+json"]
 # gzip shrinks a page of tasks to a fifth and saves nothing on a single task.
 _COMPRESSED_FROM = Size.kibibytes(1)
 
-# The longest time a revoked token still works. Within it, a caller's further calls do not invoke the authorizer.
-_TOKEN_CACHE = Duration.seconds(60)
-
 
 class TaskApi(Construct):
     def __init__(
@@ -68,6 +65,7 @@ class TaskApi(Construct):
         rate_limit_policy: str,
         detailed_metrics: bool,
         log_retention_days: int,
+        authorizer_cache_seconds: int,
     ) -> None:
         super().__init__(scope, construct_id)
         self.access_logs = log_group(
@@ -93,7 +91,9 @@ class TaskApi(Construct):
         # RestApi adds its own output, with a trailing slash and a hashed name.
         self.api.node.try_remove_child("Endpoint")
         self._keep_execution_logs_short(stage, log_retention_days)
-        resources = self._add_routes(task_api=task_api, authorizer=authorizer)
+        resources = self._add_routes(
+            task_api=task_api, authorizer=authorizer, cache=Duration.seconds(authorizer_cache_seconds)
+        )
         for resource in resources:
             add_preflight(resource, allowed_origins=allowed_origins, rate_limit_policy=rate_limit_policy)
         add_gateway_responses(
@@ -132,7 +132,7 @@ class TaskApi(Construct):
         self.api.deployment_stage.node.add_dependency(group)
 
     def _add_routes(
-        self, *, task_api: lambda_.Function, authorizer: lambda_.Function
+        self, *, task_api: lambda_.Function, authorizer: lambda_.Function, cache: Duration
     ) -> list[apigateway.IResource]:
         token_authorizer = apigateway.TokenAuthorizer(
             self,
@@ -143,7 +143,8 @@ class TaskApi(Construct):
             # cached per token, not per path, so the returned policy has to cover every method the token may use
             # ("Use API Gateway Lambda authorizers").
             identity_source=apigateway.IdentitySource.header("Authorization"),
-            results_cache_ttl=_TOKEN_CACHE,
+            # The longest time that a revoked token still works; one that expires is refused by the task function all the same.
+            results_cache_ttl=cache,
         )
         # Test invocations from the console would need one more permission per method.
         to_function = apigateway.LambdaIntegration(task_api, proxy=True, allow_test_invoke=False)
@@ -157,7 +158,8 @@ class TaskApi(Construct):
             nag.accept(
                 method,
                 "AwsSolutions-COG4",
-                reason="Callers are programs with tokens, which the TOKEN authorizer checks; there is no user pool",
+                reason="The TOKEN authorizer checks every kind of token, those of a user pool too; an authorizer of Cognito's "
+                "would know no other issuer",
             )
         self._open_methods = [
             resource.add_method("ANY", to_function, authorization_type=apigateway.AuthorizationType.NONE)

@@ -1,18 +1,21 @@
 """Checks Lambda's limit on a function's environment variables before a deployment, not at its end."""
 
 import json
+import re
 from collections.abc import Mapping
-
-from aws_cdk import Token
 
 # "Lambda quotas". Lambda measures one JSON object without spaces; local/corrections/functions/environment_size.py does the same.
 LIMIT_BYTES = 4096
 # Stands for a name known only at deployment; a table's name may be this long.
 _UNKNOWN_NAME = "x" * 255
+# The same within a longer text, which has only ids of a user pool and its clients (at most 55 and 128 characters), and regions.
+_UNKNOWN_PART = "x" * 128
+_MARK = re.compile(r"\$\{Token\[[^\]]*\]\}")
 
 _ADVICE = {
     "PRINCIPALS": "remove principals whose tokens are no longer used, or shorten ids and owners",
     "ALLOWED_ORIGINS": "allow fewer origins",
+    "ISSUERS": "trust fewer issuers, or fetch their keys (`jwksUri`) instead of pinning them (`jwks`)",
 }
 
 
@@ -22,8 +25,14 @@ class EnvironmentSizeError(ValueError):
 
 def size(environment: Mapping[str, str]) -> int:
     """Returns the size of a function's variables in bytes as Lambda counts them, with quotes and escapes."""
-    known = {name: _UNKNOWN_NAME if Token.is_unresolved(value) else value for name, value in environment.items()}
+    known = {name: _longest(value) for name, value in environment.items()}
     return len(json.dumps(known, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def _longest(value: str) -> str:
+    if _MARK.fullmatch(value):
+        return _UNKNOWN_NAME
+    return _MARK.sub(_UNKNOWN_PART, value)
 
 
 def check_size(function: str, environment: Mapping[str, str]) -> None:

@@ -4,10 +4,11 @@ from aws_cdk import CfnOutput, Duration, Stack, Tags
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from task_service import principals
+from task_service import issuers, principals
 from task_service.alarms import Alarms
 from task_service.api import TaskApi
 from task_service.audit import Audit
+from task_service.cognito import Cognito
 from task_service.functions import RustFunction
 from task_service.settings import Settings
 from task_service.table import TaskTable
@@ -29,7 +30,8 @@ class ServiceStack(Stack):
 
         table = TaskTable(self, "Tasks", deletion_protection=settings.deletion_protection)
         task_api = _task_api(self, settings=settings, table=table)
-        authorizer = _authorizer(self, settings=settings)
+        cognito = _cognito(self, settings=settings)
+        authorizer = _authorizer(self, settings=settings, cognito=cognito)
         audit = Audit(
             self,
             "Audit",
@@ -56,6 +58,7 @@ class ServiceStack(Stack):
             rate_limit_policy=settings.rate_limit_policy,
             detailed_metrics=settings.detailed_metrics,
             log_retention_days=settings.log_retention_days,
+            authorizer_cache_seconds=settings.authorizer_cache_seconds,
         )
         Alarms(
             self,
@@ -82,6 +85,8 @@ class ServiceStack(Stack):
             "AuthorizerFunction": authorizer.function.function_name,
             "AuditFunction": audit.function.function_name,
         }
+        if cognito:
+            outputs |= cognito.outputs()
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
 
@@ -123,7 +128,24 @@ def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> Rust
     )
 
 
-def _authorizer(scope: Construct, *, settings: Settings) -> RustFunction:
+def _cognito(scope: Construct, *, settings: Settings) -> Cognito | None:
+    if settings.cognito is None:
+        return None
+    return Cognito(
+        scope,
+        "Cognito",
+        stage=settings.stage,
+        settings=settings.cognito,
+        deletion_protection=settings.deletion_protection,
+    )
+
+
+def _authorizer(scope: Construct, *, settings: Settings, cognito: Cognito | None) -> RustFunction:
+    trusted = [*([cognito.trust()] if cognito else []), *settings.issuers]
+    issuers.check_owners(trusted, settings.principals)
+    environment = {"PRINCIPALS": principals.to_environment(settings.principals)}
+    if trusted:
+        environment["ISSUERS"] = issuers.to_environment(trusted)
     return RustFunction(
         scope,
         "Authorizer",
@@ -135,7 +157,7 @@ def _authorizer(scope: Construct, *, settings: Settings) -> RustFunction:
         log_group_name=f"/tasks/{settings.stage}/authorizer",
         log_retention_days=settings.log_retention_days,
         statements=[],
-        environment={"PRINCIPALS": principals.to_environment(settings.principals)},
+        environment=environment,
         timeout=Duration.seconds(5),
         memory_mib=128,
     )

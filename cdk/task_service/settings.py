@@ -6,12 +6,24 @@ from pathlib import Path
 
 from constructs import Node
 
-from task_service import principals
+from task_service import issuers, principals
+from task_service.issuers import Issuer
 from task_service.names import STAGE
 from task_service.principals import Principal
 
 BINARIES = ("task-api", "authorizer", "audit")
 ARCHITECTURES = ("arm64", "x86_64")
+# Who signs callers in besides the principals file: nobody, or a user pool in the stack.
+AUTH = ("tokens", "cognito")
+_OF_COGNITO = (
+    "cognitoCallbackUrls",
+    "cognitoDomain",
+    "cognitoJwksUri",
+    "cognitoMachineClient",
+    "cognitoMfaRequired",
+    "cognitoSelfSignUp",
+)
+DEV_CALLBACK = "http://localhost:3000/signed-in"
 
 # PutRetentionPolicy accepts only these numbers of days.
 RETENTION_DAYS = (
@@ -21,6 +33,10 @@ RETENTION_DAYS = (
 LEAST_AUDIT_DAYS = 3
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?")
+# "AWS::Cognito::UserPoolDomain": it must not contain these words.
+_DOMAIN = re.compile(r"(?!.*(?:aws|amazon|cognito))[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# Cognito takes https, http for localhost, and an app's own scheme ("CallbackURLs").
+_CALLBACK = re.compile(r"https://[^\s#,]+|http://localhost(?::[0-9]{1,5})?(?:/[^\s#,]*)?|(?!https?:)[a-z][a-z0-9+.-]*://[^\s#,]*")
 _TOPIC_ARN = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+")
 
 
@@ -29,11 +45,26 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CognitoSettings:
+    domain: str | None
+    """The hosted UI's prefix; by default one made from stage and account."""
+    callback_urls: list[str]
+    self_sign_up: bool
+    mfa_required: bool
+    machine_client: bool
+    jwks_uri: str | None
+    """Where the keys are fetched if not from the issuer, with `{pool}` for the pool's id."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     stage: str
     architecture: str
     assets: Path
     principals: list[Principal]
+    issuers: list[Issuer]
+    cognito: CognitoSettings | None
+    authorizer_cache_seconds: int
     allowed_origins: list[str]
     deletion_protection: bool
     retain_audit_log: bool
@@ -63,12 +94,18 @@ class Settings:
                 "and of the API's path"
             )
         disposable = stage == "dev"
+        cognito = _cognito(context, stage)
+        issuers_path = context.optional_text("issuers")
+        trusted = [] if issuers_path is None else issuers.load(app_dir / issuers_path)
         retain_audit_log = context.boolean("retainAuditLog", default=True)
         return cls(
             stage=stage,
             architecture=context.choice("architecture", ARCHITECTURES),
             assets=assets(context, app_dir, binaries=BINARIES),
-            principals=_principals(context, app_dir),
+            principals=_principals(context, app_dir, required=cognito is None and not trusted),
+            issuers=trusted,
+            cognito=cognito,
+            authorizer_cache_seconds=context.integer("authorizerCacheSeconds", default=300, least=0, most=3600),
             allowed_origins=_origins(context, stage=stage, any_by_default=disposable),
             deletion_protection=context.boolean("deletionProtection", default=not disposable),
             retain_audit_log=retain_audit_log,
@@ -99,6 +136,9 @@ class Context:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+
+    def given(self, name: str) -> bool:
+        return self._node.try_get_context(name) is not None
 
     def optional_text(self, name: str) -> str | None:
         value = self._node.try_get_context(name)
@@ -154,15 +194,57 @@ def assets(context: Context, app_dir: Path, *, binaries: tuple[str, ...]) -> Pat
     return folder.resolve()
 
 
-def _principals(context: Context, app_dir: Path) -> list[Principal]:
+def _principals(context: Context, app_dir: Path, *, required: bool) -> list[Principal]:
     path = context.optional_text("principals")
-    if path is None:
+    if path is not None:
+        return principals.load(app_dir / path)
+    if required:
         raise SettingsError(
             "nobody could call this API: pass -c principals=FILE, a JSON array of "
             '{"id":"alice","owner":"team-a","scopes":["tasks:read","tasks:write"],"tokenSha256":"<64 hex>"} '
-            '(the SHA-256 of a token: printf %s "$TOKEN" | sha256sum)'
+            '(the SHA-256 of a token: printf %s "$TOKEN" | sha256sum), or accept JWTs with -c auth=cognito or -c issuers=FILE'
         )
-    return principals.load(app_dir / path)
+    return []
+
+
+def _cognito(context: Context, stage: str) -> CognitoSettings | None:
+    if context.choice("auth", AUTH) != "cognito":
+        given = [name for name in _OF_COGNITO if context.given(name)]
+        if given:
+            raise SettingsError(f"{given[0]} is a setting of the user pool: pass -c auth=cognito too, or leave it out")
+        return None
+    domain = context.optional_text("cognitoDomain")
+    if not _DOMAIN.fullmatch(domain or f"tasks-{stage}"):
+        raise SettingsError(
+            f"{f'cognitoDomain={domain!r}' if domain else f'stage={stage!r} in the domain of the hosted UI'} cannot be used: "
+            "1 to 63 characters of a-z 0-9 -, no - at an end, and none of the words aws, amazon, cognito; "
+            "pass another with -c cognitoDomain=…"
+        )
+    return CognitoSettings(
+        domain=domain,
+        callback_urls=_callback_urls(context, stage),
+        self_sign_up=context.boolean("cognitoSelfSignUp", default=False),
+        mfa_required=context.boolean("cognitoMfaRequired", default=False),
+        machine_client=context.boolean("cognitoMachineClient", default=False),
+        jwks_uri=context.optional_text("cognitoJwksUri"),
+    )
+
+
+def _callback_urls(context: Context, stage: str) -> list[str]:
+    value = context.optional_text("cognitoCallbackUrls")
+    if value is None and stage != "dev":
+        raise SettingsError(
+            f"stage {stage!r} needs -c cognitoCallbackUrls=https://app.example.com/signed-in[,…], where the hosted UI sends "
+            f"who has signed in (only stage dev has a default, {DEV_CALLBACK})"
+        )
+    urls = [url.strip() for url in (value or DEV_CALLBACK).split(",")]
+    for url in urls:
+        if not _CALLBACK.fullmatch(url):
+            raise SettingsError(
+                f"cognitoCallbackUrls has {url!r}: a callback is an https URL without a fragment, one of http://localhost, or "
+                "one of an app's own scheme"
+            )
+    return list(dict.fromkeys(urls))
 
 
 def _origins(context: Context, *, stage: str, any_by_default: bool) -> list[str]:

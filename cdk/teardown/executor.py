@@ -22,6 +22,10 @@ DELETE_ACTIONS: dict[str, tuple[str, ...]] = {
     # No resource at all; CDK adds it unless versionReporting is off, as it is in cdk.json.
     "AWS::CDK::Metadata": (),
     "AWS::CloudWatch::Alarm": ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms"),
+    "AWS::Cognito::UserPool": ("cognito-idp:DeleteUserPool",),
+    "AWS::Cognito::UserPoolClient": ("cognito-idp:DeleteUserPoolClient",),
+    "AWS::Cognito::UserPoolDomain": ("cognito-idp:DeleteUserPoolDomain", "cognito-idp:DescribeUserPoolDomain"),
+    "AWS::Cognito::UserPoolResourceServer": ("cognito-idp:DeleteResourceServer",),
     "AWS::DynamoDB::Table": ("dynamodb:DeleteTable", "dynamodb:DescribeTable"),
     "AWS::IAM::Role": (
         "iam:DeleteRole",
@@ -44,6 +48,21 @@ DELETE_ACTIONS: dict[str, tuple[str, ...]] = {
 
 # Permissions that the schemas list beyond that, and why each is not needed here.
 NOT_NEEDED = {
+    "AWS::Cognito::UserPoolClient": {
+        action: "no client sends analytics, for which Cognito would have a role" for action in ("iam:DeleteRolePolicy", "iam:PutRolePolicy")
+    },
+    "AWS::Cognito::UserPoolDomain": {
+        action: "no domain has a certificate or a key of ours"
+        for action in (
+            "kms:CreateGrant",
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKeyWithoutPlaintext",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+        )
+    },
     "AWS::Lambda::Function": {"ec2:DescribeNetworkInterfaces": "no function of the service is in a VPC"},
     "AWS::Lambda::EventSourceMapping": {"kms:Decrypt": "the mapping has no filter encrypted with a key of ours"},
 }
@@ -83,6 +102,22 @@ def _grants(scope: Scope) -> list[Grant]:
         describe_alarms(),
         describe_log_groups(),
         Grant(actions=("cloudwatch:DeleteAlarms",), resources=scope.alarms(), conditions=ours, why=tagged),
+        Grant(
+            actions=(
+                "cognito-idp:DeleteResourceServer",
+                "cognito-idp:DeleteUserPool",
+                "cognito-idp:DeleteUserPoolClient",
+                "cognito-idp:DeleteUserPoolDomain",
+            ),
+            resources=scope.user_pools(),
+            conditions=ours,
+            why="A user pool has a random id; a tag condition keeps other stacks' pools out",
+        ),
+        Grant(
+            actions=("cognito-idp:DescribeUserPoolDomain",),
+            resources=["*"],
+            why="cognito-idp:DescribeUserPoolDomain takes no resource in IAM; it only reads",
+        ),
         Grant(
             actions=("dynamodb:DeleteTable", "dynamodb:DescribeTable"),
             resources=scope.tables(),

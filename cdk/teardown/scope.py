@@ -1,7 +1,7 @@
 """The things of the service stacks: their names as ARN patterns, as narrow as CloudFormation's naming allows.
 
 Functions, alarms and log groups have names of ours. The table, the bucket and the roles are named by CloudFormation,
-`<stack>-<logical id>-<random>`; REST APIs and stream mappings have ids that say nothing.
+`<stack>-<logical id>-<random>`; REST APIs, user pools and stream mappings have ids that say nothing.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,10 @@ class Scope:
 
     def alarms(self) -> list[str]:
         return [arn("cloudwatch", f"alarm:{service}-*") for service in self.services]
+
+    def user_pools(self) -> list[str]:
+        """Their ids are random: `not_of_another_stack` has to stand beside this."""
+        return [arn("cognito-idp", "userpool/*")]
 
     # CloudFormation puts no tag of its own on tables and roles (`tagging.cloudFormationSystemTags` of their schemas), and
     # S3 looks at a bucket's tags only where somebody switched that on for the bucket. So no condition on a tag could tell
@@ -73,7 +77,7 @@ class Scope:
         ]
 
     def not_of_another_stack(self) -> dict[str, Any]:
-        """CloudFormation tags alarms, functions, log groups and REST APIs with the stack's name, and nobody else can write
+        """CloudFormation tags alarms, functions, log groups, user pools and REST APIs with the stack's name, and nobody else can write
         such a tag. So a pattern that fits a neighbour too (tasks-dev-* and the stack tasks-dev-blue) does not reach it.
 
         The workflow depends on IfExists: a resource removed by hand no longer has a tag, and must be answered

@@ -38,6 +38,7 @@ class StepFunction(Construct):
             *_function_grants(service_scope),
             *_log_grants(service_scope, reports=reports),
             *_api_grants(),
+            *_user_pool_grants(service_scope),
             *_leftover_grants(service_scope, executor=executor),
             Grant(
                 actions=("states:DescribeExecution",),
@@ -204,6 +205,17 @@ def _api_grants() -> list[Grant]:
             actions=("apigateway:GET",),
             resources=[api_arn("/restapis/*")],
             why="REST APIs have random ids; whether one is gone is only read",
+        ),
+    ]
+
+
+def _user_pool_grants(scope: Scope) -> list[Grant]:
+    return [
+        Grant(
+            actions=("cognito-idp:DescribeUserPool", "cognito-idp:UpdateUserPool"),
+            resources=scope.user_pools(),
+            conditions=scope.not_of_another_stack(),
+            why="A user pool has a random id; a tag condition keeps other stacks' pools out",
         ),
     ]
 

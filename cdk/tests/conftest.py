@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,8 @@ class Synthesised:
     template: Template
     path: Path
 
-    @property
+    # Once: the template comes over from the CDK's process, and tests ask for it thousands of times.
+    @cached_property
     def resources(self) -> dict[str, dict]:
         return self.template.to_json()["Resources"]
 
@@ -148,7 +150,20 @@ def prod(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesi
         throttleBurst="40",
         detailedMetrics="true",
         alarmTopicArn="arn:aws:sns:us-east-1:000000000000:alarms",
+        authorizerCacheSeconds="60",
+        auth="cognito",
+        cognitoCallbackUrls="https://a.example/signed-in,myapp://signed-in",
+        cognitoDomain="tasks-of-the-shop",
+        cognitoMachineClient="true",
+        cognitoMfaRequired="true",
+        cognitoSelfSignUp="true",
     )
+
+
+@pytest.fixture(scope="session")
+def cognito(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """A disposable stack with a user pool whose settings are at their defaults, and no token."""
+    return project.synthesise(tmp_path_factory.mktemp("cognito"), auth="cognito", principals=None)
 
 
 @pytest.fixture(scope="session", params=["dev", "prod"])

@@ -20,7 +20,12 @@ ACTIONS = {
 }
 
 # IAM's prefix where it differs from the name of the service's SDK.
-PREFIXES = {"cloudwatchlogs": "logs", "dynamodbstreams": "dynamodb", "sfn": "states"}
+PREFIXES = {
+    "cloudwatchlogs": "logs",
+    "cognitoidentityprovider": "cognito-idp",
+    "dynamodbstreams": "dynamodb",
+    "sfn": "states",
+}
 
 _FILE = Path(__file__).resolve().parents[1] / "sdk-calls.json"
 

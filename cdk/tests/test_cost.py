@@ -14,7 +14,7 @@ def test_the_readme_counts_what_is_charged_per_resource(dev: Synthesised) -> Non
         assert f"{words} ({function['MemorySize']} MB)" in costs
 
 
-def test_nothing_else_in_the_stack_is_charged(dev: Synthesised) -> None:
+def test_nothing_else_in_the_stack_is_charged(dev: Synthesised, prod: Synthesised) -> None:
     """Every type of resource either costs nothing by itself or has a row in the README."""
     free = {
         "AWS::ApiGateway::Authorizer",
@@ -38,6 +38,12 @@ def test_nothing_else_in_the_stack_is_charged(dev: Synthesised) -> None:
         "AWS::S3::Bucket",
     }
     assert {resource["Type"] for resource in dev.resources.values()} - {"AWS::CDK::Metadata"} == free | charged
+    # A user pool and its clients, beside which domain and scopes cost nothing.
+    more = {resource["Type"] for resource in prod.resources.values()} - free - charged
+    assert {kind for kind in more if kind.startswith("AWS::Cognito::UserPool")} == more
+    (costs,) = re.findall(r"## What it costs\n(.*?)\n## ", (APP_DIR.parent / "README.md").read_text(), re.DOTALL)
+    assert "| Cognito" in costs
+    assert "| Cognito's client for machines" in costs
     # These would be billed by the hour or per instance, and have no row.
     for alarm in dev.of_type("AWS::CloudWatch::Alarm").values():
         assert alarm["Properties"]["Period"] >= 60

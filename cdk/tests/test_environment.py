@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from aws_cdk import Aws
 from conftest import PRINCIPAL, Project, Synthesised
+from test_issuers import ISSUER
 
 from task_service import environment
 from task_service.environment import EnvironmentSizeError
@@ -27,6 +28,19 @@ def test_the_last_byte_that_fits_is_taken_and_one_more_is_refused() -> None:
 
 def test_a_name_that_only_the_deployment_knows_counts_at_its_longest() -> None:
     assert environment.size({"TABLE_NAME": Aws.STACK_NAME}) == environment.size({"TABLE_NAME": "x" * 255})
+
+
+def test_a_name_within_a_text_counts_at_its_longest_too() -> None:
+    text = f"https://{Aws.REGION}/{Aws.STACK_NAME}"
+    assert environment.size({"ISSUERS": text}) == environment.size({"ISSUERS": f"https://{'x' * 128}/{'x' * 128}"})
+
+
+def test_pinned_keys_that_do_not_fit_are_refused_with_advice(project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "issuers.json"
+    keys = [{"kty": "RSA", "kid": str(n), "n": "A" * 342, "e": "AQAB"} for n in range(10)]
+    path.write_text(json.dumps([{**ISSUER, "jwks": {"keys": keys}}]))
+    with pytest.raises(EnvironmentSizeError, match="tasks-dev-authorizer would take .* fewer issuers"):
+        project.build(tmp_path / "out", issuers=str(path))
 
 
 def test_24_principals_are_taken_and_26_refused_with_advice(project: Project, tmp_path: Path) -> None:
@@ -54,5 +68,13 @@ def test_every_functions_environment_fits(
     for synthesised in (dev, prod, teardown, expiring, crowd):
         for function in synthesised.of_type("AWS::Lambda::Function").values():
             variables = function["Properties"]["Environment"]["Variables"]
-            longest = {name: value if isinstance(value, str) else "x" * 255 for name, value in variables.items()}
+            longest = {name: _longest(value) for name, value in variables.items()}
             assert environment.size(longest) <= environment.LIMIT_BYTES
+
+
+def _longest(value: object) -> str:
+    """A value of the template with each name that the deployment fills in at its longest."""
+    if isinstance(value, str):
+        return value
+    parts = value["Fn::Join"][1] if isinstance(value, dict) and "Fn::Join" in value else [None]
+    return "".join(part if isinstance(part, str) else "x" * (255 if len(parts) == 1 else 128) for part in parts)

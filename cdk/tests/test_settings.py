@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import APP_DIR, Project
+from test_issuers import ISSUER
 
 from task_service.contract import SCHEMA
 from task_service.settings import LEAST_AUDIT_DAYS, SettingsError
@@ -24,7 +25,20 @@ from task_service.settings import LEAST_AUDIT_DAYS, SettingsError
         ({"stage": "account"}, ["stage='account'", "reserved"]),
         ({"stage": "teardown"}, ["stage='teardown'", "reserved"]),
         ({"architecture": "riscv"}, ["architecture='riscv'", "arm64", "x86_64"]),
-        ({"principals": None}, ["-c principals=FILE", "tokenSha256"]),
+        ({"principals": None}, ["-c principals=FILE", "tokenSha256", "-c auth=cognito", "-c issuers=FILE"]),
+        ({"auth": "oidc"}, ["auth='oidc'", "tokens or cognito"]),
+        ({"cognitoSelfSignUp": "true"}, ["cognitoSelfSignUp", "-c auth=cognito"]),
+        ({"auth": "cognito", "cognitoDomain": "my-aws-tasks"}, ["cognitoDomain='my-aws-tasks'", "aws, amazon, cognito"]),
+        ({"auth": "cognito", "cognitoDomain": "Tasks"}, ["cognitoDomain", "a-z 0-9"]),
+        ({"auth": "cognito", "stage": "aws2", "allowedOrigins": "https://a.example"}, ["stage='aws2'", "-c cognitoDomain="]),
+        (
+            {"auth": "cognito", "stage": "blue", "allowedOrigins": "https://a.example"},
+            ["'blue'", "-c cognitoCallbackUrls="],
+        ),
+        ({"auth": "cognito", "cognitoCallbackUrls": "http://a.example/"}, ["http://a.example/", "https"]),
+        ({"auth": "cognito", "cognitoCallbackUrls": "https://a.example/#x"}, ["https://a.example/#x", "fragment"]),
+        ({"auth": "cognito", "cognitoMfaRequired": "on"}, ["cognitoMfaRequired"]),
+        ({"authorizerCacheSeconds": "3601"}, ["authorizerCacheSeconds", "0 to 3600"]),
         ({"stage": "prod"}, ["'prod'", "-c allowedOrigins="]),
         ({"allowedOrigins": "https://a.example/app"}, ["allowedOrigins", "https://a.example/app", "without a path"]),
         ({"allowedOrigins": "https://a.example,*"}, ["allowedOrigins", "`*` alone"]),
@@ -90,6 +104,20 @@ def test_values_may_come_as_json_too(project: Project) -> None:
 def test_origins_are_trimmed_and_named_once(project: Project) -> None:
     settings = project.settings(allowedOrigins="https://a.example, http://localhost:5173,https://a.example")
     assert settings.allowed_origins == ["https://a.example", "http://localhost:5173"]
+
+
+def test_a_user_pool_or_an_issuer_makes_the_principals_file_optional(project: Project, tmp_path: Path) -> None:
+    alone = project.settings(principals=None, auth="cognito")
+    assert alone.principals == []
+    assert alone.cognito is not None
+    assert alone.cognito.callback_urls == ["http://localhost:3000/signed-in"]
+    assert not alone.cognito.self_sign_up
+    path = tmp_path / "issuers.json"
+    path.write_text(json.dumps([ISSUER]))
+    assert project.settings(principals=None, issuers=str(path)).principals == []
+    both = project.settings(auth="cognito", issuers=str(path))
+    assert (len(both.principals), len(both.issuers), both.cognito is None) == (1, 1, False)
+    assert project.settings().cognito is None
 
 
 def test_the_app_prints_one_line_and_no_stack_trace(project: Project) -> None:

@@ -24,8 +24,9 @@ def test_cdk_nag_finds_what_is_wrong() -> None:
     assert "AwsSolutions-S10" in {rule for rule, _ in findings(app)}
 
 
+@pytest.mark.parametrize("auth", ["tokens", "cognito"])
 def test_every_suppression_is_needed_and_gives_its_reason(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth: str
 ) -> None:
     """Without the suppressions, cdk-nag finds the suppressed rules in the suppressed places, and nothing else."""
     accepted: list[tuple[str, str]] = []
@@ -35,7 +36,7 @@ def test_every_suppression_is_needed_and_gives_its_reason(
         accepted.append((rule, construct.node.path))
 
     monkeypatch.setattr(nag, "accept", record)
-    app, _ = project.build(tmp_path)
+    app, _ = project.build(tmp_path, auth=auth)
     found = findings(app)
     covered = {
         (rule, place): [path for known, path in accepted if known == rule and f"{place}/".startswith(f"{path}/")]

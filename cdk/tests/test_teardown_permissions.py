@@ -50,6 +50,7 @@ TAGGED_AS = {
         f"AWS::ApiGateway::{child}": "AWS::ApiGateway::RestApi"
         for child in ("Authorizer", "Deployment", "GatewayResponse", "Method", "Resource", "Stage")
     },
+    **{f"AWS::Cognito::UserPool{part}": "AWS::Cognito::UserPool" for part in ("Client", "Domain", "ResourceServer")},
     "AWS::Lambda::Permission": "AWS::Lambda::Function",
     "AWS::Logs::MetricFilter": "AWS::Logs::LogGroup",
 }
@@ -62,8 +63,8 @@ INTEGRATIONS = {
 }
 
 
-def test_the_executor_covers_every_type_of_the_service_stack_and_no_other(each: Synthesised) -> None:
-    types = {resource["Type"] for resource in each.resources.values()}
+def test_the_executor_covers_every_type_of_the_service_stack_and_no_other(dev: Synthesised, prod: Synthesised) -> None:
+    types = {resource["Type"] for synthesised in (dev, prod) for resource in synthesised.resources.values()}
     assert types - set(DELETE_ACTIONS) == set()
     assert set(DELETE_ACTIONS) - types - {"AWS::CDK::Metadata"} == set()
 
@@ -83,26 +84,26 @@ def test_the_executor_may_do_exactly_that(each_teardown: Synthesised) -> None:
 
 
 def test_the_executor_reaches_every_resource_of_its_service_by_the_name_it_will_have(
-    dev: Synthesised, teardown: Synthesised
+    cognito: Synthesised, teardown: Synthesised
 ) -> None:
     executor = _executor(teardown)
-    for logical_id, resource in dev.resources.items():
+    for logical_id, resource in cognito.resources.items():
         for action in DELETE_ACTIONS[resource["Type"]]:
-            assert _allowed(executor, action, _physical_arn(dev, logical_id, action)), (logical_id, action)
+            assert _allowed(executor, action, _physical_arn(cognito, logical_id, action)), (logical_id, action)
 
 
 @pytest.mark.parametrize("role", ["executor", "step"])
 def test_a_stack_whose_name_merely_begins_alike_is_out_of_reach(
-    dev: Synthesised, teardown: Synthesised, role: str
+    cognito: Synthesised, teardown: Synthesised, role: str
 ) -> None:
     """By its names; where a pattern covers those too, by a tag that CloudFormation does put on such a resource, or by the
     mapping's function."""
     granted = _executor(teardown) if role == "executor" else _step(teardown)
     changing = [f for f in granted if f.resource != "*" and not f.action.split(":")[1].startswith(READING)]
     by_tag = set()
-    for logical_id, resource in dev.resources.items():
+    for logical_id, resource in cognito.resources.items():
         for permission in changing:
-            if covers(permission.resource, _physical_arn(dev, logical_id, permission.action, stage="dev-blue")):
+            if covers(permission.resource, _physical_arn(cognito, logical_id, permission.action, stage="dev-blue")):
                 condition = json.loads(permission.conditions)
                 one_per_account = resource["Type"] == "AWS::ApiGateway::Account"
                 if one_per_account or condition == {"ArnLikeIfExists": {"lambda:FunctionArn": [FUNCTIONS_OF_DEV]}}:
@@ -129,21 +130,22 @@ def test_data_of_a_stack_whose_name_merely_begins_alike_cannot_even_be_read(
             assert permission.resource == "*" or not covers(permission.resource, neighbour + below), permission
 
 
-def test_the_executor_reaches_nothing_of_strangers(dev: Synthesised, teardown: Synthesised) -> None:
+def test_the_executor_reaches_nothing_of_strangers(cognito: Synthesised, teardown: Synthesised) -> None:
     """But for what has a random id, where conditions stand instead."""
     executor = _executor(teardown)
-    for logical_id, resource in dev.resources.items():
+    for logical_id, resource in cognito.resources.items():
         for action in DELETE_ACTIONS[resource["Type"]]:
-            own = _physical_arn(dev, logical_id, action)
-            other = _physical_arn(dev, logical_id, action, stage="prod")
+            own = _physical_arn(cognito, logical_id, action)
+            other = _physical_arn(cognito, logical_id, action, stage="prod")
             for stranger in {other, own.replace("tasks-dev", "my-tasks-dev")} - {own}:
                 assert not _allowed(executor, action, stranger), (stranger, action)
     without_names = {
         permission.resource.split(":", 5)[5]: permission.conditions
         for permission in executor
-        if permission.action in ("apigateway:DELETE", "lambda:DeleteEventSourceMapping")
+        if permission.action in ("apigateway:DELETE", "cognito-idp:DeleteUserPool", "lambda:DeleteEventSourceMapping")
     }
-    assert set(without_names) == {"/restapis/*", "event-source-mapping:*"}
+    assert set(without_names) == {"/restapis/*", "event-source-mapping:*", "userpool/*"}
+    assert "aws:ResourceTag/aws:cloudformation:stack-name" in without_names["userpool/*"]
     assert "apigateway:Resource/ApiName" in without_names["/restapis/*"]
     assert "lambda:FunctionArn" in without_names["event-source-mapping:*"]
 
@@ -342,6 +344,10 @@ def _physical_arn(service: Synthesised, logical_id: str, action: str, *, stage: 
     kind = resource["Type"]
     if kind.startswith("AWS::ApiGateway::"):
         return "arn:aws:apigateway:ap-southeast-1::/restapis/a1b2c3d4e5/some/thing"
+    if action == "cognito-idp:DescribeUserPoolDomain":
+        return "*"
+    if kind.startswith("AWS::Cognito::"):
+        return f"arn:aws:cognito-idp:{where}:userpool/ap-southeast-1_AbCdEfGhI"
     if kind == "AWS::Logs::MetricFilter":
         return f"arn:aws:logs:{where}:log-group:/tasks/{stage}/audit"
     if action in ("logs:DescribeLogGroups", "cloudwatch:DescribeAlarms"):

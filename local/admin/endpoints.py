@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from local.admin import schedules, stack_state
+from local.admin import cognito, schedules, stack_state
 from local.corrections.dynamodb import ttl
 from local.corrections.iam.decisions import DECISIONS
 from local.door import processes
@@ -28,6 +28,8 @@ class Admin:
             "/_local/ttl": {"POST": self._ttl},
             "/_local/stack": {"POST": self._stack},
             "/_local/schedules": {"POST": self._schedules},
+            "/_local/cognito/rotate": {"POST": self._rotate},
+            "/_local/cognito/token": {"POST": self._token},
         }
         try:
             given = json.loads(body) if body else None
@@ -83,6 +85,12 @@ class Admin:
         if given and not isinstance(now, (int, float)):
             raise BadRule('the body is empty or {"now": epoch seconds}')
         return {"removed": ttl.reap(now)}
+
+    async def _rotate(self, given):
+        return await asyncio.to_thread(cognito.rotate, given)
+
+    async def _token(self, given):
+        return await asyncio.to_thread(cognito.token, given)
 
     async def _stack(self, given):
         return stack_state.put(given)

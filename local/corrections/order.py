@@ -33,6 +33,7 @@ NAMES: tuple[str, ...] = (
     "functions.deletion",
     "logs.put_events",
     "cloudformation.delete_refusals",
+    "cognito.user_pools",
     "logs.protection",
     "cloudformation.delete",
     "cloudformation.history",

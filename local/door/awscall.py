@@ -17,6 +17,8 @@ from xml.sax.saxutils import escape
 
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/[^/]*/([^/]+)/aws4_request")
 _APP = re.compile(r"(?:^|\s)app/(\S+)")
+# Not signed by anybody ("Verifying JSON web tokens"), but what a verifier of tokens depends on.
+_KEY_SET = re.compile(r"/[\w-]+_\w+/\.well-known/jwks\.json")
 _RPC = re.compile(r"/service/[^/]+/operation/([^/]+)$")
 # The names in the signature that are not the names of botocore's models.
 _MODELS = {
@@ -42,6 +44,8 @@ class AwsCall:
 
 def identify(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> AwsCall | None:
     """Returns the AWS call in a request, or None for anything else (an API's data plane, an admin endpoint)."""
+    if method == "GET" and _KEY_SET.fullmatch(path):
+        return AwsCall("cognito-idp", "jwks.json", None, None, "rest-json", "")
     parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
     scope = _SCOPE.search(headers.get("authorization", "")) or _SCOPE.search(
         "Credential=" + parameters.get("X-Amz-Credential", "")

@@ -135,6 +135,11 @@ impl Aws {
         self.send(Request::json("logs", &format!("Logs_20140328.{action}"), &body)).await
     }
 
+    pub async fn cognito(&self, action: &str, body: Value) -> Answer {
+        let target = format!("AWSCognitoIdentityProviderService.{action}");
+        self.send(Request::json("cognito-idp", &target, &body)).await
+    }
+
     pub async fn states(&self, action: &str, body: Value) -> Answer {
         self.send(Request::json("states", &format!("AWSStepFunctions.{action}"), &body)).await
     }

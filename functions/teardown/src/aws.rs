@@ -11,6 +11,7 @@ mod stacks;
 mod streams;
 mod tables;
 pub mod types;
+mod user_pools;
 
 pub use self::{
     clients::Clients,

@@ -20,6 +20,7 @@ pub struct Protections {
     pub termination: bool,
     /// Tables that have deletion protection.
     pub tables: BTreeSet<String>,
+    pub user_pools: BTreeSet<String>,
     pub log_groups: BTreeSet<String>,
     /// Tables that have point-in-time recovery.
     pub recoverable: BTreeSet<String>,
@@ -34,6 +35,7 @@ impl Protections {
     pub fn and(mut self, other: &Self) -> Self {
         self.termination |= other.termination;
         self.tables.extend(other.tables.clone());
+        self.user_pools.extend(other.user_pools.clone());
         self.log_groups.extend(other.log_groups.clone());
         self.recoverable.extend(other.recoverable.clone());
         self
@@ -43,7 +45,7 @@ impl Protections {
     pub fn exceeds(&self, request: &Request) -> bool {
         let lacks = |consent| !request.consents(consent);
         (self.termination && lacks(Consent::OverrideTerminationProtection))
-            || (!self.tables.is_empty() && lacks(Consent::DeleteData))
+            || (!(self.tables.is_empty() && self.user_pools.is_empty()) && lacks(Consent::DeleteData))
             || (!self.log_groups.is_empty() && lacks(Consent::OverrideLogProtection))
     }
 
@@ -60,6 +62,9 @@ impl Protections {
         for table in &self.tables {
             tries.push(aws.set_table_protection(table, on).await);
         }
+        for pool in &self.user_pools {
+            tries.push(aws.set_user_pool_protection(pool, on).await);
+        }
         for group in &self.log_groups {
             tries.push(aws.set_log_protection(group, on).await);
         }
@@ -74,6 +79,17 @@ pub async fn protected_tables(context: &Context<'_>, run: &Run) -> Result<BTreeS
         let described = context.aws.table(&table.physical_id).await?;
         if described.and_then(|table| table.deletion_protection_enabled).unwrap_or_default() {
             protected.insert(table.physical_id.clone());
+        }
+    }
+    Ok(protected)
+}
+
+/// Lists the user pools that are to be deleted and are protected from it.
+pub async fn protected_user_pools(context: &Context<'_>, run: &Run) -> Result<BTreeSet<String>, StepError> {
+    let mut protected = BTreeSet::new();
+    for pool in run.doomed(types::USER_POOL) {
+        if context.aws.user_pool_is_protected(&pool.physical_id).await? {
+            protected.insert(pool.physical_id.clone());
         }
     }
     Ok(protected)

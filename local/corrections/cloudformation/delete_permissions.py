@@ -49,6 +49,13 @@ def _group_of_filter(physical_id, properties):
     return authority.GROUP.replace("{id}", str(properties.get("LogGroupName", "")))
 
 
+_USER_POOL = "arn:aws:cognito-idp:{region}:{account}:userpool/{id}"
+
+
+def _user_pool(physical_id, properties):
+    return _USER_POOL.replace("{id}", str(properties.get("UserPoolId", "")))
+
+
 DELETIONS: dict[str, Deletion] = {
     "AWS::ApiGateway::Account": Deletion(_named(""), ()),
     "AWS::ApiGateway::Authorizer": Deletion(_gateway("/authorizers/{id}"), ("apigateway:DELETE",)),
@@ -67,6 +74,12 @@ DELETIONS: dict[str, Deletion] = {
         ("cloudwatch:DeleteAlarms",),
         ("cloudwatch:DescribeAlarms",),
     ),
+    "AWS::Cognito::UserPool": Deletion(_named(_USER_POOL), ("cognito-idp:DeleteUserPool",)),
+    "AWS::Cognito::UserPoolClient": Deletion(_user_pool, ("cognito-idp:DeleteUserPoolClient",)),
+    "AWS::Cognito::UserPoolDomain": Deletion(
+        _user_pool, ("cognito-idp:DeleteUserPoolDomain",), ("cognito-idp:DescribeUserPoolDomain",)
+    ),
+    "AWS::Cognito::UserPoolResourceServer": Deletion(_user_pool, ("cognito-idp:DeleteResourceServer",)),
     "AWS::DynamoDB::Table": Deletion(
         _named("arn:aws:dynamodb:{region}:{account}:table/{id}"), ("dynamodb:DeleteTable", "dynamodb:DescribeTable")
     ),
@@ -115,6 +128,7 @@ DELETIONS: dict[str, Deletion] = {
 _SERVICES = {
     "apigateway": ("ApiGateway", 403),
     "cloudwatch": ("CloudWatch", 403),
+    "cognito-idp": ("CognitoIdentityProvider", 400),
     "dynamodb": ("DynamoDb", 400),
     "iam": ("Iam", 403),
     "lambda": ("Lambda", 403),

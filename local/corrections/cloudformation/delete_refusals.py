@@ -3,7 +3,8 @@
 What AWS does: the handlers call the service's own delete operation and its refusal is the resource's DELETE_FAILED reason. A
 bucket must be empty, old versions and delete markers included ("DeleteBucket"). A table must not have deletion protection
 ("DeleteTable"). A role must have no policies but those of its template ("DeleteRole": detach and delete them first), and a
-managed policy must be attached to nothing but what its template names ("DeletePolicy"). What is already gone deletes fine.
+managed policy must be attached to nothing but what its template names ("DeletePolicy"). A user pool must have neither deletion
+protection nor a domain (``cognito.user_pools``). What is already gone deletes fine.
 ``AWS::ApiGateway::Account`` deletes nothing: "When you delete a stack containing this resource, API Gateway can still assume
 the provided IAM role" (template reference).
 
@@ -13,6 +14,7 @@ What stock MiniStack does: deletes all of these without a word, and takes the ro
 from __future__ import annotations
 
 from local.corrections.cloudformation.handlers import service_failure
+from local.corrections.cognito.user_pools import undeletable
 
 
 def apply() -> None:
@@ -74,7 +76,13 @@ def _managed_policy(arn: str, props: dict) -> None:
             raise service_failure(message, "Iam", 409, "InvalidRequest")
 
 
+def _user_pool(pool_id: str, props: dict) -> None:
+    if why := undeletable(pool_id):
+        raise service_failure(why, "CognitoIdentityProvider", 400, "InvalidRequest")
+
+
 _REFUSALS = {
+    "AWS::Cognito::UserPool": _user_pool,
     "AWS::S3::Bucket": _bucket,
     "AWS::DynamoDB::Table": _table,
     "AWS::IAM::Role": _role,

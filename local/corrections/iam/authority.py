@@ -10,6 +10,7 @@ GROUP = "arn:aws:logs:{region}:{account}:log-group:{id}:log-stream:"
 _TAGGED = {
     "AWS::ApiGateway::RestApi": "/restapis/",
     "AWS::CloudWatch::Alarm": ":alarm:",
+    "AWS::Cognito::UserPool": ":userpool/",
     "AWS::Lambda::EventSourceMapping": ":event-source-mapping:",
     "AWS::Lambda::Function": ":function:",
     "AWS::Logs::LogGroup": ":log-group:",

@@ -21,7 +21,7 @@ pub struct Request {
     pub approval: bool,
     /// The hash of the plan that was read: another plan stops.
     pub plan_hash: Option<String>,
-    /// Consent to lift the table's deletion protection.
+    /// Consent to lift the deletion protection of the table, and of a user pool.
     #[serde(default)]
     pub delete_data: bool,
     /// Consent to delete everything in the stack's buckets.

@@ -93,7 +93,7 @@ pub struct PlanArgs {
 #[command(next_help_heading = "Consents and options")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a consent of its own")]
 pub struct Consents {
-    /// Delete the table although it is protected from deletion
+    /// Delete the table and a user pool although they are protected from deletion
     #[arg(long)]
     pub delete_data: bool,
     /// Delete everything in the stack's buckets

@@ -300,6 +300,12 @@ impl Account {
                 return true;
             }
             "AWS::DynamoDB::Table" => aws.dynamodb("DeleteTable", json!({"TableName": id})).await,
+            "AWS::Cognito::UserPool" => {
+                let domain = &self.thing("AWS::Cognito::UserPoolDomain", "").physical;
+                let domain = json!({"UserPoolId": id, "Domain": domain});
+                aws.cognito("DeleteUserPoolDomain", domain).await.done();
+                aws.cognito("DeleteUserPool", json!({"UserPoolId": id})).await
+            }
             "AWS::S3::Bucket" => aws.delete("s3", &format!("/{id}")).await,
             "AWS::Logs::LogGroup" => {
                 self.protect_log_group(id, false).await;
@@ -375,6 +381,7 @@ impl Account {
             }
             "AWS::IAM::Role" => aws.iam("GetRole", &[("RoleName", id)]).await.found().is_some(),
             "AWS::DynamoDB::Table" => self.table().await.is_some(),
+            "AWS::Cognito::UserPool" => self.user_pool().await.is_some(),
             "AWS::S3::Bucket" => {
                 aws.rest("s3", "HEAD", &format!("/{id}"), Vec::new()).await.found().is_some()
             }
@@ -403,6 +410,17 @@ impl Account {
         let name = self.thing("AWS::DynamoDB::Table", "").physical.clone();
         let described = self.aws.dynamodb("DescribeTable", json!({"TableName": name})).await.found()?;
         Some(serde_json::from_str::<Value>(&described).unwrap()["Table"].take())
+    }
+
+    /// The user pool as Cognito describes it.
+    pub async fn user_pool(&self) -> Option<Value> {
+        let id = self.thing("AWS::Cognito::UserPool", "").physical.clone();
+        let described = self.aws.cognito("DescribeUserPool", json!({"UserPoolId": id})).await.found()?;
+        Some(serde_json::from_str::<Value>(&described).unwrap()["UserPool"].take())
+    }
+
+    pub async fn user_pool_is_protected(&self) -> bool {
+        self.user_pool().await.unwrap()["DeletionProtection"] == "ACTIVE"
     }
 
     pub async fn protect_table(&self) {
@@ -558,7 +576,9 @@ impl Account {
 pub fn has_own_api(kind: &str) -> bool {
     let parts = ["Authorizer", "Deployment", "GatewayResponse", "Method", "Resource"];
     let part = parts.iter().any(|part| kind == format!("AWS::ApiGateway::{part}"));
+    let of_a_pool = kind.starts_with("AWS::Cognito::UserPool") && kind != "AWS::Cognito::UserPool";
     !part
+        && !of_a_pool
         && kind != "AWS::Lambda::Permission"
         && kind != "AWS::S3::BucketPolicy"
         && kind != "AWS::CDK::Metadata"

@@ -1,6 +1,6 @@
 //! Show 4: each call that a teardown makes fails in each way. `cargo xtask faults` runs all of it, `cargo xtask test` a sample.
 //!
-//! The scenario has everything on its way: all three protections, point-in-time recovery, a reserved concurrency, a bucket that is
+//! The scenario has everything on its way: all protections, point-in-time recovery, a reserved concurrency, a bucket that is
 //! not empty.
 
 use std::{
@@ -15,7 +15,7 @@ use futures::{FutureExt, StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::account::Account;
+use super::{account::Account, refusals::protect_user_pool};
 
 /// The number of cases that run in `cargo xtask test`, spread evenly over all of them.
 const SAMPLE: usize = 12;
@@ -118,6 +118,7 @@ struct Seen {
     served: bool,
     concurrency: Option<u64>,
     table_protected: bool,
+    user_pool_protected: bool,
     table_recoverable: bool,
     log_protected: bool,
     termination_protected: bool,
@@ -154,6 +155,7 @@ fn judge(ended: &Ended, seen: &Seen) -> Verdict {
     let restored = seen.served
         && seen.concurrency == Some(RESERVED)
         && seen.table_protected
+        && seen.user_pool_protected
         && seen.table_recoverable
         && seen.log_protected
         && seen.termination_protected;
@@ -171,7 +173,7 @@ fn judge(ended: &Ended, seen: &Seen) -> Verdict {
 
 /// A stack with everything that a teardown may meet.
 async fn scenario() -> Account {
-    let account = Account::new().await;
+    let account = Account::with(protect_user_pool).await;
     account.protect_table().await;
     let protect = [("StackName", account.stack.as_str()), ("EnableTerminationProtection", "true")];
     account.aws.cloudformation("UpdateTerminationProtection", &protect).await.done();
@@ -219,6 +221,7 @@ async fn look(account: &Account) -> Seen {
         served: there && account.create_task("still served").await.is_some(),
         concurrency: if there { account.concurrency().await } else { None },
         table_protected: there && account.table_is_protected().await,
+        user_pool_protected: there && account.user_pool_is_protected().await,
         table_recoverable: there && account.table_is_recoverable().await,
         log_protected: there && account.audit_log_is_protected().await,
         termination_protected: there && account.termination_is_protected().await,
@@ -373,6 +376,7 @@ mod tests {
             served: true,
             concurrency: Some(RESERVED),
             table_protected: true,
+            user_pool_protected: true,
             table_recoverable: true,
             log_protected: true,
             termination_protected: true,
@@ -399,6 +403,7 @@ mod tests {
         for frozen in [
             Seen { concurrency: Some(0), ..whole() },
             Seen { table_protected: false, ..whole() },
+            Seen { user_pool_protected: false, ..whole() },
             Seen { table_recoverable: false, ..whole() },
             Seen { log_protected: false, ..whole() },
             Seen { termination_protected: false, ..whole() },

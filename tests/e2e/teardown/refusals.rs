@@ -81,6 +81,37 @@ async fn a_failed_delete_leaves_the_table_protected_again() {
     account.assert_gone().await;
 }
 
+/// Makes a template's user pool protected from deletion.
+pub fn protect_user_pool(template: &mut Value) {
+    let mut resources = template["Resources"].as_object_mut().unwrap().values_mut();
+    let pool = resources.find(|resource| resource["Type"] == "AWS::Cognito::UserPool").unwrap();
+    pool["Properties"]["DeletionProtection"] = json!("ACTIVE");
+}
+
+/// Cognito sets what an update does not name to its default, so this shows more than the protection.
+#[tokio::test]
+async fn a_failed_delete_leaves_the_user_pool_protected_again_and_set_as_it_was() {
+    let account = Account::with(protect_user_pool).await;
+    let mut before = account.user_pool().await.unwrap();
+    assert_eq!(before["AdminCreateUserConfig"], json!({"AllowAdminCreateUserOnly": true}));
+    account.teardown(json!({})).await.assert_red(Outcome::Refused, &["the user pool", "deleteData"]);
+    assert_eq!(account.user_pool().await.unwrap(), before);
+
+    let denied = json!({"error": {"status": 403, "code": "AccessDenied", "message": "not now"}});
+    account.break_step(Step::Delete, "cloudformation", "DeleteStack", 1, denied).await;
+    let failed = account.teardown(json!({"deleteData": true})).await;
+    failed.assert_red(Outcome::Failed, &["AccessDenied"]);
+    let mut after = account.user_pool().await.unwrap();
+    let changed = [&mut before, &mut after].map(|pool| pool["LastModifiedDate"].take());
+    assert_ne!(changed[0], changed[1], "it was lifted meanwhile");
+    assert_eq!(after, before);
+    account.assert_intact("CREATE_COMPLETE").await;
+
+    account.teardown(json!({"deleteData": true})).await.assert_green(Outcome::Deleted);
+    account.assert_gone().await;
+    assert_eq!(account.user_pool().await, None);
+}
+
 /// Termination protection lifted by an execution that was stopped is not lifted for a run without consent.
 #[tokio::test]
 async fn a_stopped_runs_consent_is_not_the_next_ones() {

@@ -1,7 +1,7 @@
 //! `cargo xtask deploy`: the service on the user's AWS account.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -28,6 +28,9 @@ pub struct DeployArgs {
     /// Who may call: the file that `cargo xtask token` writes [default: .local/deploy/STAGE/principals.json]
     #[arg(long, value_name = "FILE")]
     principals: Option<PathBuf>,
+    /// The issuers whose JWTs are accepted (see docs/auth.md)
+    #[arg(long, value_name = "FILE")]
+    issuers: Option<PathBuf>,
     /// Processor of the functions
     #[arg(long, value_enum, default_value = "arm64")]
     architecture: Architecture,
@@ -45,15 +48,11 @@ pub struct DeployArgs {
 /// Builds for Lambda and deploys.
 pub fn run(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
     // What is wrong is said before minutes of compiling.
-    let principals = args.principals.clone().unwrap_or_else(|| default_principals(workspace, &args.stage));
-    if principals::read(&principals)?.is_empty() {
-        bail!(
-            "{} names nobody who may call the service.\n  Make a token first: cargo xtask token --id NAME --owner NAME --principals {}",
-            principals.display(),
-            principals.display()
-        );
+    let principals = callers(workspace, args)?;
+    let issuers = args.issuers.as_ref().map(|path| canonical(path, "issuers")).transpose()?;
+    if let Some(path) = &issuers {
+        principals::judge(workspace, "issuers", path)?;
     }
-    principals::judge(workspace, &principals)?;
     if args.stage != "dev" && args.allowed_origins.is_none() {
         bail!("--allowed-origins is required for stage {}: `*` is for dev only", args.stage);
     }
@@ -66,11 +65,12 @@ pub fn run(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
         stage: args.stage.clone(),
         architecture: args.architecture.context().to_owned(),
         assets,
-        principals: principals.canonicalize().context("the principals file cannot be read")?,
+        principals,
         more: args
             .allowed_origins
             .iter()
             .map(|list| format!("allowedOrigins={list}"))
+            .chain(issuers.iter().map(|path| format!("issuers={}", path.display())))
             .chain(args.context.clone())
             .collect(),
     };
@@ -88,6 +88,30 @@ pub fn run(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
     for (name, value) in &outputs {
         println!("  {name:<20} {value}");
     }
-    println!("\nCall it with a token from `cargo xtask token`: Authorization: Bearer TOKEN");
+    println!(
+        "\nCall it with a token from `cargo xtask token`, or with a JWT (docs/auth.md): Authorization: Bearer TOKEN"
+    );
     Ok(())
+}
+
+/// Returns the principals file, judged; none if it names nobody and callers come with JWTs.
+fn callers(workspace: &Workspace, args: &DeployArgs) -> Result<Option<PathBuf>> {
+    let path = args.principals.clone().unwrap_or_else(|| default_principals(workspace, &args.stage));
+    if principals::read(&path)?.is_empty() {
+        if args.issuers.is_some() || args.context.iter().any(|setting| setting == "auth=cognito") {
+            return Ok(None);
+        }
+        bail!(
+            "{0} names nobody who may call the service.\n  Make a token first: cargo xtask token --id NAME --owner NAME \
+             --principals {0}\n  Or accept JWTs: --context auth=cognito, or --issuers FILE",
+            path.display(),
+        );
+    }
+    principals::judge(workspace, "principals", &path)?;
+    canonical(&path, "principals").map(Some)
+}
+
+/// Returns a path that the CDK app understands, which runs in a folder of its own.
+fn canonical(path: &Path, what: &str) -> Result<PathBuf> {
+    path.canonicalize().with_context(|| format!("the {what} file {} cannot be read", path.display()))
 }

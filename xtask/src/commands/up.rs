@@ -4,9 +4,9 @@ mod follow;
 
 use anyhow::Result;
 use clap::Args;
-use deployment::{Outputs, Service};
+use deployment::Outputs;
 
-use crate::local::outputs::calls;
+use crate::local::outputs::{calls, token_calls};
 use crate::local::stack::{Stack, Work};
 use crate::service::cdk::App;
 use crate::service::functions::{self, Binary};
@@ -39,7 +39,7 @@ pub fn run(workspace: &Workspace, args: &UpArgs) -> Result<()> {
         install::cdk(workspace)?;
         let binaries = step("Functions of the service", || built(workspace, App::Service))?;
         let (work, outputs) = stack.bring_up_service(&binaries, args.port)?;
-        say(work, outputs.service()?, &stack);
+        say(work, &outputs, &stack)?;
         teardown(workspace, &stack, &outputs)?
     };
     if args.follow {
@@ -67,7 +67,8 @@ fn teardown(workspace: &Workspace, stack: &Stack<'_>, service: &Outputs) -> Resu
     Ok(outputs)
 }
 
-fn say(work: Work, service: &Service, stack: &Stack<'_>) {
+fn say(work: Work, outputs: &Outputs, stack: &Stack<'_>) -> Result<()> {
+    let service = outputs.service()?;
     let state = match work {
         Work::Nothing => "is up already, and nothing has changed",
         Work::Deploy => "is up with today's changes; what the table held is kept",
@@ -79,5 +80,9 @@ fn say(work: Work, service: &Service, stack: &Stack<'_>) {
     println!("  read-only token  {}", service.read_only_token);
     println!("  for scripts      {}\n", stack.outputs_file().display());
     print!("{}", calls(service));
+    if let Some(calls) = token_calls(outputs) {
+        print!("\n{calls}");
+    }
     println!("\nAudit records as they arrive: cargo xtask up --follow.  Stop: cargo xtask down");
+    Ok(())
 }

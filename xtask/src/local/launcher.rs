@@ -168,6 +168,12 @@ impl Launcher {
     }
 }
 
+/// Returns a port that is free now.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
+    Ok(listener.local_addr().context("a port has no number")?.port())
+}
+
 /// Fails when a port is not free.
 fn check_free(port: u16) -> Result<()> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result};
 use deployment::{Outputs, Service};
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::local::client::LocalAws;
 use crate::service::principals::Tokens;
 
 /// Returns the file's content once the service is deployed on the local AWS.
@@ -30,6 +31,12 @@ pub fn of_service(
     ] {
         keys.insert(key.to_owned(), value.into());
     }
+    // Cognito's domains are the local AWS itself.
+    for (key, path) in [("hostedUi", ""), ("tokenEndpoint", "/oauth2/token")] {
+        if let Some(url) = keys.get_mut(key) {
+            *url = format!("{}{path}", endpoint.trim_end_matches('/')).into();
+        }
+    }
     if let Some(Value::String(url)) = keys.get_mut("apiUrl") {
         *url = local_url(url, endpoint);
     }
@@ -37,6 +44,20 @@ pub fn of_service(
     Service::deserialize(&Value::Object(keys.clone()))
         .with_context(|| format!("the stack {stack} lacks an output"))?;
     serde_json::from_value(Value::Object(keys)).context("the outputs do not fit into outputs.json")
+}
+
+/// Adds the secret of the user pool's client for machines, which no stack tells.
+pub fn with_machine_client(mut outputs: Outputs, aws: &LocalAws) -> Result<Outputs> {
+    let more = &mut outputs.more;
+    if let (Some(pool), Some(client)) = (more.get("userPoolId"), more.get("machineClientId")) {
+        let body = json!({"UserPoolId": pool, "ClientId": client});
+        let target = "AWSCognitoIdentityProviderService.DescribeUserPoolClient";
+        let described = aws.json("cognito-idp", target, &body)?;
+        let secret = described["UserPoolClient"]["ClientSecret"].as_str();
+        let secret = secret.context("the client for machines has no secret")?.to_owned();
+        more.insert("machineClientSecret".to_owned(), secret);
+    }
+    Ok(outputs)
 }
 
 /// Adds the outputs of the teardown stack.
@@ -73,6 +94,18 @@ pub fn calls(service: &Service) -> String {
     text
 }
 
+/// Formats the call that gets a token of Cognito, for both shells.
+pub fn token_calls(outputs: &Outputs) -> Option<String> {
+    let of = |key: &str| outputs.more.get(key);
+    let (url, id, secret) = (of("tokenEndpoint")?, of("machineClientId")?, of("machineClientSecret")?);
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let powershell = "Invoke-RestMethod -Method Post -ContentType 'application/x-www-form-urlencoded'";
+    Some(format!(
+        "A token of Cognito instead (curl, PowerShell), good for an hour, with tasks of its own:\n\n  \
+         curl -sS '{url}' -d '{form}'\n  ({powershell} -Uri '{url}' -Body '{form}').access_token\n"
+    ))
+}
+
 /// Turns a stack's `https://<id>.execute-api.<region>.amazonaws.com/<stage>/` into what the local AWS serves without a
 /// name server: `<endpoint>/_aws/execute-api/<id>/<stage>`.
 pub fn local_url(url: &str, endpoint: &str) -> String {
@@ -95,7 +128,7 @@ mod tests {
 
     use deployment::Outputs;
 
-    use super::{calls, camel_case, local_url, of_service, with_teardown};
+    use super::{calls, camel_case, local_url, of_service, token_calls, with_teardown};
     use crate::service::principals::Tokens;
 
     fn owned(outputs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -111,6 +144,7 @@ mod tests {
             ("TaskApiFunction", "tasks-dev-task-api"),
             ("AuditFunction", "tasks-dev-audit"),
             ("FailureBucket", "b"),
+            ("HostedUi", "https://tasks-dev-0.auth.us-east-1.amazoncognito.com"),
         ];
         let tokens = Tokens {
             token: "T".to_owned(),
@@ -130,7 +164,7 @@ mod tests {
             "apiUrl": url, "endpointUrl": "http://127.0.0.1:4566", "region": "us-east-1", "token": "T", "readOnlyToken": "R",
             "writeOnlyToken": "W", "otherOwnerToken": "O", "tableName": "t", "auditLogGroup": "/tasks/dev/audit", "serviceStack": "tasks-dev",
             "quarantineLogGroup": "/tasks/dev/quarantine", "taskApiFunction": "tasks-dev-task-api", "auditFunction": "tasks-dev-audit",
-            "failureBucket": "b",
+            "failureBucket": "b", "hostedUi": "http://127.0.0.1:4566",
         });
         assert_eq!(json, expected);
     }
@@ -171,6 +205,19 @@ mod tests {
             assert!(line.contains("Bearer T"), "{line}");
             assert_eq!(line.matches('\'').count() % 2, 0, "{line}");
         }
+    }
+
+    #[test]
+    fn a_token_of_cognito_is_fetched_where_the_local_aws_is() {
+        let mut outputs = outputs();
+        assert_eq!(token_calls(&outputs), None, "without a user pool");
+        let more = [("machineClientId", "ID"), ("machineClientSecret", "SECRET")];
+        outputs.more.extend(owned(&more));
+        outputs.more.insert("tokenEndpoint".to_owned(), "http://127.0.0.1:4566/oauth2/token".to_owned());
+        let calls = token_calls(&outputs).expect("calls");
+        let form = "'grant_type=client_credentials&client_id=ID&client_secret=SECRET'";
+        assert_eq!(calls.matches(form).count(), 2, "{calls}");
+        assert_eq!(calls.matches("'http://127.0.0.1:4566/oauth2/token'").count(), 2, "{calls}");
     }
 
     #[test]

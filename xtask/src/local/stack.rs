@@ -12,8 +12,8 @@ use deployment::names::TEARDOWN_STACK;
 use serde::{Deserialize, Serialize};
 
 use crate::local::client::LocalAws;
-use crate::local::launcher::{Launcher, Running};
-use crate::local::outputs::{of_service, with_teardown};
+use crate::local::launcher::{Launcher, Running, free_port};
+use crate::local::outputs::{of_service, with_machine_client, with_teardown};
 use crate::service::cdk::{App, Cdk, Settings, Target, host_architecture};
 use crate::service::functions::{self, Binary};
 use crate::service::log_role;
@@ -26,6 +26,8 @@ use crate::tools::progress::step;
 use crate::tools::workspace::Workspace;
 
 const STAGE: &str = "dev";
+/// Every kind of credential, so that each can be tried.
+const AUTH: [&str; 2] = ["auth=cognito", "cognitoMachineClient=true"];
 
 /// The files of one local service. Those of `up` are in `.local/`, those of `test` in `.local/test/`.
 #[derive(Debug)]
@@ -84,8 +86,8 @@ impl<'a> Stack<'a> {
             stage: STAGE.to_owned(),
             architecture: host_architecture().to_owned(),
             assets: folder.join("assets"),
-            principals: folder.join("principals.json"),
-            more: Vec::new(),
+            principals: Some(folder.join("principals.json")),
+            more: AUTH.map(str::to_owned).to_vec(),
         };
         Self { workspace, folder, launcher, settings }
     }
@@ -105,7 +107,7 @@ impl<'a> Stack<'a> {
         functions::lay_out(binaries, &self.settings.assets)?;
         // Each synthesis takes seconds, most of which it waits for.
         let synthesised = thread::scope(|scope| {
-            let teardown = scope.spawn(|| self.synthesise(App::Teardown));
+            let teardown = scope.spawn(|| self.synthesise(App::Teardown, &self.settings));
             self.bring_up_service(binaries, None)?;
             teardown.join().unwrap_or_else(|_| Err(anyhow!("the synthesis broke off")))
         });
@@ -117,7 +119,9 @@ impl<'a> Stack<'a> {
     pub fn bring_up_service(&self, binaries: &[Binary], port: Option<u16>) -> Result<(Work, Outputs)> {
         let tokens = Tokens::keep(&self.folder.join("tokens.json"))?;
         functions::lay_out(binaries, &self.settings.assets)?;
-        write_private(&self.settings.principals, &tokens.principals())?;
+        if let Some(path) = &self.settings.principals {
+            write_private(path, &tokens.principals())?;
+        }
         let (launcher, hash) = (self.launcher_hash()?, self.hash(App::Service)?);
         let running = self.launcher.find();
         let work = self.found(&launcher, &hash, running.as_ref(), port).work();
@@ -125,8 +129,15 @@ impl<'a> Stack<'a> {
             (Work::Nothing, Some(_)) => {
                 Outputs::read(&self.outputs_file()).context("outputs.json went away")?
             }
-            (Work::Deploy, Some(running)) => self.deploy_service(&hash, &tokens, || Ok(running))?,
-            _ => self.deploy_service(&hash, &tokens, || self.start(&launcher, port))?,
+            (Work::Deploy, Some(running)) => {
+                let port = running.port().context("the local AWS's address has no port")?;
+                self.deploy_service(&hash, &tokens, port, || Ok(running))?
+            }
+            _ => {
+                // Chosen now, since the template names it.
+                let port = port.map_or_else(free_port, Ok)?;
+                self.deploy_service(&hash, &tokens, port, || self.start(&launcher, port))?
+            }
         };
         Ok((work, outputs))
     }
@@ -142,7 +153,7 @@ impl<'a> Stack<'a> {
         if deployed {
             return Ok((false, outputs));
         }
-        self.synthesise(App::Teardown)?;
+        self.synthesise(App::Teardown, &self.settings)?;
         Ok((true, self.deploy_teardown(&hash)?))
     }
 
@@ -163,12 +174,12 @@ impl<'a> Stack<'a> {
     }
 
     /// Starts a new local AWS; what an earlier run left is stopped first.
-    fn start(&self, launcher: &str, port: Option<u16>) -> Result<Running> {
+    fn start(&self, launcher: &str, port: u16) -> Result<Running> {
         fs::remove_file(self.record_file()).ok();
         fs::remove_file(self.outputs_file()).ok();
         step("Local AWS", || {
             self.launcher.stop()?;
-            let running = self.launcher.start(self.workspace, port)?;
+            let running = self.launcher.start(self.workspace, Some(port))?;
             self.write(&Record { pid: running.pid, launcher: launcher.to_owned(), ..Record::default() })?;
             Ok(running)
         })
@@ -179,10 +190,11 @@ impl<'a> Stack<'a> {
         &self,
         hash: &str,
         tokens: &Tokens,
+        port: u16,
         start: impl FnOnce() -> Result<Running> + Send,
     ) -> Result<Outputs> {
         let (synthesised, running) = thread::scope(|scope| {
-            let synthesis = scope.spawn(|| self.synthesise(App::Service));
+            let synthesis = scope.spawn(|| self.synthesise_service(port));
             let running = start().and_then(|running| self.bootstrap(&running).map(|()| running));
             (synthesis.join().unwrap_or_else(|_| Err(anyhow!("the synthesis broke off"))), running)
         });
@@ -193,7 +205,8 @@ impl<'a> Stack<'a> {
         let (cdk, stack) = (self.cdk(&running.endpoint_url), self.settings.stack(App::Service));
         log_role::ensure(&cdk)?;
         let outputs = step(&format!("Deployment of {stack}"), || cdk.deploy(App::Service, &self.settings))?;
-        let mut outputs = of_service(&stack, outputs, &running.endpoint_url, REGION, tokens)?;
+        let outputs = of_service(&stack, outputs, &running.endpoint_url, REGION, tokens)?;
+        let mut outputs = with_machine_client(outputs, &LocalAws::new(&running.endpoint_url))?;
         // A teardown workflow that is deployed already stays so.
         if let Some(before) = Outputs::read(&self.outputs_file()).ok().filter(|_| record.teardown.is_some()) {
             outputs.teardown = before.teardown;
@@ -218,12 +231,18 @@ impl<'a> Stack<'a> {
         Ok(outputs)
     }
 
+    /// Writes the service's template. Tokens of the local Cognito name AWS as their issuer, but their keys are at this port.
+    fn synthesise_service(&self, port: u16) -> Result<()> {
+        let keys = format!("cognitoJwksUri=http://127.0.0.1:{port}/{{pool}}/.well-known/jwks.json");
+        let mut settings = self.settings.clone();
+        settings.more.push(keys);
+        self.synthesise(App::Service, &settings)
+    }
+
     /// Writes an app's template, for which no AWS is needed.
-    fn synthesise(&self, app: App) -> Result<()> {
+    fn synthesise(&self, app: App, settings: &Settings) -> Result<()> {
         let nowhere = self.cdk("http://127.0.0.1:1");
-        step(&format!("CDK template of {}", self.settings.stack(app)), || {
-            nowhere.synthesise(app, &self.settings)
-        })
+        step(&format!("CDK template of {}", settings.stack(app)), || nowhere.synthesise(app, settings))
     }
 
     fn bootstrap(&self, running: &Running) -> Result<()> {
@@ -272,7 +291,10 @@ impl<'a> Stack<'a> {
             hash = hash.tree(root, folder)?;
         }
         hash = match app {
-            App::Service => hash.file("principals", &settings.principals)?,
+            App::Service => {
+                let hash = hash.value("settings", settings.more.join(" ").as_bytes());
+                settings.principals.iter().try_fold(hash, |hash, path| hash.file("principals", path))?
+            }
             App::Teardown => hash.tree(root, "statemachine")?,
         };
         Ok(install::lock_inputs(self.workspace, hash)?.finish())

@@ -27,7 +27,8 @@ pub struct Settings {
     pub stage: String,
     pub architecture: String,
     pub assets: PathBuf,
-    pub principals: PathBuf,
+    /// The principals file; none where nobody has a static token.
+    pub principals: Option<PathBuf>,
     /// Further values, `key=value`.
     pub more: Vec<String>,
 }
@@ -47,7 +48,7 @@ impl Settings {
         match app {
             App::Service => {
                 values.push(format!("stage={}", self.stage));
-                values.push(format!("principals={}", self.principals.display()));
+                values.extend(self.principals.iter().map(|path| format!("principals={}", path.display())));
                 values.extend(self.more.iter().cloned());
             }
             App::Teardown => values.push(format!("services={}", self.stack(App::Service))),
@@ -246,7 +247,7 @@ mod tests {
             stage: "dev".to_owned(),
             architecture: "x86_64".to_owned(),
             assets: PathBuf::from("/a b"),
-            principals: PathBuf::from("/p.json"),
+            principals: Some(PathBuf::from("/p.json")),
             more: vec!["auditFreeText=true".to_owned()],
         };
         assert_eq!(settings.stack(App::Service), "tasks-dev");
@@ -254,6 +255,8 @@ mod tests {
         assert_eq!(arguments[..2], ["--context", "architecture=x86_64"]);
         assert!(arguments.contains(&"assets=/a b".to_owned()) && arguments.contains(&"stage=dev".to_owned()));
         assert_eq!(arguments[8..], ["--context", "auditFreeText=true"]);
+        let without = Settings { principals: None, ..settings.clone() }.arguments(App::Service);
+        assert!(!without.iter().any(|argument| argument.starts_with("principals=")));
         let teardown = settings.arguments(App::Teardown);
         assert_eq!(teardown[4..], ["--context", "services=tasks-dev"]);
     }

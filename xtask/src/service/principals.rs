@@ -105,12 +105,13 @@ pub fn read(path: &Path) -> Result<Vec<Principal>> {
     }
 }
 
-/// Refuses a principals file that the CDK app would refuse: the app's own judge is asked, in a moment and without the CDK.
-pub fn judge(workspace: &Workspace, path: &Path) -> Result<()> {
+/// Refuses a file of `principals` or `issuers` that the CDK app would refuse: the app's own judge is asked, in a moment and without
+/// the CDK.
+pub fn judge(workspace: &Workspace, what: &str, path: &Path) -> Result<()> {
     let mut command = Command::new(programs::python()?.program);
-    command.args(["-m", "task_service.principals"]).arg(path).current_dir(workspace.cdk());
+    command.args(["-m", &format!("task_service.{what}")]).arg(path).current_dir(workspace.cdk());
     command.env("PYTHONDONTWRITEBYTECODE", "1");
-    let output = command.output().context("the judge of principals cannot be started")?;
+    let output = command.output().with_context(|| format!("the judge of {what} cannot be started"))?;
     if output.status.success() {
         return Ok(());
     }
@@ -144,7 +145,7 @@ mod tests {
         let mut principals =
             vec![Principal { expires_at: end, ..Principal::new("ci", "team", &SCOPES, "abc") }];
         write_private(&path, &principals).expect("a file");
-        judge(&Workspace::find().expect("the repository"), &path).expect("a good file");
+        judge(&Workspace::find().expect("the repository"), "principals", &path).expect("a good file");
         assert_eq!(read(&path).expect("the file"), principals);
         principals.push(Principal::new("ci", "team", &SCOPES, "def"));
         write_private(&path, &principals).expect("a file");
@@ -156,9 +157,9 @@ mod tests {
         let workspace = Workspace::find().expect("the repository");
         let path = folder("principals").join("principals.json");
         write_private(&path, &[Principal::new("ci@team", "team", &SCOPES, "abc")]).expect("a file");
-        judge(&workspace, &path).expect("a good file");
+        judge(&workspace, "principals", &path).expect("a good file");
         write_private(&path, &[Principal::new("ci", "team/a", &SCOPES, "abc")]).expect("a file");
-        let error = judge(&workspace, &path).expect_err("a wrong file").to_string();
+        let error = judge(&workspace, "principals", &path).expect_err("a wrong file").to_string();
         assert!(error.contains("entry 0, field `owner` must be 1 to 128 characters"), "{error}");
     }
 

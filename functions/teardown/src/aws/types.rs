@@ -11,6 +11,7 @@ pub const REST_API: &str = "AWS::ApiGateway::RestApi";
 pub const ROLE: &str = "AWS::IAM::Role";
 pub const STREAM_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 pub const TABLE: &str = "AWS::DynamoDB::Table";
+pub const USER_POOL: &str = "AWS::Cognito::UserPool";
 
 /// The beginning of the names of API Gateway's log groups, before the API's id.
 pub const EXECUTION_LOGS: &str = "API-Gateway-Execution-Logs_";
@@ -26,6 +27,10 @@ pub fn parent(kind: &str) -> Option<&'static str> {
         | "AWS::ApiGateway::RequestValidator"
         | "AWS::ApiGateway::Resource"
         | "AWS::ApiGateway::Stage" => Some(REST_API),
+        // A pool that has a domain cannot be deleted ("DeleteUserPool"), so none is left when the pool is gone.
+        "AWS::Cognito::UserPoolClient"
+        | "AWS::Cognito::UserPoolDomain"
+        | "AWS::Cognito::UserPoolResourceServer" => Some(USER_POOL),
         "AWS::Lambda::Permission" => Some(FUNCTION),
         "AWS::S3::BucketPolicy" => Some(BUCKET),
         "AWS::IAM::Policy" => Some(ROLE),

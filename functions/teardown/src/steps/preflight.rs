@@ -8,7 +8,9 @@ use crate::{
     Context, StepError,
     aws::types,
     fates,
-    protections::{Protections, protected_log_groups, protected_tables, recoverable_tables},
+    protections::{
+        Protections, protected_log_groups, protected_tables, protected_user_pools, recoverable_tables,
+    },
     things,
 };
 
@@ -70,6 +72,13 @@ async fn unconsented(context: &Context<'_>, run: &Run) -> Result<Vec<Blocker>, S
         tables
             .iter()
             .map(|table| (Consent::DeleteData, format!("the table {table} has deletion protection"))),
+    );
+    let mut pools = protected_user_pools(context, run).await?;
+    pools.extend(lifted.user_pools.into_iter().filter(doomed(types::USER_POOL)));
+    found.extend(
+        pools
+            .iter()
+            .map(|pool| (Consent::DeleteData, format!("the user pool {pool} has deletion protection"))),
     );
     let mut groups = protected_log_groups(context, run).await?;
     groups.extend(lifted.log_groups.into_iter().filter(doomed(types::LOG_GROUP)));

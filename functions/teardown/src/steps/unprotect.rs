@@ -6,7 +6,9 @@ use crate::{
     Context, StepError,
     aws::types,
     error::all_of,
-    protections::{Protections, protected_log_groups, protected_tables, recoverable_tables},
+    protections::{
+        Protections, protected_log_groups, protected_tables, protected_user_pools, recoverable_tables,
+    },
 };
 
 pub async fn take(context: &Context<'_>, run: Run) -> Result<Run, StepError> {
@@ -34,6 +36,7 @@ async fn on_now(context: &Context<'_>, run: &Run) -> Result<Protections, StepErr
     let mut on = Protections {
         termination: stack.and_then(|now| now.enable_termination_protection).unwrap_or_default(),
         tables: protected_tables(context, run).await?,
+        user_pools: protected_user_pools(context, run).await?,
         log_groups: protected_log_groups(context, run).await?,
         ..Protections::default()
     };

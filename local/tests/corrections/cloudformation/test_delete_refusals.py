@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from local.tests.aws import until
+from local.tests.pools import POOL, domain
 from local.tests.stacks import TABLE, TOPIC, Stack, fresh, own_account, role
 
 TRUST = {
@@ -52,6 +53,17 @@ def test_a_protected_table_stays(aws):
     dynamodb = aws.client("dynamodb")
     dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
     until(lambda: dynamodb.describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE")
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_a_protected_user_pool_stays(aws):
+    protected = {**POOL, "Properties": {**POOL["Properties"], "DeletionProtection": "ACTIVE"}}
+    stack = Stack(aws, {"Pool": protected, "Domain": domain()})
+    pool = stack.physical("Pool")
+    assert stack.delete() == "DELETE_FAILED"
+    assert "deletion protection is activated" in stack.why("Pool")
+    assert stack.resources() == {"Pool": "DELETE_FAILED", "Domain": "DELETE_COMPLETE"}
+    aws.client("cognito-idp").update_user_pool(UserPoolId=pool, DeletionProtection="INACTIVE")
     assert stack.delete() == "DELETE_COMPLETE"
 
 

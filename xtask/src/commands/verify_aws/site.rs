@@ -173,7 +173,7 @@ impl<'a> Site<'a> {
             stage: self.stage.clone(),
             architecture: self.architecture.clone(),
             assets: self.assets.clone(),
-            principals,
+            principals: Some(principals),
             more: [
                 format!("allowedOrigins={}", ORIGINS.join(",")),
                 "deletionProtection=false".to_owned(),
