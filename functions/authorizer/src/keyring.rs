@@ -50,7 +50,7 @@ impl Keyring {
             Some(Err(_)) => false,
         };
         if may_be_new && let Some(source) = &self.source {
-            self.refresh(source, known.as_ref(), fetcher, now).await;
+            self.refresh(source, fetcher, now).await;
         }
         match (self.known(), verdict) {
             (None, _) => Err(Denied::WithoutKeys),
@@ -61,13 +61,9 @@ impl Keyring {
         }
     }
 
-    async fn refresh(&self, source: &Uri, known: Option<&Arc<KeySet>>, fetcher: &Fetcher, now: i64) {
+    async fn refresh(&self, source: &Uri, fetcher: &Fetcher, now: i64) {
         let mut last_fetch = self.last_fetch.lock().await;
-        // Another call has fetched in the meantime.
-        if !is_same(self.known().as_ref(), known) {
-            return;
-        }
-        let window = if known.is_some() { WINDOW } else { WINDOW_WITHOUT_KEYS };
+        let window = if self.known().is_some() { WINDOW } else { WINDOW_WITHOUT_KEYS };
         // A clock that was set back must not stop fetches.
         if last_fetch.is_some_and(|last| (last..last + window).contains(&now)) {
             return;
