@@ -181,10 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn the_reader_shares_the_owner_but_cannot_write() {
-        let principals = Tokens::fresh().expect("tokens").principals();
-        assert_eq!(principals[0].owner, principals[1].owner);
-        assert_eq!(principals[1].scopes, ["tasks:read"]);
-        assert_ne!(principals[2].owner, principals[0].owner);
+    fn reader_and_writer_share_the_owner_and_have_one_scope_each() {
+        let [developer, reader, writer, other] = &Tokens::fresh().expect("tokens").principals()[..] else {
+            panic!("four principals")
+        };
+        assert_eq!((&reader.owner, &writer.owner), (&developer.owner, &developer.owner));
+        assert_eq!(reader.scopes, ["tasks:read"]);
+        assert_eq!(writer.scopes, ["tasks:write"]);
+        assert_ne!(other.owner, developer.owner);
     }
 }
