@@ -1,4 +1,4 @@
-"""The REST API: one stage, with every path routed to one function behind a TOKEN authorizer."""
+"""The REST API: one stage, every path of which is routed to the task function behind a TOKEN authorizer, but for a few pages."""
 
 import json
 from collections.abc import Sequence
@@ -59,6 +59,8 @@ class TaskApi(Construct):
         stage: str,
         task_api: lambda_.Function,
         authorizer: lambda_.Function,
+        docs: lambda_.Function,
+        docs_page: bool,
         allowed_origins: Sequence[str],
         throttle_rate: int,
         throttle_burst: int,
@@ -91,9 +93,12 @@ class TaskApi(Construct):
         # RestApi adds its own output, with a trailing slash and a hashed name.
         self.api.node.try_remove_child("Endpoint")
         self._keep_execution_logs_short(stage, log_retention_days)
-        resources = self._add_routes(
-            task_api=task_api, authorizer=authorizer, cache=Duration.seconds(authorizer_cache_seconds)
-        )
+        resources = [
+            *self._add_routes(
+                task_api=task_api, authorizer=authorizer, cache=Duration.seconds(authorizer_cache_seconds)
+            ),
+            *self._add_documents(docs, docs_page=docs_page),
+        ]
         for resource in resources:
             add_preflight(resource, allowed_origins=allowed_origins, rate_limit_policy=rate_limit_policy)
         add_gateway_responses(
@@ -151,7 +156,6 @@ class TaskApi(Construct):
         root = self.api.root
         proxy = root.add_resource("{proxy+}")
         health = root.add_resource("health")
-        problem = root.add_resource("problems").add_resource("{name}")
         for resource in (root, proxy):
             # ANY, so that the service answers 404 and 405, instead of the gateway with a misleading 403.
             method = resource.add_method("ANY", to_function, authorizer=token_authorizer)
@@ -161,11 +165,19 @@ class TaskApi(Construct):
                 reason="The TOKEN authorizer checks every kind of token, those of a user pool too; an authorizer of Cognito's "
                 "would know no other issuer",
             )
-        self._open_methods = [
-            resource.add_method("ANY", to_function, authorization_type=apigateway.AuthorizationType.NONE)
-            for resource in (health, problem)
-        ]
-        return [root, proxy, health, problem]
+        self._open_methods = [_open(health, to_function)]
+        return [root, proxy, health]
+
+    def _add_documents(self, docs: lambda_.Function, *, docs_page: bool) -> list[apigateway.IResource]:
+        """Adds the pages, which need no token: of problems always, since every problem's `type` leads to one."""
+        root = self.api.root
+        resources: list[apigateway.IResource] = [root.add_resource("problems").add_resource("{name}")]
+        if docs_page:
+            page = root.add_resource("docs")
+            resources += [root.add_resource("openapi.json"), page, page.add_resource("{name}")]
+        to_function = apigateway.LambdaIntegration(docs, proxy=True, allow_test_invoke=False)
+        self._open_methods += [_open(resource, to_function) for resource in resources]
+        return resources
 
     def _domain(self) -> str:
         return Fn.join(
@@ -190,10 +202,14 @@ class TaskApi(Construct):
             self.api.deployment_stage,
             "AwsSolutions-APIG3",
             reason="A web ACL costs a fixed fee per stage; throttling limits the load, and every route except /health, "
-            "/problems and preflight needs a token. An operator can associate an ACL with the stage without a change here",
+            "the documents and preflight needs a token. An operator can associate an ACL with the stage without a change here",
         )
         for method in self._open_methods:
             for rule in ("AwsSolutions-APIG4", "AwsSolutions-COG4"):
                 nag.accept(
-                    method, rule, reason="/health and /problems return no data and make no database call"
+                    method, rule, reason="/health and the documents return no data and make no database call"
                 )
+
+
+def _open(resource: apigateway.IResource, to_function: apigateway.Integration) -> apigateway.Method:
+    return resource.add_method("ANY", to_function, authorization_type=apigateway.AuthorizationType.NONE)

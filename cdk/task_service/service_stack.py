@@ -32,6 +32,7 @@ class ServiceStack(Stack):
         task_api = _task_api(self, settings=settings, table=table)
         cognito = _cognito(self, settings=settings)
         authorizer = _authorizer(self, settings=settings, cognito=cognito)
+        docs = _docs(self, settings=settings)
         audit = Audit(
             self,
             "Audit",
@@ -52,6 +53,8 @@ class ServiceStack(Stack):
             stage=settings.stage,
             task_api=task_api.function,
             authorizer=authorizer.function,
+            docs=docs.function,
+            docs_page=settings.docs,
             allowed_origins=settings.allowed_origins,
             throttle_rate=settings.throttle_rate,
             throttle_burst=settings.throttle_burst,
@@ -65,7 +68,7 @@ class ServiceStack(Stack):
             "Alarms",
             stage=settings.stage,
             api=api.api,
-            functions=[("task-api", task_api.function), ("audit", audit.function)],
+            functions=[("task-api", task_api.function), ("docs", docs.function), ("audit", audit.function)],
             authorizer_log=authorizer.log_group,
             audit_function=audit.function,
             audit_mapping=audit.mapping,
@@ -83,6 +86,7 @@ class ServiceStack(Stack):
             "FailureBucket": audit.failures.bucket_name,
             "TaskApiFunction": task_api.function.function_name,
             "AuthorizerFunction": authorizer.function.function_name,
+            "DocsFunction": docs.function.function_name,
             "AuditFunction": audit.function.function_name,
         }
         if cognito:
@@ -160,4 +164,26 @@ def _authorizer(scope: Construct, *, settings: Settings, cognito: Cognito | None
         environment=environment,
         timeout=Duration.seconds(5),
         memory_mib=128,
+    )
+
+
+def _docs(scope: Construct, *, settings: Settings) -> RustFunction:
+    return RustFunction(
+        scope,
+        "Docs",
+        name=f"tasks-{settings.stage}-docs",
+        binary="docs",
+        description="Serves the API's documents: OpenAPI, the page to try it, the pages of problems",
+        assets=settings.assets,
+        architecture=settings.architecture,
+        log_group_name=f"/tasks/{settings.stage}/docs",
+        log_retention_days=settings.log_retention_days,
+        statements=[],
+        environment={
+            "ALLOWED_ORIGINS": ",".join(settings.allowed_origins),
+            "RATE_LIMIT_POLICY": settings.rate_limit_policy,
+        },
+        timeout=Duration.seconds(10),
+        # The viewer is 2 MB of text: CPU scales with memory.
+        memory_mib=256,
     )

@@ -11,7 +11,8 @@ from task_service.issuers import Issuer
 from task_service.names import STAGE
 from task_service.principals import Principal
 
-BINARIES = ("task-api", "authorizer", "audit")
+BINARIES = ("task-api", "authorizer", "docs", "audit")
+VIEWER = "docs/viewer/swagger-ui-bundle.js"
 ARCHITECTURES = ("arm64", "x86_64")
 # Who signs callers in besides the principals file: nobody, or a user pool in the stack.
 AUTH = ("tokens", "cognito")
@@ -66,6 +67,7 @@ class Settings:
     cognito: CognitoSettings | None
     authorizer_cache_seconds: int
     allowed_origins: list[str]
+    docs: bool
     deletion_protection: bool
     retain_audit_log: bool
     audit_deletion_protection: bool
@@ -98,15 +100,17 @@ class Settings:
         issuers_path = context.optional_text("issuers")
         trusted = [] if issuers_path is None else issuers.load(app_dir / issuers_path)
         retain_audit_log = context.boolean("retainAuditLog", default=True)
+        docs = context.boolean("docs", default=disposable)
         return cls(
             stage=stage,
             architecture=context.choice("architecture", ARCHITECTURES),
-            assets=assets(context, app_dir, binaries=BINARIES),
+            assets=_service_assets(context, app_dir, docs=docs),
             principals=_principals(context, app_dir, required=cognito is None and not trusted),
             issuers=trusted,
             cognito=cognito,
             authorizer_cache_seconds=context.integer("authorizerCacheSeconds", default=300, least=0, most=3600),
             allowed_origins=_origins(context, stage=stage, any_by_default=disposable),
+            docs=docs,
             deletion_protection=context.boolean("deletionProtection", default=not disposable),
             retain_audit_log=retain_audit_log,
             audit_deletion_protection=_audit_deletion_protection(context, retained=retain_audit_log),
@@ -180,6 +184,16 @@ class Context:
         if value not in RETENTION_DAYS:
             raise SettingsError(f"{name}={value}: CloudWatch Logs supports {', '.join(map(str, RETENTION_DAYS))} days")
         return value
+
+
+def _service_assets(context: Context, app_dir: Path, *, docs: bool) -> Path:
+    folder = assets(context, app_dir, binaries=BINARIES)
+    if docs and not (folder / VIEWER).is_file():
+        raise SettingsError(
+            f"{folder} lacks {VIEWER}, the viewer of the docs page: let `cargo xtask deploy` put it there, or switch the page "
+            "off with -c docs=false"
+        )
+    return folder
 
 
 def assets(context: Context, app_dir: Path, *, binaries: tuple[str, ...]) -> Path:

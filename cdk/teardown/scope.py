@@ -15,7 +15,7 @@ from teardown.contract import NAMES
 # Logical ids of the service stack, without CDK's hash. A test finds them in its template.
 TABLE = "TasksTable"
 BUCKET = "AuditFailures"
-ROLES = ("TaskApiRole", "AuthorizerRole", "AuditConsumerRole")
+ROLES = ("TaskApiRole", "AuthorizerRole", "DocsRole", "AuditConsumerRole")
 
 
 class Scope:

@@ -18,7 +18,7 @@ from aws_cdk.assertions import Template
 
 from task_service.account_stack import AccountStack
 from task_service.service_stack import ServiceStack
-from task_service.settings import BINARIES, Settings
+from task_service.settings import BINARIES, VIEWER, Settings
 from teardown.settings import BINARY, LONGEST_SERVICE, MOST_SERVICES, TeardownSettings
 from teardown.stack import TeardownStack
 
@@ -66,6 +66,8 @@ class Project:
         for binary in BINARIES:
             (self.assets / binary).mkdir(parents=True)
             (self.assets / binary / "bootstrap").write_text("#!/bin/sh\nexit 1\n")
+        (self.assets / VIEWER).parent.mkdir()
+        (self.assets / VIEWER).touch()
         self.principals = folder / "principals.json"
         self.principals.write_text(json.dumps([PRINCIPAL]))
 

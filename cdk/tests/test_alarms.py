@@ -16,6 +16,7 @@ WATCHED = {
     "unknown-actor": ("Tasks/dev", "UnknownActor", "Sum"),
     "api-5xx": ("AWS/ApiGateway", "5XXError", "Sum"),
     "task-api-errors": ("AWS/Lambda", "Errors", "Sum"),
+    "docs-errors": ("AWS/Lambda", "Errors", "Sum"),
     "authorizer-crashes": ("Tasks/dev", "AuthorizerCrashes", "Sum"),
     "refused-tokens": ("Tasks/dev", "RefusedTokens", "Sum"),
     "audit-errors": ("AWS/Lambda", "Errors", "Sum"),
@@ -146,7 +147,7 @@ def test_a_refused_token_raises_no_alarm_of_lambdas_errors(each: Synthesised) ->
         for found in each.of_type("AWS::CloudWatch::Alarm").values()
         if found["Properties"]["MetricName"] == "Errors"
     ]
-    assert len(watched) == 2
+    assert len(watched) == 3
     assert "Authorizer" not in "".join(watched)
 
 

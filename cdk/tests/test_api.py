@@ -9,7 +9,7 @@ from task_service.api import ACCESS_LOG_FIELDS, CHOSEN_BY_CLIENTS
 from task_service.cors import ALLOWED_HEADERS
 
 
-def test_every_path_reaches_the_service_and_needs_a_token_except_health_and_problems(each: Synthesised) -> None:
+def test_every_path_reaches_the_service_and_needs_a_token_except_health_and_documents(each: Synthesised) -> None:
     (authorizer,) = each.of_type("AWS::ApiGateway::Authorizer")
     routes = {
         (_path(each, method), method["HttpMethod"]): (method["AuthorizationType"], method.get("AuthorizerId"))
@@ -25,7 +25,7 @@ def test_every_path_reaches_the_service_and_needs_a_token_except_health_and_prob
         ("/{proxy+}", "OPTIONS"): nothing,
         ("/health", "OPTIONS"): nothing,
         ("/problems/{name}", "OPTIONS"): nothing,
-    }
+    } | {(path, method): nothing for path in _docs_pages(each) for method in ("ANY", "OPTIONS")}
     for method in _methods(each):
         expected = "MOCK" if method["HttpMethod"] == "OPTIONS" else "AWS_PROXY"
         assert method["Integration"]["Type"] == expected
@@ -193,6 +193,7 @@ def test_a_preflight_repeats_an_allowed_origin_where_they_are_listed(prod: Synth
         "FailureBucket",
         "TaskApiFunction",
         "AuthorizerFunction",
+        "DocsFunction",
         "AuditFunction",
     ],
 )
@@ -215,6 +216,29 @@ def test_everything_that_can_be_tagged_is(each: Synthesised) -> None:
         for resource in each.of_type(kind).values():
             tags = {tag["Key"]: tag["Value"] for tag in resource["Properties"]["Tags"]}
             assert tags == {"service": "tasks", "stage": stage}
+
+
+def test_documents_come_from_a_function_of_their_own(each: Synthesised) -> None:
+    (docs,) = [
+        name
+        for name, function in each.of_type("AWS::Lambda::Function").items()
+        if function["Properties"]["FunctionName"].endswith("-docs")
+    ]
+    documents = {
+        _path(each, method) for method in _methods(each) if f'"{docs}"' in json.dumps(method["Integration"])
+    }
+    assert documents == {"/problems/{name}", *_docs_pages(each)}
+
+
+def test_the_docs_page_is_on_in_dev_only(dev: Synthesised, prod: Synthesised) -> None:
+    for synthesised, expected in ((dev, {"/openapi.json", "/docs", "/docs/{name}"}), (prod, set())):
+        paths = {_path(synthesised, method) for method in _methods(synthesised)}
+        assert {path for path in paths if path.startswith(("/docs", "/openapi"))} == expected
+
+
+def _docs_pages(synthesised: Synthesised) -> tuple[str, ...]:
+    is_dev = synthesised.stack.stack_name == "tasks-dev"
+    return ("/openapi.json", "/docs", "/docs/{name}") if is_dev else ()
 
 
 def _methods(synthesised: Synthesised) -> list[dict]:

@@ -9,7 +9,7 @@ def test_the_readme_counts_what_is_charged_per_resource(dev: Synthesised) -> Non
     (costs,) = re.findall(r"## What it costs\n(.*?)\n## ", (APP_DIR.parent / "README.md").read_text(), re.DOTALL)
     assert f"| {len(dev.of_type('AWS::CloudWatch::Alarm'))} of standard resolution, per month" in costs
     assert f"| {len(dev.of_type('AWS::Logs::MetricFilter'))} of metric filters" in costs
-    for binary, words in (("task-api", "task function"), ("authorizer", "authorizer"), ("audit", "audit function")):
+    for binary, words in (("task-api", "task function"), ("authorizer", "authorizer"), ("docs", "docs function"), ("audit", "audit function")):
         function = dev.only("AWS::Lambda::Function", FunctionName=f"tasks-dev-{binary}")["Properties"]
         assert f"{words} ({function['MemorySize']} MB)" in costs
 

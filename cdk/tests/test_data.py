@@ -133,7 +133,7 @@ def test_the_audit_log_goes_with_the_stack_on_request(prod: Synthesised) -> None
     assert group["Properties"]["RetentionInDays"] == 731
 
 
-@pytest.mark.parametrize("name", ["task-api", "authorizer", "audit-function", "access"])
+@pytest.mark.parametrize("name", ["task-api", "authorizer", "docs", "audit-function", "access"])
 def test_operational_logs_are_named_by_stage_kept_for_a_while_and_deleted(
     dev: Synthesised, prod: Synthesised, name: str
 ) -> None:

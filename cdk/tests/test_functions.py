@@ -8,7 +8,7 @@ from conftest import PRINCIPAL, Synthesised
 
 @pytest.mark.parametrize(
     ("binary", "log_group", "seconds"),
-    [("task-api", "task-api", 10), ("authorizer", "authorizer", 5), ("audit", "audit-function", 60)],
+    [("task-api", "task-api", 10), ("authorizer", "authorizer", 5), ("docs", "docs", 10), ("audit", "audit-function", 60)],
 )
 def test_a_function_runs_the_binary_and_logs_where_it_should(
     dev: Synthesised, binary: str, log_group: str, seconds: int

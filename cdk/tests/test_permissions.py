@@ -26,6 +26,7 @@ EXPECTED = {
         ("dynamodb:UpdateItem", "table"),
     },
     "authorizer": EVERY_FUNCTION,
+    "docs": EVERY_FUNCTION,
     "audit": EVERY_FUNCTION
     | {
         ("logs:CreateLogStream", "/tasks/dev/audit"),
@@ -88,7 +89,7 @@ def test_api_gateway_may_call_the_functions_for_this_api_only(each: Synthesised)
         assert permission["Properties"]["Action"] == "lambda:InvokeFunction"
         assert {"Ref": _api_id(each)} in permission["Properties"]["SourceArn"]["Fn::Join"][1]
     called = {permission["Properties"]["FunctionName"]["Fn::GetAtt"][0] for permission in permissions}
-    assert called == {_function_id(each, "task-api"), _function_id(each, "authorizer")}
+    assert called == {_function_id(each, "task-api"), _function_id(each, "authorizer"), _function_id(each, "docs")}
 
 
 def _function_id(synthesised: Synthesised, binary: str) -> str:

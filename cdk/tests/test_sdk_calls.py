@@ -8,7 +8,7 @@ from sdk_calls import actions, calls
 # `taskctl teardown finish` uses the permissions that its caller already has.
 BY_THE_CALLER = {("cloudformation", "delete_stack")}
 
-SERVICE_FUNCTIONS = ("audit", "authorizer", "task-api")
+SERVICE_FUNCTIONS = ("audit", "authorizer", "docs", "task-api")
 
 # Actions that AWS takes with the function's role, rather than the function's code.
 BY_LAMBDA = {

@@ -11,7 +11,7 @@ from conftest import APP_DIR, Project
 from test_issuers import ISSUER
 
 from task_service.contract import SCHEMA
-from task_service.settings import LEAST_AUDIT_DAYS, SettingsError
+from task_service.settings import LEAST_AUDIT_DAYS, VIEWER, SettingsError
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,17 @@ def test_missing_functions_are_named_with_the_command_that_builds_them(project: 
     with pytest.raises(SettingsError) as caught:
         project.settings(assets=str(tmp_path))
     message = str(caught.value)
-    assert "task-api/bootstrap, authorizer/bootstrap" in message
+    assert "task-api/bootstrap, authorizer/bootstrap, docs/bootstrap" in message
     assert "audit/bootstrap" not in message
     assert "cargo lambda build" in message
+
+
+def test_the_docs_page_needs_its_viewer(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    (project.assets / VIEWER).unlink()
+    with pytest.raises(SettingsError, match=r"swagger-ui-bundle.js.*cargo xtask deploy.*docs=false"):
+        project.settings()
+    assert not project.settings(docs="false").docs
 
 
 def test_dev_is_disposable_and_every_other_stage_protected(project: Project) -> None:

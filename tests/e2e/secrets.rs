@@ -14,6 +14,7 @@ async fn a_canary_token_is_in_no_log_group() {
     let id = app.create(canary).await;
     app.call("PUT", &format!("/tasks/{id}"), json!({"description": canary, "unknown": canary})).await;
     app.call("GET", &format!("/tasks?cursor={canary}"), Value::Null).await;
+    app.call("GET", &format!("/problems/{canary}"), Value::Null).await;
     app.audit_of(&id, 1).await;
 
     let groups = app.account.logs("DescribeLogGroups", json!({})).await.json();
@@ -21,9 +22,13 @@ async fn a_canary_token_is_in_no_log_group() {
         groups["logGroups"].as_array().unwrap().iter().map(|group| group["logGroupName"].as_str().unwrap());
     let names: Vec<_> = names.map(str::to_owned).collect();
     // The logs of these calls must have lines; otherwise finding no secret would prove nothing.
-    for group in
-        ["/tasks/dev/task-api", "/tasks/dev/authorizer", "/tasks/dev/audit-function", "/tasks/dev/access"]
-    {
+    for group in [
+        "/tasks/dev/task-api",
+        "/tasks/dev/authorizer",
+        "/tasks/dev/docs",
+        "/tasks/dev/audit-function",
+        "/tasks/dev/access",
+    ] {
         assert!(names.iter().any(|name| name == group), "{group} is not among {names:?}");
         eventually(group, async || (!app.log(group).await.is_empty()).then_some(())).await;
     }

@@ -185,3 +185,34 @@ async fn the_type_of_a_problem_leads_to_its_page_without_a_token() {
     assert_eq!(app.send("OPTIONS", "/problems/internal", &[], None).await.status, 204);
     assert_eq!(app.send("HEAD", "/problems/internal", &[], None).await.body, "");
 }
+
+#[tokio::test]
+async fn the_documents_need_no_token_and_stay_in_the_browsers_cache() {
+    let app = shared().await;
+    let gzip = ("Accept-Encoding", "gzip");
+    for (path, media_type) in [
+        ("/openapi.json", "application/json"),
+        ("/docs", "text/html; charset=utf-8"),
+        ("/docs/page.js", "text/javascript; charset=utf-8"),
+        ("/docs/page.css", "text/css; charset=utf-8"),
+        ("/docs/swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+        ("/docs/swagger-ui-bundle.js.LICENSE.txt", "text/plain; charset=utf-8"),
+        ("/docs/swagger-ui.css", "text/css; charset=utf-8"),
+    ] {
+        let found = app.send("GET", path, &[gzip], None).await;
+        assert_eq!((found.status.as_u16(), found.header("Content-Type")), (200, Some(media_type)), "{path}");
+        assert_eq!(found.header("Access-Control-Allow-Origin"), Some("*"), "{path}");
+        let tag = found.header("ETag").unwrap();
+        let again = app.send("GET", path, &[("If-None-Match", tag)], None).await;
+        assert_eq!((again.status.as_u16(), again.body.as_str()), (304, ""), "{path}");
+        assert_eq!(app.send("HEAD", path, &[], None).await.body, "", "{path}");
+        assert_eq!(app.send("DELETE", path, &[], None).await.problem(), (405, "method-not-allowed".into()));
+        assert_eq!(app.send("OPTIONS", path, &[], None).await.status, 204, "{path}");
+    }
+    let bundle = app.send("GET", "/docs/swagger-ui-bundle.js", &[gzip], None).await;
+    assert_eq!(bundle.header("Content-Encoding"), Some("gzip"));
+    assert_eq!(app.send("GET", "/docs/none", &[], None).await.problem(), (404, "not-found".into()));
+    let document = app.send("GET", "/openapi.json", &[], None).await.json();
+    let base = app.outputs.api_url.as_str();
+    assert!(base.ends_with(document["servers"][0]["url"].as_str().unwrap()), "{document}");
+}

@@ -1,9 +1,13 @@
 //! The HTTPS API: routes, handlers and the headers of every response (docs/api.md).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 
+use gateway::{
+    edge::{Edge, Served},
+    http::{Request, RequestHeader, Response},
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use runtime::error_chain;
 use tasks::{
@@ -17,8 +21,7 @@ use tasks::{
 };
 
 use crate::{
-    http::{Request, RequestHeader, Response},
-    problem::{Problem, kind::Kind, page::page, reference},
+    problem::Problem,
     store::{Author, Created, Store},
 };
 
@@ -26,11 +29,6 @@ use crate::{
 pub const BODY_MAX: usize = 64 * 1024;
 
 const JSON: &str = "application/json";
-/// The response headers that a script in a browser may read. Through `api.json` this also holds for the gateway's own
-/// responses.
-pub const EXPOSED_HEADERS: &str = "Accept-Patch, Accept-Post, Allow, ETag, Idempotent-Replayed, Link, Location, \
-    RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id";
-
 /// All characters but the unreserved ones (RFC 3986, 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -40,11 +38,10 @@ const MERGE_PATCH: &str = "application/merge-patch+json, application/json";
 #[derive(Debug)]
 pub struct Api {
     store: Store,
-    origins: Origins,
-    rate_limit_policy: String,
+    edge: Edge,
 }
 
-/// A parsed path. Ids and names are as the client sent them.
+/// A parsed path. Ids are as the client sent them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route<'a> {
     Health,
@@ -52,8 +49,6 @@ pub enum Route<'a> {
     Me,
     Tasks,
     Task(&'a str),
-    /// The page that explains a kind of problem.
-    Problem(&'a str),
     Unknown,
 }
 
@@ -67,7 +62,6 @@ impl<'a> Route<'a> {
             ["me"] => Self::Me,
             ["tasks"] => Self::Tasks,
             ["tasks", id] if !id.is_empty() => Self::Task(id),
-            ["problems", name] => Self::Problem(name),
             _ => Self::Unknown,
         }
     }
@@ -80,7 +74,6 @@ impl<'a> Route<'a> {
             Self::Me => "/me",
             Self::Tasks => "/tasks",
             Self::Task(_) => "/tasks/{id}",
-            Self::Problem(_) => "/problems/{name}",
             Self::Unknown => "unknown",
         }
     }
@@ -89,7 +82,7 @@ impl<'a> Route<'a> {
     #[must_use]
     pub fn allow(self) -> &'static str {
         match self {
-            Self::Health | Self::Me | Self::Problem(_) | Self::Unknown => "GET, HEAD, OPTIONS",
+            Self::Health | Self::Me | Self::Unknown => "GET, HEAD, OPTIONS",
             Self::Tasks => "GET, HEAD, OPTIONS, POST",
             Self::Task(_) => "DELETE, GET, HEAD, OPTIONS, PATCH, PUT",
         }
@@ -105,8 +98,8 @@ struct Call<'a> {
 
 impl Api {
     #[must_use]
-    pub fn new(store: Store, origins: Origins, rate_limit_policy: String) -> Self {
-        Self { store, origins, rate_limit_policy }
+    pub fn new(store: Store, edge: Edge) -> Self {
+        Self { store, edge }
     }
 
     /// Answers one request. `request_id` is the Lambda invocation's.
@@ -123,14 +116,11 @@ impl Api {
                 (problem.into_response(&request.base_path(), instance, request_id), cause)
             }
         };
-        log(request, route, response.status_code, request_id, started.elapsed(), cause.as_ref());
+        let refusal = cause.as_ref().and_then(refusal);
+        let cause = cause.filter(|_| response.status_code >= 500).map(|cause| error_chain(&cause));
+        let took = started.elapsed();
         // HEAD is answered like GET, body included: the gateway strips the body and sends its length.
-        let response = response
-            .with_header("X-Request-Id", request_id)
-            .with_header("X-Content-Type-Options", "nosniff")
-            .with_header("RateLimit-Policy", &self.rate_limit_policy)
-            .with_default_header("Cache-Control", "no-store");
-        self.origins.allow(request.header(RequestHeader::Origin).as_deref(), response)
+        self.edge.send(&Served { request, request_id, route: route.name(), took, refusal, cause }, response)
     }
 
     async fn route(
@@ -148,7 +138,6 @@ impl Api {
         match (method, route) {
             (_, Route::Unknown) => Err(Problem::unknown_path()),
             ("GET", Route::Health) => health(request),
-            ("GET", Route::Problem(name)) => problem_page(request, name),
             ("GET", Route::Me) => me(&caller()?),
             ("GET", Route::Tasks) => self.list(&call()?).await,
             ("POST", Route::Tasks) => self.create(&call()?).await,
@@ -339,13 +328,6 @@ fn task_response(status: u16, task: &Task) -> Response {
     Response::json(status, task).with_header("ETag", etag(task.version))
 }
 
-fn problem_page(request: &Request, name: &str) -> Result<Response, Problem> {
-    valid(unexpected_parameters(&request.multi_value_query_string_parameters))?;
-    let kind = Kind::named(name).ok_or_else(Problem::unknown_path)?;
-    let accept = request.header(RequestHeader::Accept).unwrap_or_default();
-    Ok(page(kind, &reference(&request.base_path(), kind), &accept))
-}
-
 fn etag(version: u64) -> String {
     format!("\"{version}\"")
 }
@@ -361,65 +343,12 @@ fn health(request: &Request) -> Result<Response, Problem> {
     Ok(Response::json(200, &serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
 }
 
-/// Logs the one line of a request, without paths, headers and bodies. The line of a refused caller also has the reason and the
-/// source address.
-fn log(
-    request: &Request,
-    route: Route<'_>,
-    status: u16,
-    request_id: &str,
-    took: Duration,
-    cause: Option<&Error>,
-) {
-    let context = &request.request_context;
-    let reason = match cause {
-        Some(Error::Forbidden { .. }) => Some("insufficient-scope"),
-        Some(Error::Expired) => Some("expired"),
+/// Returns the reason for which a caller was refused, for the log.
+fn refusal(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Forbidden { .. } => Some("insufficient-scope"),
+        Error::Expired => Some("expired"),
         _ => None,
-    };
-    let source_ip = reason.and(context.identity.source_ip.as_deref());
-    let cause = cause.filter(|_| status >= 500).map(|cause| error_chain(cause));
-    macro_rules! line {
-        ($level:ident) => {
-            tracing::$level!(
-                request_id,
-                gateway_request_id = context.request_id,
-                method = request.http_method,
-                route = route.name(),
-                status,
-                principal = context.authorizer.principal_id,
-                reason,
-                source_ip,
-                took_ms = took.as_secs_f64() * 1e3,
-                cause,
-                "answered a request"
-            )
-        };
-    }
-    if status >= 500 { line!(error) } else { line!(info) }
-}
-
-/// The origins whose pages may call the API. Credentials (cookies) are never allowed, so a token must be sent explicitly.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origins(Vec<String>);
-
-impl Origins {
-    /// Parses a comma-separated list, which may be `*` for any origin. Returns `None` for an empty list.
-    #[must_use]
-    pub fn parse(list: &str) -> Option<Self> {
-        let origins: Vec<_> =
-            list.split(',').map(str::trim).filter(|o| !o.is_empty()).map(str::to_owned).collect();
-        (!origins.is_empty()).then_some(Self(origins))
-    }
-
-    /// Adds the CORS headers. With several allowed origins, a response names the caller's, or the first if the caller's is not
-    /// allowed, which the browser then refuses. `Vary` tells caches that responses differ.
-    fn allow(&self, origin: Option<&str>, response: Response) -> Response {
-        let allowed = self.0.iter().find(|allowed| origin == Some(allowed.as_str())).unwrap_or(&self.0[0]);
-        let response = response
-            .with_header("Access-Control-Allow-Origin", allowed)
-            .with_header("Access-Control-Expose-Headers", EXPOSED_HEADERS);
-        if self.0.len() > 1 { response.varying_by("Origin") } else { response }
     }
 }
 
@@ -432,33 +361,10 @@ mod tests {
         assert_eq!(Route::of("tasks"), Route::Tasks);
         assert_eq!(Route::of("me"), Route::Me);
         assert_eq!(Route::of("tasks/x"), Route::Task("x"));
-        assert_eq!(Route::of("problems/x"), Route::Problem("x"));
-        for unknown in [
-            "",
-            "Tasks",
-            "tasks/x/y",
-            "task",
-            "tasks//x",
-            "tasks/",
-            "health/",
-            "problems",
-            "problems/x/y",
-            "me/x",
-        ] {
+        for unknown in
+            ["", "Tasks", "tasks/x/y", "task", "tasks//x", "tasks/", "health/", "problems/x", "me/x"]
+        {
             assert_eq!(Route::of(unknown), Route::Unknown, "{unknown}");
         }
-    }
-
-    #[test]
-    fn an_origin_is_echoed_only_when_it_is_allowed() {
-        let allow = |list: &str, origin| {
-            let response = Origins::parse(list).unwrap().allow(origin, Response::empty(204));
-            (response.headers["Access-Control-Allow-Origin"].clone(), response.headers.contains_key("Vary"))
-        };
-        assert_eq!(allow("*", Some("https://a.example")), ("*".into(), false));
-        let two = "https://a.example, https://b.example";
-        assert_eq!(allow(two, Some("https://b.example")), ("https://b.example".into(), true));
-        assert_eq!(allow(two, Some("https://evil.example")), ("https://a.example".into(), true));
-        assert_eq!(Origins::parse(" , "), None);
     }
 }

@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use gateway::{
+    edge::{Edge, Origins},
+    http::Request,
+};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::{AwsSettings, client, init_log, required, timeouts};
-use task_api::{
-    api::{Api, Origins},
-    http::Request,
-    store::Store,
-};
+use task_api::{api::Api, store::Store};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -18,7 +18,8 @@ async fn main() -> Result<(), Error> {
     let table = client!(aws_sdk_dynamodb, &AwsSettings::from_env()?, timeouts);
     let origins = Origins::parse(&required("ALLOWED_ORIGINS")?).ok_or("ALLOWED_ORIGINS is empty")?;
     let store = Store::new(table, required("TABLE_NAME")?);
-    let api = Arc::new(Api::new(store, origins, required("RATE_LIMIT_POLICY")?));
+    let edge = Edge { origins, rate_limit_policy: required("RATE_LIMIT_POLICY")? };
+    let api = Arc::new(Api::new(store, edge));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| {
         let api = Arc::clone(&api);
         async move { Ok::<_, Error>(api.handle(&event.payload, &event.context.request_id).await) }

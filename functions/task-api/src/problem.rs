@@ -1,14 +1,12 @@
 //! Maps errors to `application/problem+json` (RFC 9457): the only place where errors meet HTTP.
 
 pub mod kind;
-pub mod page;
 
-use serde::Serialize;
-
-use self::kind::Kind;
+use gateway::{http::Response, problem::Details};
 use tasks::error::{Error, FieldError};
 
-use crate::{http::Response, store::KEY_HOURS};
+use self::kind::Kind;
+use crate::store::KEY_HOURS;
 
 /// The `Retry-After` of a response that says the table is unavailable, in seconds.
 const RETRY_AFTER: &str = "1";
@@ -81,27 +79,11 @@ impl Problem {
     /// Returns the response. `base` is the path of the API's root, below which the kinds have their pages.
     #[must_use]
     pub fn into_response(self, base: &str, instance: &str, request_id: &str) -> Response {
-        let body = Body {
-            kind: reference(base, self.kind),
-            title: self.kind.title,
-            status: self.kind.status,
-            detail: &self.detail,
-            instance,
-            request_id,
-            errors: &self.errors,
-        };
-        let response = Response::json(self.kind.status, &body);
-        self.headers
-            .into_iter()
-            .fold(response, |response, (name, value)| response.with_header(name, value))
-            .with_header("Content-Type", "application/problem+json")
+        let Kind { name, title, status, .. } = self.kind;
+        let details = Details { name, title, status: *status, detail: &self.detail, errors: &self.errors };
+        let response = details.response(base, instance, request_id);
+        self.headers.into_iter().fold(response, |response, (name, value)| response.with_header(name, value))
     }
-}
-
-/// Returns the `type` of a kind, which is also the path of its page.
-#[must_use]
-pub fn reference(base: &str, kind: &Kind) -> String {
-    format!("{base}/problems/{}", kind.name)
 }
 
 impl From<Error> for Problem {
@@ -149,20 +131,6 @@ impl From<Error> for Problem {
         };
         Self { cause: Some(error), ..problem }
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    #[serde(rename = "type")]
-    kind: String,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    instance: &'a str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldError],
 }
 
 #[cfg(test)]

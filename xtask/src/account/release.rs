@@ -61,7 +61,11 @@ pub fn release(workspace: &Workspace, architecture: Architecture, apps: &[App]) 
     command.args(functions::selection(apps)).env("CARGO_TARGET_DIR", &target);
     command.env("PATH", env::join_paths(folders).context("the PATH cannot be extended")?);
     step("Functions, release", || succeed(&mut command, "cargo lambda build"))?;
-    Ok(target.join("lambda"))
+    let assets = target.join("lambda");
+    if apps.contains(&App::Service) {
+        functions::lay_out_viewer(workspace, &assets)?;
+    }
+    Ok(assets)
 }
 
 fn target_folder(workspace: &Workspace) -> PathBuf {

@@ -118,7 +118,7 @@ fn built(
                 // The selection that `test` compiles, so that neither makes the other compile again.
                 let binaries = functions::build(workspace, &["--workspace", "--bins", "--tests"])?;
                 fs::create_dir_all(&assets)?;
-                functions::lay_out(&binaries, &assets)?;
+                functions::lay_out(workspace, &binaries, &assets)?;
             }
             Ok((assets, host_architecture()))
         }

@@ -92,6 +92,13 @@ impl<'a> Stack<'a> {
         Self { workspace, folder, launcher, settings }
     }
 
+    /// Adds settings of the CDK app, `key=value`.
+    #[must_use]
+    pub fn with(mut self, settings: &[&str]) -> Self {
+        self.settings.more.extend(settings.iter().map(|&setting| setting.to_owned()));
+        self
+    }
+
     /// Names the file for scripts.
     pub fn outputs_file(&self) -> PathBuf {
         self.folder.join("outputs.json")
@@ -104,7 +111,7 @@ impl<'a> Stack<'a> {
 
     /// Brings up the service and the teardown workflow of these binaries, from nothing.
     pub fn bring_up(&self, binaries: &[Binary]) -> Result<Outputs> {
-        functions::lay_out(binaries, &self.settings.assets)?;
+        functions::lay_out(self.workspace, binaries, &self.settings.assets)?;
         // Each synthesis takes seconds, most of which it waits for.
         let synthesised = thread::scope(|scope| {
             let teardown = scope.spawn(|| self.synthesise(App::Teardown, &self.settings));
@@ -118,7 +125,7 @@ impl<'a> Stack<'a> {
     /// Brings up the service of these binaries, as far as it is not up already.
     pub fn bring_up_service(&self, binaries: &[Binary], port: Option<u16>) -> Result<(Work, Outputs)> {
         let tokens = Tokens::keep(&self.folder.join("tokens.json"))?;
-        functions::lay_out(binaries, &self.settings.assets)?;
+        functions::lay_out(self.workspace, binaries, &self.settings.assets)?;
         if let Some(path) = &self.settings.principals {
             write_private(path, &tokens.principals())?;
         }
@@ -144,7 +151,7 @@ impl<'a> Stack<'a> {
 
     /// Deploys the teardown workflow of these binaries beside the service; tells whether there was anything to do.
     pub fn bring_up_teardown(&self, binaries: &[Binary]) -> Result<(bool, Outputs)> {
-        functions::lay_out(binaries, &self.settings.assets)?;
+        functions::lay_out(self.workspace, binaries, &self.settings.assets)?;
         let hash = self.hash(App::Teardown)?;
         let outputs = Outputs::read(&self.outputs_file()).context("outputs.json went away")?;
         let deployed = outputs.state_machine().is_ok()

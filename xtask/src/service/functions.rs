@@ -1,4 +1,5 @@
-//! Builds the functions for this machine and lays them out as Lambda wants them: `<binary>/bootstrap`.
+//! Builds the functions for this machine and lays them out as Lambda wants them: `<binary>/bootstrap`, with the viewer of the
+//! docs page beside that of `docs`.
 
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
@@ -9,8 +10,15 @@ use serde::Deserialize;
 
 use crate::service::cdk::App;
 use crate::tools::fingerprint::size_and_time;
+use crate::tools::install;
 use crate::tools::process;
 use crate::tools::workspace::Workspace;
+
+/// The function with the docs page.
+const DOCS: &str = "docs";
+/// The files that it serves beside its own (`functions/docs/src/viewer.rs`).
+const VIEWER_FILES: [&str; 3] =
+    ["swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt", "swagger-ui.css"];
 
 /// One compiled function.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,7 +30,7 @@ pub struct Binary {
 /// Names the functions of an app: its binaries, and the packages that they are in.
 pub fn of(app: App) -> &'static [&'static str] {
     match app {
-        App::Service => &["task-api", "authorizer", "audit"],
+        App::Service => &["task-api", "authorizer", "docs", "audit"],
         App::Teardown => &["teardown"],
     }
 }
@@ -66,7 +74,7 @@ pub fn build(workspace: &Workspace, selection: &[&str]) -> Result<Vec<Binary>> {
 
 /// Lays the binaries out below `assets`. A file that is the same already is not touched; a new one takes its place in one move,
 /// since the old one may be running.
-pub fn lay_out(binaries: &[Binary], assets: &Path) -> Result<()> {
+pub fn lay_out(workspace: &Workspace, binaries: &[Binary], assets: &Path) -> Result<()> {
     for binary in binaries {
         let folder = assets.join(&binary.name);
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -75,6 +83,19 @@ pub fn lay_out(binaries: &[Binary], assets: &Path) -> Result<()> {
             continue;
         }
         copy(&binary.path, &target).with_context(|| format!("{} cannot be written", target.display()))?;
+    }
+    if binaries.iter().any(|binary| binary.name == DOCS) { lay_out_viewer(workspace, assets) } else { Ok(()) }
+}
+
+/// Puts the files of the docs page's viewer beside the binary that serves them.
+pub fn lay_out_viewer(workspace: &Workspace, assets: &Path) -> Result<()> {
+    let package = install::viewer(workspace)?;
+    let folder = assets.join(DOCS).join("viewer");
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    for name in VIEWER_FILES {
+        let target = folder.join(name);
+        fs::copy(package.join(name), &target)
+            .with_context(|| format!("{} cannot be written", target.display()))?;
     }
     Ok(())
 }
@@ -133,6 +154,7 @@ mod tests {
     use crate::service::cdk::App;
     use crate::tools::fingerprint::size_and_time;
     use crate::tools::testing::folder;
+    use crate::tools::workspace::Workspace;
 
     fn artifact(manifest: &str, name: &str, kind: &str, test: bool, executable: &str) -> String {
         format!(
@@ -163,18 +185,22 @@ mod tests {
     fn a_selection_has_all_packages_and_the_targets_asked_for() {
         let both = selection(&[App::Service, App::Teardown]);
         let service = selection(&[App::Service]);
-        assert_eq!(both[..8], service[..8]);
-        assert_eq!(service[8..], ["--bin", "task-api", "--bin", "authorizer", "--bin", "audit"]);
-        assert_eq!(both[14..], ["--bin", "teardown"]);
+        assert_eq!(both[..10], service[..10]);
+        assert_eq!(
+            service[10..],
+            ["--bin", "task-api", "--bin", "authorizer", "--bin", "docs", "--bin", "audit"]
+        );
+        assert_eq!(both[18..], ["--bin", "teardown"]);
     }
 
     #[test]
     fn an_unchanged_binary_is_not_touched() {
+        let workspace = Workspace::find().expect("the repository");
         let root = folder("assets");
         let assets = root.join("assets");
         let binary = Binary { name: "audit".to_owned(), path: root.join("audit") };
         fs::write(&binary.path, "one").expect("a file");
-        lay_out(std::slice::from_ref(&binary), &assets).expect("laid out");
+        lay_out(&workspace, std::slice::from_ref(&binary), &assets).expect("laid out");
         let laid = assets.join("audit/bootstrap");
         assert_eq!(size_and_time(&laid).expect("data"), size_and_time(&binary.path).expect("data"));
 
@@ -182,11 +208,11 @@ mod tests {
         let time = fs::metadata(&laid).expect("data").modified().expect("a time");
         fs::write(&laid, "two").expect("a file");
         fs::File::options().write(true).open(&laid).expect("open").set_modified(time).expect("a time");
-        lay_out(std::slice::from_ref(&binary), &assets).expect("laid out");
+        lay_out(&workspace, std::slice::from_ref(&binary), &assets).expect("laid out");
         assert_eq!(fs::read_to_string(&laid).expect("a file"), "two");
 
         fs::write(&binary.path, "three").expect("a file");
-        lay_out(&[binary], &assets).expect("laid out");
+        lay_out(&workspace, &[binary], &assets).expect("laid out");
         assert_eq!(fs::read_to_string(&laid).expect("a file"), "three");
     }
 }

@@ -43,6 +43,18 @@ pub fn clients(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder.join("node_modules/.bin"))
 }
 
+/// Installs the viewer of the docs page; returns the folder of the package.
+pub fn viewer(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.root().join("functions/docs/viewer");
+    npm(workspace, &folder, "viewer of the docs page")?;
+    Ok(folder.join("node_modules/swagger-ui-dist"))
+}
+
+/// Installs the driver of the browser tests.
+pub fn browser_tests(workspace: &Workspace) -> Result<()> {
+    npm(workspace, &workspace.browser_tests(), "driver of the browser tests")
+}
+
 /// Installs the environment of cargo-lambda.
 pub fn cargo_lambda(workspace: &Workspace) -> Result<()> {
     venv(workspace, &workspace.lambda_venv(), &Pins::Package(CARGO_LAMBDA), "cargo-lambda with zig")

@@ -72,6 +72,11 @@ impl Workspace {
         self.root.join("tests/clients")
     }
 
+    /// Names the folder of the browser tests.
+    pub fn browser_tests(&self) -> PathBuf {
+        self.root.join("tests/browser")
+    }
+
     /// Makes a cargo command in the workspace, in the developer's environment (`CARGO_TARGET_DIR` included).
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -62,7 +62,7 @@ async fn a_body_that_is_not_utf_8_is_refused_and_never_stored_altered() {
 async fn head_is_answered_like_get_so_that_the_gateway_can_send_the_length() {
     let table = Table::new().await;
     let path = format!("/tasks/{}", table.create(r#"{"title":"a"}"#).await);
-    for path in [path.as_str(), "/tasks", "/health", "/problems/internal", "/nothing"] {
+    for path in [path.as_str(), "/tasks", "/health", "/nothing"] {
         let (get, head) =
             (table.send("GET", path, json!({}), "").await, table.send("HEAD", path, json!({}), "").await);
         assert_eq!((head.status(), head.body().len()), (get.status(), get.body().len()), "{path}");
@@ -242,13 +242,7 @@ async fn a_title_needs_a_visible_character_and_an_older_one_without_stays_readab
 #[tokio::test]
 async fn every_response_states_the_rate_limit_and_exposes_its_headers() {
     let table = Table::new().await;
-    for (method, path) in [
-        ("GET", "/tasks"),
-        ("POST", "/tasks"),
-        ("GET", "/nothing"),
-        ("GET", "/health"),
-        ("GET", "/problems/internal"),
-    ] {
+    for (method, path) in [("GET", "/tasks"), ("POST", "/tasks"), ("GET", "/nothing"), ("GET", "/health")] {
         let answer = table.send(method, path, json!({}), "").await;
         assert_eq!(answer.header("RateLimit-Policy"), Some(RATE_LIMIT_POLICY), "{method} {path}");
         let exposed: Vec<_> = answer.header("Access-Control-Expose-Headers").unwrap().split(", ").collect();
@@ -264,40 +258,6 @@ async fn every_response_states_the_rate_limit_and_exposes_its_headers() {
             assert!(exposed.contains(&name), "{name}: {exposed:?}");
         }
     }
-}
-
-#[tokio::test]
-async fn every_problem_type_has_a_page_in_html_for_browsers_and_in_json_for_programs() {
-    let table = Table::new().await;
-    for kind in kind::ALL {
-        let path = format!("/problems/{}", kind.name);
-        let json = table.send("GET", &path, json!({"Accept": "*/*"}), "").await;
-        assert_eq!((json.status(), json.header("Content-Type")), (200, Some("application/json")), "{path}");
-        let expected = json!({"type": format!("/dev{path}"), "title": kind.title, "status": kind.status,
-            "meaning": kind.meaning, "advice": kind.advice});
-        assert_eq!(json.json(), expected);
-
-        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-        let html = table.send("GET", &path, json!({"accept": browser}), "").await;
-        assert_eq!((html.status(), html.header("Content-Type")), (200, Some("text/html; charset=utf-8")));
-        for text in [kind.title, kind.meaning, kind.advice] {
-            assert!(html.body().contains(text), "{path}: {text}");
-        }
-        assert!(html.header("Content-Security-Policy").unwrap().starts_with("default-src 'none';"));
-        for page in [json, html] {
-            assert_eq!(page.header("Cache-Control"), Some("public, max-age=3600"));
-            assert_eq!(page.header("Vary"), Some("Accept, Accept-Encoding"));
-            assert_eq!(page.header("X-Content-Type-Options"), Some("nosniff"));
-        }
-    }
-    for unknown in ["/problems/x", "/problems/", "/problems", "/problems/internal/x"] {
-        assert_eq!(table.send("GET", unknown, json!({}), "").await.problem(), (404, "not-found".into()));
-    }
-    assert_eq!(
-        table.send("POST", "/problems/internal", json!({}), "").await.header("Allow"),
-        Some("GET, HEAD, OPTIONS")
-    );
-    assert_eq!(table.send("GET", "/problems/internal?x=1", json!({}), "").await.problem().0, 400);
 }
 
 #[test]

@@ -26,13 +26,13 @@ use aws_sdk_dynamodb::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use dynoxide::{Database, ImportOptions};
+use gateway::{
+    edge::{Edge, Origins},
+    http::{Request, Response},
+};
 use runtime::{http_client, retries};
 use serde_json::{Value, json};
-use task_api::{
-    api::{Api, Origins},
-    http::{Request, Response},
-    store::Store,
-};
+use task_api::{api::Api, store::Store};
 use tasks::item::{Index, PARTITION_KEY, SORT_KEY, indexes};
 
 const NAME: &str = "tasks";
@@ -77,7 +77,8 @@ impl Table {
         let meter = Meter::default();
         let client = client(endpoint, meter.clone());
         let store = Store::new(client.clone(), NAME.into());
-        let api = Api::new(store, Origins::parse("*").unwrap(), RATE_LIMIT_POLICY.into());
+        let origins = Origins::parse("*").unwrap();
+        let api = Api::new(store, Edge { origins, rate_limit_policy: RATE_LIMIT_POLICY.into() });
         (client, Self { database, api, meter, next_request: Mutex::new(0) })
     }
 

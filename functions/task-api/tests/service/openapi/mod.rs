@@ -14,8 +14,36 @@ use serde_json::{Map, Value, json};
 use task_api::api::Route;
 
 /// Every path, with its placeholder where a client puts an id or a name.
-const ROUTES: [Route<'static>; 5] =
-    [Route::Tasks, Route::Task("{id}"), Route::Me, Route::Health, Route::Problem("{name}")];
+const PLACES: [Place; 5] = [
+    Place::Service(Route::Tasks),
+    Place::Service(Route::Task("{id}")),
+    Place::Service(Route::Me),
+    Place::Service(Route::Health),
+    Place::ProblemPage,
+];
+
+/// A path of the API: this function's, or the page of a kind of problem, which the docs function serves.
+#[derive(Clone, Copy)]
+enum Place {
+    Service(Route<'static>),
+    ProblemPage,
+}
+
+impl Place {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Service(route) => route.name(),
+            Self::ProblemPage => "/problems/{name}",
+        }
+    }
+
+    fn allow(self) -> &'static str {
+        match self {
+            Self::Service(route) => route.allow(),
+            Self::ProblemPage => "GET, HEAD, OPTIONS",
+        }
+    }
+}
 
 const DESCRIPTION: &str = "\
 Tasks over HTTPS. Every task belongs to an owner, which the token names; another owner's task does not exist for you.
@@ -64,18 +92,18 @@ pub fn document() -> Value {
 }
 
 fn paths() -> Map<String, Value> {
-    ROUTES.into_iter().map(|route| (route.name().to_owned(), path(route))).collect()
+    PLACES.into_iter().map(|place| (place.name().to_owned(), path(place))).collect()
 }
 
-fn path(route: Route<'static>) -> Value {
+fn path(place: Place) -> Value {
     let mut item = json!({});
-    let parameters = parameters::of_path(route);
+    let parameters = parameters::of_path(place);
     if !parameters.is_empty() {
         item["parameters"] = json!(parameters);
     }
     // The gateway answers OPTIONS; what it says is CORS's own (docs/api.md).
-    for method in route.allow().split(", ").filter(|method| *method != "OPTIONS") {
-        item[method.to_lowercase()] = operations::operation(route, method);
+    for method in place.allow().split(", ").filter(|method| *method != "OPTIONS") {
+        item[method.to_lowercase()] = operations::operation(place, method);
     }
     item
 }
@@ -95,8 +123,10 @@ fn the_snapshot_is_the_document() {
 /// A route's name leads the router back to it. (A new route does not compile until the modules above describe it.)
 #[test]
 fn every_route_of_the_document_is_found_under_its_name() {
-    for route in ROUTES {
-        assert_eq!(Route::of(&route.name()[1..]), route);
+    for place in PLACES {
+        if let Place::Service(route) = place {
+            assert_eq!(Route::of(&route.name()[1..]), route);
+        }
     }
 }
 

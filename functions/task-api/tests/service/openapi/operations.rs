@@ -8,7 +8,7 @@ use task_api::{
 use tasks::principal::{Auth, Scope};
 
 use super::{
-    parameters,
+    Place, parameters,
     responses::{self, Success},
     schemas::{self, reference},
 };
@@ -33,22 +33,23 @@ pub enum Access {
 }
 
 impl Access {
-    fn to(route: Route<'_>, method: &str) -> Self {
-        match route {
-            Route::Tasks | Route::Task(_) => {
+    fn to(place: Place, method: &str) -> Self {
+        match place {
+            Place::Service(Route::Tasks | Route::Task(_)) => {
                 Scope::needed_for(method).map_or(Self::AnyToken, Self::TokenWith)
             }
-            Route::Me => Self::AnyToken,
-            Route::Health | Route::Problem(_) | Route::Unknown => Self::Anyone,
+            Place::Service(Route::Me) => Self::AnyToken,
+            Place::Service(Route::Health | Route::Unknown) | Place::ProblemPage => Self::Anyone,
         }
     }
 }
 
 /// Returns the operation object.
-pub fn operation(route: Route<'static>, method: &str) -> Value {
-    let Operation { id, summary, description, body, success, problems } = words(route, method);
-    let access = Access::to(route, method);
-    let tag = if matches!(route, Route::Tasks | Route::Task(_)) { "Tasks" } else { "Service" };
+pub fn operation(place: Place, method: &str) -> Value {
+    let Operation { id, summary, description, body, success, problems } = words(place, method);
+    let access = Access::to(place, method);
+    let tag =
+        if matches!(place, Place::Service(Route::Tasks | Route::Task(_))) { "Tasks" } else { "Service" };
     let mut operation = json!({
         "operationId": id, "summary": summary, "tags": [tag],
         "responses": responses::all(method, success, access, &problems),
@@ -64,7 +65,7 @@ pub fn operation(route: Route<'static>, method: &str) -> Value {
         Access::AnyToken => json!([{"token": []}]),
         Access::Anyone => json!([]),
     };
-    let parameters = parameters::of_operation(route, method);
+    let parameters = parameters::of_operation(place, method);
     if !parameters.is_empty() {
         operation["parameters"] = json!(parameters);
     }
@@ -74,18 +75,18 @@ pub fn operation(route: Route<'static>, method: &str) -> Value {
     operation
 }
 
-fn words(route: Route<'static>, method: &str) -> Operation {
-    match (route, method) {
-        (Route::Tasks, "POST") => create(),
-        (Route::Tasks, _) => list(method),
-        (Route::Task(_), "GET" | "HEAD") => read(method),
-        (Route::Task(_), "PUT") => put(),
-        (Route::Task(_), "PATCH") => patch(),
-        (Route::Task(_), _) => delete(),
-        (Route::Me, _) => me(method),
-        (Route::Health, _) => health(method),
-        (Route::Problem(_), _) => problem(method),
-        (Route::Unknown, _) => unreachable!("an unknown path has no operation"),
+fn words(place: Place, method: &str) -> Operation {
+    match (place, method) {
+        (Place::Service(Route::Tasks), "POST") => create(),
+        (Place::Service(Route::Tasks), _) => list(method),
+        (Place::Service(Route::Task(_)), "GET" | "HEAD") => read(method),
+        (Place::Service(Route::Task(_)), "PUT") => put(),
+        (Place::Service(Route::Task(_)), "PATCH") => patch(),
+        (Place::Service(Route::Task(_)), _) => delete(),
+        (Place::Service(Route::Me), _) => me(method),
+        (Place::Service(Route::Health), _) => health(method),
+        (Place::ProblemPage, _) => problem(method),
+        (Place::Service(Route::Unknown), _) => unreachable!("an unknown path has no operation"),
     }
 }
 

@@ -1,13 +1,14 @@
 //! Path, query and header parameters.
 
+use gateway::http::RequestHeader;
 use serde_json::{Value, json};
-use task_api::{api::Route, http::RequestHeader, problem::kind};
+use task_api::{api::Route, problem::kind};
 use tasks::{
     input::{LIMIT_DEFAULT, LIMIT_MAX},
     task::{ASSIGNEE_MAX, Status},
 };
 
-use super::schemas::TASK_ID;
+use super::{Place, schemas::TASK_ID};
 
 const LIST: [&str; 8] = ["status", "assignee", "sort", "dueAfter", "dueBefore", "order", "limit", "cursor"];
 
@@ -78,21 +79,23 @@ fn header_parameter(header: RequestHeader) -> Option<Value> {
 }
 
 /// The placeholders of a path.
-pub fn of_path(route: Route<'_>) -> Vec<Value> {
-    match route {
-        Route::Task(_) => vec![reference("id")],
-        Route::Problem(_) => vec![reference("name")],
-        Route::Health | Route::Me | Route::Tasks | Route::Unknown => vec![],
+pub fn of_path(place: Place) -> Vec<Value> {
+    match place {
+        Place::Service(Route::Task(_)) => vec![reference("id")],
+        Place::ProblemPage => vec![reference("name")],
+        Place::Service(Route::Health | Route::Me | Route::Tasks | Route::Unknown) => {
+            vec![]
+        }
     }
 }
 
 /// The query and header parameters of an operation.
-pub fn of_operation(route: Route<'_>, method: &str) -> Vec<Value> {
-    let names: &[&str] = match (route, method) {
-        (Route::Tasks, "GET" | "HEAD") => &LIST,
-        (Route::Tasks, "POST") => &["Idempotency-Key"],
-        (Route::Task(_), "GET" | "HEAD") => &["If-None-Match"],
-        (Route::Task(_), "PUT" | "PATCH" | "DELETE") => &["If-Match", "If-None-Match"],
+pub fn of_operation(place: Place, method: &str) -> Vec<Value> {
+    let names: &[&str] = match (place, method) {
+        (Place::Service(Route::Tasks), "GET" | "HEAD") => &LIST,
+        (Place::Service(Route::Tasks), "POST") => &["Idempotency-Key"],
+        (Place::Service(Route::Task(_)), "GET" | "HEAD") => &["If-None-Match"],
+        (Place::Service(Route::Task(_)), "PUT" | "PATCH" | "DELETE") => &["If-Match", "If-None-Match"],
         _ => &[],
     };
     names.iter().map(|name| reference(name)).collect()

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use gateway::edge::EXPOSED_HEADERS;
 use serde_json::{Map, Value, json};
-use task_api::{
-    api::EXPOSED_HEADERS,
-    problem::kind::{self, Kind},
-};
+use task_api::problem::kind::{self, Kind};
 
 use super::{
     operations::Access,

@@ -1,4 +1,4 @@
-//! The proxy event and its response, with only the fields that the service uses ("Input format of a Lambda function for proxy
+//! The proxy event and its response, with only the fields that the functions use ("Input format of a Lambda function for proxy
 //! integration").
 //!
 //! Slim on purpose: parsing an empty request takes 200,000 instructions with
@@ -31,7 +31,7 @@ pub struct Request {
     pub request_context: RequestContext,
 }
 
-/// The parameters of `/{proxy+}` and of `/problems/{name}`.
+/// The parameters of `/{proxy+}`, and of `/problems/{name}` and `/docs/{name}`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct PathParameters {
