@@ -1,5 +1,6 @@
 //! The means of every command: programs, locks, fingerprints, installations, progress, and the repository's folders.
 
+pub mod browser;
 pub mod checks;
 pub mod environment;
 pub mod fingerprint;

@@ -23,9 +23,11 @@ use serde::Deserialize;
 use crate::commands::lint;
 use crate::commands::verify_aws::rehearsal;
 use crate::local::client::LocalAws;
+use crate::local::disposable::Disposable;
 use crate::local::launcher::Launcher;
 use crate::local::stack::Stack;
 use crate::service::functions;
+use crate::tools::browser;
 use crate::tools::checks::{self, Check, succeed};
 use crate::tools::environment;
 use crate::tools::install;
@@ -48,6 +50,8 @@ pub enum Part {
     Unit,
     /// the whole service on a local AWS of its own
     E2e,
+    /// pages of other origins and the docs page in Chromium, on a local AWS of its own
+    Browser,
     /// `verify-aws` rehearsed on a local AWS of its own
     Verify,
 }
@@ -63,10 +67,13 @@ pub struct TestArgs {
     names: Vec<String>,
 }
 
+/// The origins of `tests/browser/`, which its browser finds on this machine.
+const ALLOWED_ORIGINS: &str = "allowedOrigins=http://app.example,http://second.example";
+
 type PartCheck = (Part, &'static str, fn(&Workspace, &TestArgs) -> Result<()>);
 
 /// The checks, cheap ones first.
-const CHECKS: [PartCheck; 9] = [
+const CHECKS: [PartCheck; 10] = [
     (Part::Lint, "lint: fmt", |workspace, _| lint::format(workspace)),
     (Part::Lint, "lint: picture", |workspace, _| lint::picture(workspace)),
     (Part::Lint, "lint: openapi", |workspace, _| lint::openapi(workspace)),
@@ -75,6 +82,7 @@ const CHECKS: [PartCheck; 9] = [
     (Part::Lint, "lint: clippy", |workspace, _| lint::clippy(workspace)),
     (Part::Unit, "unit", |workspace, _| unit(workspace)),
     (Part::E2e, "e2e", |workspace, args| e2e(workspace, &args.names)),
+    (Part::Browser, "browser", |workspace, _| browser(workspace)),
     (Part::Verify, "verify", |workspace, _| rehearsal::rehearse(workspace)),
 ];
 
@@ -156,6 +164,26 @@ fn say_validated(file: &Path) -> Result<()> {
         "responses validated against docs/openapi.json: {} of {}, of {documented} documented kinds",
         tally.validated, tally.received
     );
+    Ok(())
+}
+
+/// Lets pages call a service that allows two origins, and reads its docs page.
+fn browser(workspace: &Workspace) -> Result<()> {
+    let chromium = browser::chromium(workspace)?;
+    install::browser_tests(workspace)?;
+    let binaries = functions::build(workspace, &["--workspace", "--bins", "--tests"])?;
+    let local = Disposable::with(workspace, "browser", &[ALLOWED_ORIGINS])?;
+    let outputs = local.bring_up_service(&binaries)?;
+    let mut command = Command::new("node");
+    command
+        .args(["--test", "--test-reporter=spec", "tests/browser/browser.test.mjs"])
+        .current_dir(workspace.root());
+    environment::local_aws(&mut command, outputs.endpoint()?);
+    command.env("CHROMIUM", chromium).env("BROWSER_OUTPUTS", local.outputs_file());
+    let screenshots = local.folder().join("screenshots");
+    command.env("BROWSER_SCREENSHOTS", &screenshots);
+    succeed(&mut command, "node --test")?;
+    eprintln!("screenshots: {}", screenshots.display());
     Ok(())
 }
 

@@ -24,12 +24,17 @@ pub struct Disposable<'a> {
 impl<'a> Disposable<'a> {
     /// Installs what a local AWS needs, and clears away what an earlier run left.
     pub fn new(workspace: &'a Workspace, name: &str) -> Result<Self> {
+        Self::with(workspace, name, &[])
+    }
+
+    /// The same, with settings of the CDK app, `key=value`.
+    pub fn with(workspace: &'a Workspace, name: &str, settings: &[&str]) -> Result<Self> {
         programs::node()?;
         install::local_venv(workspace)?;
         install::cdk(workspace)?;
         let folder = workspace.scratch().join(name);
         let lock = Lock::wait(&workspace.scratch().join(format!("{name}.lock")), "the same command")?;
-        let stack = Stack::new(workspace, folder.clone());
+        let stack = Stack::new(workspace, folder.clone()).with(settings);
         stack.launcher().stop()?;
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
@@ -40,6 +45,11 @@ impl<'a> Disposable<'a> {
     /// Deploys the service and the teardown workflow.
     pub fn bring_up(&self, binaries: &[Binary]) -> Result<Outputs> {
         self.stack.bring_up(binaries)
+    }
+
+    /// Deploys the service only.
+    pub fn bring_up_service(&self, binaries: &[Binary]) -> Result<Outputs> {
+        Ok(self.stack.bring_up_service(binaries, None)?.1)
     }
 
     /// Returns the folder of its files.
