@@ -1,12 +1,14 @@
 //! The commands, one file each.
 
 mod bench;
+mod clients;
 mod deploy;
 mod deploy_teardown;
 mod destroy;
 mod down;
 mod faults;
 mod fmt;
+mod fuzz;
 mod lint;
 mod stuck_demo;
 mod test;
@@ -41,6 +43,8 @@ pub enum Command {
     Faults(faults::FaultsArgs),
     /// Make a stack that nothing can delete any more, on a local AWS of its own, and remove it with the teardown workflow
     StuckDemo,
+    /// Try made-up events, cursors, patches and tokens, and made-up requests to a local AWS of its own, for longer than `test` does
+    Fuzz(fuzz::FuzzArgs),
     /// Format the Rust sources
     Fmt,
     /// Run the static checks: format, picture, the API's document, clippy, template, and the dependencies' licences and sources (cargo-deny)
@@ -67,6 +71,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::Bench => bench::run(&workspace),
         Command::Faults(args) => faults::run(&workspace, args),
         Command::StuckDemo => stuck_demo::run(&workspace),
+        Command::Fuzz(args) => fuzz::run(&workspace, args),
         Command::Fmt => fmt::run(&workspace),
         Command::Lint(args) => lint::run(&workspace, args),
         Command::Deploy(args) => deploy::run(&workspace, args),

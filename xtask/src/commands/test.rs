@@ -17,9 +17,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use deployment::Outputs;
 use deployment::names::TEARDOWN_STACK;
 use serde::Deserialize;
 
+use crate::commands::clients;
 use crate::commands::lint;
 use crate::commands::verify_aws::rehearsal;
 use crate::local::client::LocalAws;
@@ -37,6 +39,9 @@ use crate::tools::programs;
 use crate::tools::python::pytest;
 use crate::tools::workspace::{Workspace, python_of};
 
+/// How long Schemathesis tries; `fuzz` lets it try longer.
+const STRANGERS_SECONDS: u32 = 60;
+
 /// A part of the checks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Part {
@@ -50,6 +55,8 @@ pub enum Part {
     Unit,
     /// the whole service on a local AWS of its own
     E2e,
+    /// the API's clients, and Schemathesis, against the same service
+    Clients,
     /// pages of other origins and the docs page in Chromium, on a local AWS of its own
     Browser,
     /// `verify-aws` rehearsed on a local AWS of its own
@@ -70,25 +77,31 @@ pub struct TestArgs {
 /// The origins of `tests/browser/`, which its browser finds on this machine.
 const ALLOWED_ORIGINS: &str = "allowedOrigins=http://app.example,http://second.example";
 
-type PartCheck = (Part, &'static str, fn(&Workspace, &TestArgs) -> Result<()>);
+impl TestArgs {
+    fn has(&self, part: Part) -> bool {
+        self.parts.is_empty() || self.parts.contains(&part)
+    }
+}
+
+type PartCheck = (&'static [Part], &'static str, fn(&Workspace, &TestArgs) -> Result<()>);
 
 /// The checks, cheap ones first.
 const CHECKS: [PartCheck; 10] = [
-    (Part::Lint, "lint: fmt", |workspace, _| lint::format(workspace)),
-    (Part::Lint, "lint: picture", |workspace, _| lint::picture(workspace)),
-    (Part::Lint, "lint: openapi", |workspace, _| lint::openapi(workspace)),
-    (Part::Cdk, "cdk", |workspace, _| lint::template(workspace)),
-    (Part::Local, "local", |workspace, _| local(workspace)),
-    (Part::Lint, "lint: clippy", |workspace, _| lint::clippy(workspace)),
-    (Part::Unit, "unit", |workspace, _| unit(workspace)),
-    (Part::E2e, "e2e", |workspace, args| e2e(workspace, &args.names)),
-    (Part::Browser, "browser", |workspace, _| browser(workspace)),
-    (Part::Verify, "verify", |workspace, _| rehearsal::rehearse(workspace)),
+    (&[Part::Lint], "lint: fmt", |workspace, _| lint::format(workspace)),
+    (&[Part::Lint], "lint: picture", |workspace, _| lint::picture(workspace)),
+    (&[Part::Lint], "lint: openapi", |workspace, _| lint::openapi(workspace)),
+    (&[Part::Cdk], "cdk", |workspace, _| lint::template(workspace)),
+    (&[Part::Local], "local", |workspace, _| local(workspace)),
+    (&[Part::Lint], "lint: clippy", |workspace, _| lint::clippy(workspace)),
+    (&[Part::Unit], "unit", |workspace, _| unit(workspace)),
+    (&[Part::E2e, Part::Clients], "deployed", deployed),
+    (&[Part::Browser], "browser", |workspace, _| browser(workspace)),
+    (&[Part::Verify], "verify", |workspace, _| rehearsal::rehearse(workspace)),
 ];
 
 /// Runs all chosen parts, even when one fails, and lists the results.
 pub fn run(workspace: &Workspace, args: &TestArgs) -> Result<()> {
-    let chosen = CHECKS.iter().filter(|(part, _, _)| args.parts.is_empty() || args.parts.contains(part));
+    let chosen = CHECKS.iter().filter(|(parts, _, _)| parts.iter().any(|&part| args.has(part)));
     let checks: Vec<Check<'_>> =
         chosen.map(|&(_, name, check)| Check::new(name, move || check(workspace, args))).collect();
     checks::run(&checks)
@@ -109,15 +122,8 @@ fn unit(workspace: &Workspace) -> Result<()> {
     succeed(&mut workspace.cargo(&["test", "--workspace", "--doc"]), "cargo test --doc")
 }
 
-fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
-    let tests = test_targets(workspace)?;
-    let mut command = workspace.cargo(&["test", "--workspace"]);
-    for target in tests.iter().filter(|target| target.package == "e2e") {
-        command.args(["--test", &target.name]);
-    }
-    if command.get_args().all(|argument| argument != "--test") {
-        bail!("the package e2e has no integration test: cargo would run all others instead");
-    }
+/// Brings up one service for all checks that call it.
+fn deployed(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     programs::node()?;
     install::local_venv(workspace)?;
     install::cdk(workspace)?;
@@ -129,9 +135,36 @@ fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
     }
-    command.arg("--").args(names);
     let binaries = functions::build(workspace, &["--workspace", "--bins", "--tests"])?;
     let outputs = stack.bring_up(&binaries)?;
+    let mut checks = Vec::new();
+    if args.has(Part::E2e) {
+        checks.push(Check::new("e2e", || e2e(workspace, &stack, &folder, &outputs, &args.names)));
+    }
+    if args.has(Part::Clients) {
+        checks.push(Check::new("clients", || clients::run(workspace, outputs.service()?)));
+        let brief = || clients::strangers(workspace, outputs.service()?, STRANGERS_SECONDS);
+        checks.push(Check::new("clients: strangers", brief));
+    }
+    checks::run(&checks)
+}
+
+fn e2e(
+    workspace: &Workspace,
+    stack: &Stack<'_>,
+    folder: &Path,
+    outputs: &Outputs,
+    names: &[String],
+) -> Result<()> {
+    let tests = test_targets(workspace)?;
+    let mut command = workspace.cargo(&["test", "--workspace"]);
+    for target in tests.iter().filter(|target| target.package == "e2e") {
+        command.args(["--test", &target.name]);
+    }
+    if command.get_args().all(|argument| argument != "--test") {
+        bail!("the package e2e has no integration test: cargo would run all others instead");
+    }
+    command.arg("--").args(names);
     environment::local_aws(&mut command, outputs.endpoint()?);
     command.env("E2E_OUTPUTS", stack.outputs_file());
     // The teardown's tests put the same templates into accounts of their own.
@@ -145,7 +178,7 @@ fn e2e(workspace: &Workspace, names: &[String]) -> Result<()> {
     })?;
     say_validated(&folder.join("responses.json"))?;
     // Some of the tests do not need every permission.
-    if names.is_empty() { needed_statements(workspace, &folder, outputs.endpoint()?) } else { Ok(()) }
+    if names.is_empty() { needed_statements(workspace, folder, outputs.endpoint()?) } else { Ok(()) }
 }
 
 /// The responses that the end-to-end tests received, and held against docs/openapi.json (`tests/e2e/document.rs`).

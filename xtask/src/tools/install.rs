@@ -55,6 +55,12 @@ pub fn browser_tests(workspace: &Workspace) -> Result<()> {
     npm(workspace, &workspace.browser_tests(), "driver of the browser tests")
 }
 
+/// Installs the environment of Schemathesis and of the parser of PowerShell.
+pub fn clients_venv(workspace: &Workspace) -> Result<()> {
+    let pins = Pins::File(workspace.clients().join("requirements.txt"));
+    venv(workspace, &workspace.clients_venv(), &pins, "Python packages that try the API")
+}
+
 /// Installs the environment of cargo-lambda.
 pub fn cargo_lambda(workspace: &Workspace) -> Result<()> {
     venv(workspace, &workspace.lambda_venv(), &Pins::Package(CARGO_LAMBDA), "cargo-lambda with zig")

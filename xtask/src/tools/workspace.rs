@@ -57,6 +57,11 @@ impl Workspace {
         self.scratch().join("aws-cli-venv")
     }
 
+    /// Names the Python environment of the clients that the API is tried with.
+    pub fn clients_venv(&self) -> PathBuf {
+        self.scratch().join("clients-venv")
+    }
+
     /// Names the folder of installed programs (cargo-deny).
     pub fn tools(&self) -> PathBuf {
         self.scratch().join("tools")

@@ -4,6 +4,7 @@
 
 mod api;
 mod callers;
+mod clients;
 mod contract;
 mod cost;
 mod due;

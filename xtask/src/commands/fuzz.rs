@@ -1,0 +1,41 @@
+//! `cargo xtask fuzz`: what `test` does for a minute, for as long as you like: made-up events, cursors, patches and tokens, and
+//! made-up requests to the service on a local AWS of its own.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::commands::clients;
+use crate::local::disposable::Disposable;
+use crate::service::functions;
+use crate::tools::checks::{self, Check, succeed};
+use crate::tools::workspace::Workspace;
+
+/// The cases of each property for every minute asked for: the slowest takes about half a minute for them.
+const CASES_PER_MINUTE: u32 = 10_000;
+
+/// The options of `fuzz`.
+#[derive(Args, Debug)]
+pub struct FuzzArgs {
+    /// How long the requests last; the properties get 10,000 cases for each minute
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
+    minutes: u32,
+}
+
+/// Runs both, even when the first one fails.
+pub fn run(workspace: &Workspace, args: &FuzzArgs) -> Result<()> {
+    checks::run(&[
+        Check::new("properties", || properties(workspace, args.minutes * CASES_PER_MINUTE)),
+        Check::new("requests", || {
+            let disposable = Disposable::new(workspace, "fuzz")?;
+            let binaries = functions::build(workspace, &["--workspace", "--bins", "--tests"])?;
+            let outputs = disposable.bring_up(&binaries)?;
+            clients::strangers(workspace, outputs.service()?, args.minutes * 60)
+        }),
+    ])
+}
+
+/// Runs the property tests, and the few others that cargo cannot tell from them.
+fn properties(workspace: &Workspace, cases: u32) -> Result<()> {
+    let mut command = workspace.cargo(&["test", "--workspace", "--lib", "--test", "tokens"]);
+    succeed(command.env("PROPTEST_CASES", cases.to_string()), "cargo test")
+}
