@@ -112,7 +112,8 @@ PROBLEMS = (
         status=401,
         kind="unauthorized",
         detail="The Authorization header is missing, or its token is not valid.",
-        headers={"WWW-Authenticate": "Bearer"},
+        # RFC 6750, 3.1: a client with this error gets a new token. One header serves a missing token too.
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
     ),
     _forbidden("ACCESS_DENIED"),
     # Despite its name it means "no such method or resource": no route here uses IAM signatures or API keys, so a caller

@@ -88,7 +88,9 @@ def test_headers_stand_on_every_answer(dev: Synthesised, name: str) -> None:
 
 def test_401_says_how_to_authenticate_and_nothing_else_does(dev: Synthesised) -> None:
     saying = {name: _headers(response).get("WWW-Authenticate") for name, response in _responses(dev).items()}
-    assert {name: value for name, value in saying.items() if value} == {"UNAUTHORIZED": "'Bearer'"}
+    assert {name: value for name, value in saying.items() if value} == {
+        "UNAUTHORIZED": """'Bearer error="invalid_token"'"""
+    }
 
 
 def test_what_passes_by_itself_says_when_to_come_back(dev: Synthesised) -> None:

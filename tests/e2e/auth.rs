@@ -22,7 +22,7 @@ async fn a_call_without_a_valid_token_is_401() {
         for (method, path) in [("GET", "/tasks"), ("POST", "/tasks"), ("GET", "/nothing"), ("GET", "")] {
             let refused = app.call_with(method, path, &headers, Value::Null).await;
             assert_eq!(refused.problem(), (401, "unauthorized".into()), "{method} {path} {headers:?}");
-            assert_eq!(refused.header("WWW-Authenticate"), Some("Bearer"));
+            assert_eq!(refused.header("WWW-Authenticate"), Some(r#"Bearer error="invalid_token""#));
         }
     }
 }

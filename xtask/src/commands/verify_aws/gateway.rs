@@ -20,7 +20,7 @@ pub fn problem_content_type(site: &Site<'_>) -> Result<Finding> {
 }
 
 pub fn www_authenticate(site: &Site<'_>) -> Result<Finding> {
-    header(site, "www-authenticate", "Bearer")
+    header(site, "www-authenticate", "Bearer error=\"invalid_token\"")
 }
 
 fn header(site: &Site<'_>, name: &str, wanted: &str) -> Result<Finding> {

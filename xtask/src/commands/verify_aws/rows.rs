@@ -81,7 +81,7 @@ pub const ROWS: &[Row] = &[
         part: Part::Gateway,
         assumption: "`WWW-Authenticate` on a gateway response keeps its name (from a function it becomes `x-amzn-Remapped-…`)",
         used: "the same",
-        by_hand: "`curl -sSi $URL/tasks`: `www-authenticate: Bearer`",
+        by_hand: "`curl -sSi $URL/tasks`: `www-authenticate: Bearer error=\"invalid_token\"`",
         check: Check::Service(gateway::www_authenticate),
     },
     Row {
