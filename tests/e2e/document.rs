@@ -2,8 +2,8 @@
 //!
 //! Inside the document, the response of an operation has a documented status, each header that its status requires and none that
 //! is documented elsewhere only, a documented media type, and a body of its schema; a problem is of a kind that the status lists.
-//! Outside of it are `OPTIONS` (CORS, answered by the gateway), unknown paths, and methods that a path does not have: they give
-//! a preflight's 204 or a problem, and nothing else.
+//! Outside of it are `OPTIONS` (CORS, answered by the gateway), the document itself and its viewer (`/openapi.json`, `/docs`),
+//! unknown paths, and methods that a path does not have: they give a preflight's 204, a 200, or a problem, and nothing else.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -171,6 +171,10 @@ impl Document {
         // The document is about the API, and not about itself and the page that shows it.
         if response.status < 400 && matches!(segments(response.path).first(), Some(&"openapi.json" | &"docs"))
         {
+            return Ok(());
+        }
+        let is_shown = matches!(segments(response.path).first(), Some(&"docs" | &"openapi.json"));
+        if is_shown && response.status == 200 && matches!(response.method, "GET" | "HEAD") {
             return Ok(());
         }
         if response.status < 400 {
