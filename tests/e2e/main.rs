@@ -10,6 +10,7 @@ mod aws;
 mod certainty;
 mod document;
 mod faults;
+mod jwt;
 mod life;
 mod load;
 mod out_of_band;

@@ -2,14 +2,25 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::{alone, eventually};
+use crate::{
+    jwt::{keys, with_header},
+    stack::{alone, eventually},
+};
 
 #[tokio::test]
 async fn a_canary_token_is_in_no_log_group() {
-    let app = alone().await;
+    let (_keys, app) = (keys().await, alone().await);
     let canary = "canary-7f3a9c51e2";
     for authorization in [canary, &format!("Bearer {canary}")] {
         app.call_with("POST", "/tasks", &[("Authorization", authorization)], json!({"title": canary})).await;
+    }
+    // A good JWT, and one with a made-up key id that is refused.
+    let good = app.signed(&app.claims("keeps-a-secret")).await;
+    let refused = with_header(&good, &json!({"alg": "RS256", "kid": format!("kid-{canary}")}));
+    for (token, status) in [(&good, 200), (&refused, 401)] {
+        let authorization = format!("Bearer {token}");
+        let answer = app.call_with("GET", "/tasks", &[("Authorization", &authorization)], Value::Null).await;
+        assert_eq!(answer.status, status, "{answer:?}");
     }
     let id = app.create(canary).await;
     app.call("PUT", &format!("/tasks/{id}"), json!({"description": canary, "unknown": canary})).await;
@@ -33,8 +44,10 @@ async fn a_canary_token_is_in_no_log_group() {
         eventually(group, async || (!app.log(group).await.is_empty()).then_some(())).await;
     }
     let outputs = &app.outputs;
+    let (_, signature) = good.rsplit_once('.').unwrap();
     let secrets = [
         canary,
+        signature,
         &outputs.token,
         &outputs.read_only_token,
         &outputs.write_only_token,

@@ -1,7 +1,7 @@
 //! The deployed stack as a test sees it: its API, its audit log, and faults on demand.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     env,
     path::{Path, PathBuf},
     time::Duration,
@@ -37,6 +37,8 @@ pub async fn alone() -> Stack<RwLockWriteGuard<'static, ()>> {
 
 pub struct Stack<Guard> {
     pub outputs: Service,
+    /// The stacks' other outputs.
+    pub more: BTreeMap<String, String>,
     /// The account that the stack is deployed into.
     pub account: Aws,
     http: Client,
@@ -58,6 +60,7 @@ impl<Guard> Stack<Guard> {
         Self {
             account: Aws::new(outputs.endpoint().unwrap(), outputs.region.as_deref().unwrap()),
             outputs: outputs.service().unwrap().clone(),
+            more: outputs.more,
             http: Client::new(),
             tally: Path::new(&path).with_file_name("responses.json"),
             _guard: guard,
