@@ -256,7 +256,10 @@ fn problem(method: &str) -> Operation {
         description: "HTML where `Accept` ranks it above JSON, as browsers do. May be cached for an hour.",
         body: None,
         success: vec![
-            Success::new(200, "The meaning of the problem, and the next step").with_page("ProblemKind", page),
+            Success::new(200, "The meaning of the problem, and the next step")
+                .with_headers(&["ETag"])
+                .with_page("ProblemKind", page),
+            Success::new(304, "The page is the one that `If-None-Match` names").with_headers(&["ETag"]),
         ],
         problems: vec![&kind::NOT_FOUND],
     }

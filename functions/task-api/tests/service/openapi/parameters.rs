@@ -68,7 +68,7 @@ fn header_parameter(header: RequestHeader) -> Option<Value> {
             json!({"type": "string"}),
         ),
         RequestHeader::IfNoneMatch => (
-            "`*`, or up to 50 tags: a read is answered 304, and a write 412, if the task's version is one of them",
+            "`*`, or up to 50 tags: a read is answered 304, and a write 412, if the version of the task (or page) is one of them",
             "\"3\"",
             json!({"type": "string"}),
         ),
@@ -94,7 +94,7 @@ pub fn of_operation(place: Place, method: &str) -> Vec<Value> {
     let names: &[&str] = match (place, method) {
         (Place::Service(Route::Tasks), "GET" | "HEAD") => &LIST,
         (Place::Service(Route::Tasks), "POST") => &["Idempotency-Key"],
-        (Place::Service(Route::Task(_)), "GET" | "HEAD") => &["If-None-Match"],
+        (Place::Service(Route::Task(_)) | Place::ProblemPage, "GET" | "HEAD") => &["If-None-Match"],
         (Place::Service(Route::Task(_)), "PUT" | "PATCH" | "DELETE") => &["If-Match", "If-None-Match"],
         _ => &[],
     };

@@ -147,7 +147,7 @@ fn header(name: &str) -> Value {
             ("The media types that a PATCH may have", json!("application/merge-patch+json, application/json"))
         }
         "Accept-Post" => ("The media types that a POST may have", json!("application/json")),
-        "ETag" => ("The task's version", json!("\"3\"")),
+        "ETag" => ("The task's version; of a page, a weak tag of its content", json!("\"3\"")),
         "Idempotent-Replayed" => ("`true` where an earlier request used the key", json!("true")),
         "Link" => (
             "The next page (RFC 8288)",
