@@ -24,6 +24,7 @@ NAMES: tuple[str, ...] = (
     "api_gateway.failures",
     "api_gateway.request",
     "api_gateway.mock",
+    "api_gateway.remapped_headers",
     "api_gateway.encoding",
     "api_gateway.access_log",
     "functions.runtime_api",

@@ -28,6 +28,7 @@ def handler(event):
     return {"statusCode": 200, "body": json.dumps(seen)}
 ANSWERS = {"answer-text": "SECRET-ERROR-TEXT", "answer-null": None, "answer-without-status": {"body": "x"},
            "answer-with-more": {"statusCode": 200, "surplus": 1}, "answer-with-object": {"statusCode": 200, "body": {"a": 1}},
+           "answer-challenge": {"statusCode": 401, "headers": {"WWW-Authenticate": "Bearer"}},
            "answer-list-header": {"statusCode": 200, "headers": {"a": ["b"]}}}
 """
 AUTHORIZER = """

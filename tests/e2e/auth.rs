@@ -74,7 +74,7 @@ async fn a_read_only_token_reads_and_may_not_write() {
         let refused = app.call_with(method, path, &headers, json!({"title": "x"})).await;
         assert_eq!(refused.problem(), (403, "forbidden".into()), "{method} {path}");
         let challenge = r#"Bearer error="insufficient_scope", scope="tasks:write""#;
-        assert_eq!(refused.header("WWW-Authenticate"), Some(challenge));
+        assert_eq!(refused.header("x-amzn-Remapped-WWW-Authenticate"), Some(challenge));
         let id = refused.header("X-Request-Id").unwrap();
         let pattern = json!(format!(r#"{{ $.reason = "insufficient-scope" && $.request_id = "{id}" }}"#));
         let line = eventually("the line of a refusal", async || {

@@ -49,7 +49,7 @@ fn root() -> PathBuf {
 fn metadata() -> Value {
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
-    command.args(["metadata", "--offline", "--locked", "--format-version", "1"]).current_dir(root());
+    command.args(["metadata", "--locked", "--format-version", "1"]).current_dir(root());
     serde_json::from_slice(&command.output().expect("cargo metadata").stdout).expect("JSON")
 }
 

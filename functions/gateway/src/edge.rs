@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::http::{Request, RequestHeader, Response};
 
 /// The response headers that a script in a browser may read. Through `api.json` this also holds for the gateway's own
-/// responses.
+/// responses. API Gateway renames the `WWW-Authenticate` of a function ("Amazon API Gateway important notes").
 pub const EXPOSED_HEADERS: &str = "Accept-Patch, Accept-Post, Allow, ETag, Idempotent-Replayed, Link, Location, \
-    RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id";
+    RateLimit-Policy, Retry-After, WWW-Authenticate, X-Amzn-Remapped-WWW-Authenticate, X-Request-Id";
 
 /// The settings of a deployment that every response states.
 #[derive(Debug)]

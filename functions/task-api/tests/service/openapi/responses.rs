@@ -107,7 +107,8 @@ fn problem_response(method: &str, kinds: &[&'static Kind]) -> Value {
 /// The headers that a problem may bring.
 fn headers_of(kind: &Kind) -> &'static [&'static str] {
     match kind.status {
-        401 | 403 => &["WWW-Authenticate"],
+        401 => &["WWW-Authenticate", "X-Amzn-Remapped-WWW-Authenticate"],
+        403 => &["X-Amzn-Remapped-WWW-Authenticate"],
         412 => &["ETag"],
         415 => &["Accept-Post", "Accept-Patch"],
         429 | 503 => &["Retry-After"],
@@ -159,7 +160,11 @@ fn header(name: &str) -> Value {
         }
         "Retry-After" => ("Seconds to wait", json!("1")),
         "WWW-Authenticate" => (
-            "The scheme to use, and what is wrong with the token (RFC 6750)",
+            "From the gateway: the scheme to use (RFC 6750)",
+            json!("Bearer error=\"invalid_token\""),
+        ),
+        "X-Amzn-Remapped-WWW-Authenticate" => (
+            "`WWW-Authenticate` of the service, as the gateway renames it: what is wrong with the token (RFC 6750)",
             json!("Bearer error=\"insufficient_scope\", scope=\"tasks:write\""),
         ),
         "X-Request-Id" => (
