@@ -1,15 +1,15 @@
 //! An authorizer with its settings, and calls of it.
 
 use std::{
+    cell::RefCell,
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::Once,
 };
 
 use authorizer::{Authorizer, Denied, Policy, Reason};
 use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequest;
 use lambda_runtime::Context;
 use serde_json::{Value, json};
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::signer::{Signer, jwks};
 
@@ -98,21 +98,28 @@ pub fn claims_with(changes: &Value) -> Value {
     claims
 }
 
-/// Keeps the log lines of this thread.
-#[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The log lines of this thread since `start`, in the form that `runtime::init_log` gives them.
+pub struct Log;
 
 impl Log {
-    /// Starts to keep them, until the guard is dropped; the lines have the form that `runtime::init_log` gives them.
-    pub fn start() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let subscriber =
-            tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
-        (log, tracing::subscriber::set_default(subscriber))
+    /// Tests share one subscriber. With one for each, a test that has none may be the first to reach a log line, and `tracing`
+    /// then remembers that nobody is interested in it.
+    pub fn start() -> Self {
+        static SUBSCRIBER: Once = Once::new();
+        SUBSCRIBER.call_once(|| {
+            tracing_subscriber::fmt().json().flatten_event(true).with_writer(|| Lines).init();
+        });
+        LINES.with_borrow_mut(Vec::clear);
+        Self
     }
 
+    #[expect(clippy::unused_self, reason = "only after `start`")]
     pub fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(LINES.with_borrow(Vec::clone)).unwrap()
     }
 
     pub fn lines(&self) -> Vec<Value> {
@@ -120,20 +127,14 @@ impl Log {
     }
 }
 
-impl Write for Log {
+struct Lines;
+
+impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LINES.with_borrow_mut(|lines| lines.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
     }
 }

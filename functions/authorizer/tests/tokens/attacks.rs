@@ -194,7 +194,7 @@ async fn no_attack_leaves_more_than_a_reason_in_the_log() {
         "canary-token".repeat(1_000),
         format!("{}.canary.{}", encode("{}"), encode("{}")),
     ];
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     for token in &tokens {
         app.refuses(token).await;
     }

@@ -170,7 +170,7 @@ async fn a_bad_answer_never_evicts_a_good_key() {
 #[tokio::test]
 async fn without_any_key_it_is_not_the_tokens_fault() {
     let signer = Signer::ed25519("good");
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     for answer in bad_answers(&signer) {
         let server = Server::start(answer).await;
         let app = App::of(&[server.issuer(&[])]);

@@ -95,7 +95,7 @@ async fn a_refusal_is_one_line_with_its_reason_and_without_the_token() {
     let signer = Signer::ed25519("a-secret-kid");
     let app = App::pinned(&[&signer]);
     let token = signer.token(&claims());
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     assert_eq!(app.at(NOW + 600, &token).await, Err(Denied::Refused(Reason::Expired)));
     let [line] = &log.lines()[..] else { panic!("one line: {}", log.text()) };
     assert_eq!(line["message"], "refused a token");

@@ -159,10 +159,9 @@ fn header(name: &str) -> Value {
             ("The requests per second that all callers together may make", json!("\"default\";q=500;w=1"))
         }
         "Retry-After" => ("Seconds to wait", json!("1")),
-        "WWW-Authenticate" => (
-            "From the gateway: the scheme to use (RFC 6750)",
-            json!("Bearer error=\"invalid_token\""),
-        ),
+        "WWW-Authenticate" => {
+            ("From the gateway: the scheme to use (RFC 6750)", json!("Bearer error=\"invalid_token\""))
+        }
         "X-Amzn-Remapped-WWW-Authenticate" => (
             "`WWW-Authenticate` of the service, as the gateway renames it: what is wrong with the token (RFC 6750)",
             json!("Bearer error=\"insufficient_scope\", scope=\"tasks:write\""),
