@@ -71,7 +71,7 @@ pub struct Issuer {
     algorithms: Vec<Algorithm>,
     keyring: Keyring,
     owner_claim: String,
-    /// What every id and owner of this issuer begins with, and none of another.
+    /// The beginning of every id and owner of this issuer, and of none of another.
     pub prefix: String,
     scope_claim: String,
     scopes: BTreeMap<String, Scope>,

@@ -10,7 +10,7 @@ use crate::service::functions;
 use crate::tools::checks::{self, Check, succeed};
 use crate::tools::workspace::Workspace;
 
-/// The cases of each property for every minute asked for: the slowest takes about half a minute for them.
+/// The cases of each property for every minute asked for.
 const CASES_PER_MINUTE: u32 = 10_000;
 
 /// The options of `fuzz`.

@@ -1,4 +1,4 @@
-//! What a token must say, and what is made of it.
+//! The claims that a token needs, and the principal that follows from them.
 
 use authorizer::{Denied, Reason};
 use serde_json::{Value, json};

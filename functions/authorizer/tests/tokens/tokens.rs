@@ -1,4 +1,4 @@
-//! What a caller and the gateway see.
+//! Static tokens, and the answers that the gateway gets.
 
 use authorizer::{Authorizer, Denied, Reason};
 use aws_lambda_events::{apigw::ApiGatewayCustomAuthorizerRequest, iam::IamPolicyEffect};

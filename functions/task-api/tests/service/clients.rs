@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::openapi::document;
 
-/// What the calls do, by `operationId`, in this order. The id of the task that is created goes into the paths after it.
+/// The calls by `operationId`, in this order. The id of the task that is created goes into the paths after it.
 const STEPS: [Step; 6] = [
     Step { operation: "getMe", example: None, query: &[] },
     Step { operation: CREATE, example: Some("short"), query: &[] },
