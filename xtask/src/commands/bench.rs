@@ -4,6 +4,7 @@
 //! ratios within the run.
 
 mod instructions;
+mod load;
 mod memory;
 mod overhead;
 mod traffic;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use deployment::Outputs;
+use serde_json::Value;
 
 use crate::local::client::LocalAws;
 use crate::local::disposable::Disposable;
@@ -46,6 +48,12 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     step(&format!("{} requests", traffic::REQUESTS), || api.mix())?;
     rows.push(memory(&local, &outputs)?);
     rows.extend(latencies(&step("Latencies", || api.latencies(&aws, outputs.service()?))?));
+    let seconds = load::PHASE.as_secs();
+    let load = step(
+        &format!("{} clients, {seconds} s undisturbed and {seconds} s with faults", load::CLIENTS),
+        || load::run(&aws, outputs.service()?, &api_document(workspace)?),
+    )?;
+    rows.extend(loads(&load));
     let run = step("One teardown, its waits at a tenth", || overhead::measure(workspace, &aws, &outputs))?;
     rows.extend(teardown(&run));
     drop(local);
@@ -73,6 +81,12 @@ impl Row {
     fn megabytes(what: impl Into<String>, found: f64, most: f64) -> Self {
         let target = format!("≤ {most:.0} MB");
         Self { target, missed: found > most, ..Self::shown(what, format!("{found:.2} MB")) }
+    }
+
+    /// A count that must be 0; `first` says what was found.
+    fn none(what: impl Into<String>, count: usize, first: &str) -> Self {
+        let figure = format!("{count} {first}").trim_end().to_owned();
+        Self { target: "0".to_owned(), missed: count > 0, ..Self::shown(what, figure) }
     }
 
     fn instructions(what: impl Into<String>, found: u64, most: u64) -> Self {
@@ -139,6 +153,39 @@ fn latencies(measured: &traffic::Latencies) -> Vec<Row> {
         ("POST /tasks", measured.create),
     ];
     calls.iter().map(row).collect()
+}
+
+fn api_document(workspace: &Workspace) -> Result<Value> {
+    let path = workspace.root().join("docs/openapi.json");
+    let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+fn loads(load: &load::Load) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (name, phase) in [("undisturbed", &load.undisturbed), ("with faults", &load.disturbed)] {
+        rows.push(Row::shown(format!("load {name}: requests"), phase.requests().to_string()));
+        rows.push(Row::shown(format!("load {name}: answers"), phase.by_answer()));
+        let undocumented = phase.undocumented.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        rows.push(Row::none(
+            format!("load {name}: undocumented answers"),
+            phase.undocumented.len(),
+            &undocumented,
+        ));
+    }
+    rows.push(Row::none("load undisturbed: 5xx and broken connections", load.undisturbed.failed, ""));
+    rows.push(Row::shown("load with faults: calls struck", load.disturbed.faults.to_string()));
+    rows.push(Row::shown(
+        "load: audit records, of which delivered again",
+        format!("{}, {}", load.records, load.repeated),
+    ));
+    let first = load.disagreements.first().map(String::as_str).unwrap_or_default();
+    rows.push(Row::none(
+        "load: disagreements of clients, table and audit log",
+        load.disagreements.len(),
+        first,
+    ));
+    rows
 }
 
 fn teardown(run: &overhead::Overhead) -> Vec<Row> {

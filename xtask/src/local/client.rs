@@ -55,6 +55,12 @@ impl LocalAws {
         answer.done().map(drop).with_context(|| format!("POST {path} failed"))
     }
 
+    /// Clears one of the launcher's own endpoints.
+    pub fn clear(&self, path: &str) -> Result<()> {
+        let answer = self.send(&Request::launcher("DELETE", path, None))?;
+        answer.done().map(drop).with_context(|| format!("DELETE {path} failed"))
+    }
+
     /// Tells the status of a `CloudFormation` stack; `None` when there is no such stack or the local AWS does not answer.
     pub fn stack_status(&self, stack: &str) -> Option<String> {
         let answer = self.query("cloudformation", "DescribeStacks", &[("StackName", stack)]).ok()?;
