@@ -5,6 +5,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, StatusCode, redirect};
 use ring::hmac;
 use serde_json::{Value, json};
@@ -36,7 +37,9 @@ impl<Guard> Stack<Guard> {
 
     /// Gets a token with the machine client's secret; with all scopes that it is allowed unless some are named.
     pub async fn machine_token(&self, scope: Option<&str>) -> String {
-        let (id, secret) = (self.output("machineClientId"), self.output("machineClientSecret"));
+        let id = self.output("machineClientId");
+        // The local AWS's secrets are base64: a `+` must not arrive as a space.
+        let secret = utf8_percent_encode(self.output("machineClientSecret"), NON_ALPHANUMERIC);
         let scope = scope.map_or_else(String::new, |scope| format!("&scope={scope}"));
         let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}{scope}");
         self.token_of(form).await["access_token"].as_str().unwrap().to_owned()

@@ -98,11 +98,14 @@ pub fn calls(service: &Service) -> String {
 pub fn token_calls(outputs: &Outputs) -> Option<String> {
     let of = |key: &str| outputs.more.get(key);
     let (url, id, secret) = (of("tokenEndpoint")?, of("machineClientId")?, of("machineClientSecret")?);
-    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
-    let powershell = "Invoke-RestMethod -Method Post -ContentType 'application/x-www-form-urlencoded'";
+    // Each shell encodes the secret itself: it is base64 on the local AWS, and a `+` would arrive as a space.
+    let curl = format!(
+        "-d 'grant_type=client_credentials&client_id={id}' --data-urlencode 'client_secret={secret}'"
+    );
+    let hash = format!("@{{grant_type='client_credentials'; client_id='{id}'; client_secret='{secret}'}}");
     Some(format!(
         "A token of Cognito instead (curl, PowerShell), good for an hour, with tasks of its own:\n\n  \
-         curl -sS '{url}' -d '{form}'\n  ({powershell} -Uri '{url}' -Body '{form}').access_token\n"
+         curl -sS '{url}' {curl}\n  (Invoke-RestMethod -Method Post -Uri '{url}' -Body {hash}).access_token\n"
     ))
 }
 
@@ -211,12 +214,14 @@ mod tests {
     fn a_token_of_cognito_is_fetched_where_the_local_aws_is() {
         let mut outputs = outputs();
         assert_eq!(token_calls(&outputs), None, "without a user pool");
-        let more = [("machineClientId", "ID"), ("machineClientSecret", "SECRET")];
+        let more = [("machineClientId", "ID"), ("machineClientSecret", "a+b/c=")];
         outputs.more.extend(owned(&more));
         outputs.more.insert("tokenEndpoint".to_owned(), "http://127.0.0.1:4566/oauth2/token".to_owned());
         let calls = token_calls(&outputs).expect("calls");
-        let form = "'grant_type=client_credentials&client_id=ID&client_secret=SECRET'";
-        assert_eq!(calls.matches(form).count(), 2, "{calls}");
+        let curl = "-d 'grant_type=client_credentials&client_id=ID' --data-urlencode 'client_secret=a+b/c='";
+        assert!(calls.contains(curl), "{calls}");
+        let powershell = "-Body @{grant_type='client_credentials'; client_id='ID'; client_secret='a+b/c='})";
+        assert!(calls.contains(powershell), "{calls}");
         assert_eq!(calls.matches("'http://127.0.0.1:4566/oauth2/token'").count(), 2, "{calls}");
     }
 
