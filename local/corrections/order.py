@@ -40,6 +40,7 @@ NAMES: tuple[str, ...] = (
     "cloudformation.history",
     "cloudformation.role",
     "s3.delete_objects",
+    "s3.object_lock",
     "dynamodb.table_states",
     "dynamodb.stream_shards",
     "logs.search",
