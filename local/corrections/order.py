@@ -41,6 +41,8 @@ NAMES: tuple[str, ...] = (
     "cloudformation.role",
     "s3.delete_objects",
     "s3.object_lock",
+    "kms.keys",
+    "kms.templates",
     "dynamodb.table_states",
     "dynamodb.stream_shards",
     "logs.search",

@@ -94,6 +94,10 @@ DELETIONS: dict[str, Deletion] = {
         ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
         (("Policies", "iam:DeleteRolePolicy"), ("ManagedPolicyArns", "iam:DetachRolePolicy")),
     ),
+    "AWS::KMS::Alias": Deletion(_named("arn:aws:kms:{region}:{account}:{id}"), ("kms:DeleteAlias",)),
+    "AWS::KMS::Key": Deletion(
+        _named("arn:aws:kms:{region}:{account}:key/{id}"), ("kms:ScheduleKeyDeletion",), ("kms:DescribeKey",)
+    ),
     "AWS::Lambda::EventSourceMapping": Deletion(
         _named("arn:aws:lambda:{region}:{account}:event-source-mapping:{id}"),
         ("lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping"),
@@ -131,6 +135,7 @@ _SERVICES = {
     "cognito-idp": ("CognitoIdentityProvider", 400),
     "dynamodb": ("DynamoDb", 400),
     "iam": ("Iam", 403),
+    "kms": ("Kms", 400),
     "lambda": ("Lambda", 403),
     "logs": ("CloudWatchLogs", 400),
     "s3": ("S3", 403),
