@@ -1,0 +1,1 @@
+//! The notary: seals the audit log, checkpoint after checkpoint.
