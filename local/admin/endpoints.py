@@ -96,7 +96,8 @@ class Admin:
         return stack_state.put(given)
 
     async def _schedules(self, given):
-        now = given.get("now") if isinstance(given, dict) else None
-        if given and not isinstance(now, (int, float)):
-            raise BadRule('the body is empty or {"now": epoch seconds}')
-        return {"fired": await asyncio.to_thread(schedules.run, now)}
+        given = given or {}
+        known = {"now": (int, float), "account": str}
+        if not isinstance(given, dict) or any(not isinstance(given[key], known.get(key, ())) for key in given):
+            raise BadRule('the body is empty or {"now": epoch seconds, "account": id}; both are optional')
+        return await asyncio.to_thread(schedules.run, **given)

@@ -41,6 +41,7 @@ NAMES: tuple[str, ...] = (
     "cloudformation.role",
     "s3.delete_objects",
     "s3.object_lock",
+    "events.rules",
     "kms.keys",
     "kms.templates",
     "dynamodb.table_states",

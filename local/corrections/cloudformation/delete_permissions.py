@@ -83,6 +83,12 @@ DELETIONS: dict[str, Deletion] = {
     "AWS::DynamoDB::Table": Deletion(
         _named("arn:aws:dynamodb:{region}:{account}:table/{id}"), ("dynamodb:DeleteTable", "dynamodb:DescribeTable")
     ),
+    "AWS::Events::Rule": Deletion(
+        _named("arn:aws:events:{region}:{account}:rule/{id}"),
+        ("events:DeleteRule",),
+        ("events:DescribeRule", "events:ListTargetsByRule", "iam:PassRole"),
+        (("Targets", "events:RemoveTargets"),),
+    ),
     "AWS::IAM::ManagedPolicy": Deletion(
         _named("{id}"),
         ("iam:DeletePolicy", "iam:ListPolicyVersions"),
@@ -134,6 +140,7 @@ _SERVICES = {
     "cloudwatch": ("CloudWatch", 403),
     "cognito-idp": ("CognitoIdentityProvider", 400),
     "dynamodb": ("DynamoDb", 400),
+    "events": ("EventBridge", 400),
     "iam": ("Iam", 403),
     "kms": ("Kms", 400),
     "lambda": ("Lambda", 403),

@@ -11,6 +11,7 @@ _TAGGED = {
     "AWS::ApiGateway::RestApi": "/restapis/",
     "AWS::CloudWatch::Alarm": ":alarm:",
     "AWS::Cognito::UserPool": ":userpool/",
+    "AWS::Events::Rule": ":rule/",
     "AWS::Lambda::EventSourceMapping": ":event-source-mapping:",
     "AWS::Lambda::Function": ":function:",
     "AWS::Logs::LogGroup": ":log-group:",
