@@ -174,7 +174,7 @@ impl Api {
         let owner = &call.principal.owner;
         let query = ListQuery::parse(call.parameters(), owner)?;
         let page = self.store.list(owner, &query).await?;
-        let cursor = page.next.map(|last| query.cursor_after(last, owner));
+        let cursor = page.next.map(|last| query.cursor_after(&last, owner));
         let next = cursor.as_ref().map(|cursor| {
             let mut parameters = query.filter.as_ref().map(Filter::parameters).unwrap_or_default();
             parameters.push(("order", query.order.as_str().into()));

@@ -190,6 +190,8 @@ impl Store {
     /// although more tasks follow: it leaves out tombstones, and DynamoDB stops at 1 MB.
     pub async fn list(&self, owner: &str, query: &ListQuery) -> Result<Page, Error> {
         let list = List::of(owner, query.filter.as_ref());
+        let start =
+            query.after.as_ref().map(|last| list.key_at(last).ok_or(Error::InvalidCursor)).transpose()?;
         let found = self
             .reads
             .query()
@@ -200,7 +202,7 @@ impl Store {
             .set_expression_attribute_values(Some(list.values()))
             .scan_index_forward(query.order == Order::Asc)
             .limit(i32::from(query.limit))
-            .set_exclusive_start_key(query.after.map(|last| list.key_at(last)))
+            .set_exclusive_start_key(start)
             .send()
             .await
             .map_err(|error| Failure::from(error).into_error())?;

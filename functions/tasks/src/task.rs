@@ -95,18 +95,6 @@ impl TaskId {
         (id.0.get_version_num() == 7 && id.to_string() == text).then_some(id)
     }
 
-    /// Restores an id from its 16 bytes ([`Self::as_bytes`]); `None` if they are not a UUIDv7.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
-        let id = Uuid::from_bytes(bytes);
-        (id.get_version_num() == 7).then_some(Self(id))
-    }
-
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
-    }
-
     /// Returns the creation time that the id carries.
     #[must_use]
     pub fn created_at(self) -> Option<Timestamp> {

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::item::{Attributes, Item, Malformed, task_key, text};
+use super::item::{Attributes, Item, Malformed, text};
 use tasks::{
     input::{DueRange, Filter, Position},
-    item::{BY_DUE_DATE, Field, Index, PARTITION_KEY, SORT_KEY, TASK_PREFIX},
+    item::{Index, PARTITION_KEY, SORT_KEY, TASK_PREFIX},
     task::Timestamp,
 };
+
+/// The longest sort key of a table or an index, in bytes.
+const SORT_KEY_MAX: usize = 1024;
 
 /// The tasks of one owner that match a filter, by their sort keys.
 pub struct List<'a> {
@@ -22,6 +25,15 @@ enum Keys {
     Prefix(String),
     /// From the first to the second, both included.
     Between(String, String),
+}
+
+impl Keys {
+    fn contain(&self, key: &str) -> bool {
+        match self {
+            Self::Prefix(prefix) => key.starts_with(prefix),
+            Self::Between(from, to) => (from.as_str()..=to.as_str()).contains(&key),
+        }
+    }
 }
 
 impl<'a> List<'a> {
@@ -65,29 +77,26 @@ impl<'a> List<'a> {
         values
     }
 
-    /// Returns the key of a task at this place, in the table and in the index.
-    pub fn key_at(&self, position: Position) -> Attributes {
-        let mut key = task_key(self.owner, position.id);
-        let Some(index) = self.index else { return key };
-        key.insert(index.partition_key.to_owned(), text(self.owner));
-        let sort_key = match &self.keys {
-            Keys::Prefix(prefix) => Some(format!("{prefix}{}", position.id)),
-            Keys::Between(..) => position.due_at.map(|due_at| due_at.to_string()),
-        };
-        key.extend(sort_key.map(|sort_key| (index.sort_key.to_owned(), text(sort_key))));
-        key
+    /// Returns the key of an item at this place, in the table and in the index. Returns `None` for a place outside the list, and
+    /// for keys that no item can have: DynamoDB refuses to start there.
+    pub fn key_at(&self, position: &Position) -> Option<Attributes> {
+        let sort_key = &position.sort_key;
+        let listed = if self.index.is_some() { position.index_key.as_ref()? } else { sort_key };
+        let possible = [sort_key, listed].iter().all(|key| (1..=SORT_KEY_MAX).contains(&key.len()));
+        if !possible || !self.keys.contain(listed) {
+            return None;
+        }
+        let mut key = vec![(PARTITION_KEY, self.owner), (SORT_KEY, sort_key)];
+        if let Some(index) = self.index {
+            key.extend([(index.partition_key, self.owner), (index.sort_key, listed)]);
+        }
+        Some(key.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect())
     }
 
     /// Returns the place that a key names.
     pub fn position(&self, key: &Item) -> Result<Position, Malformed> {
-        let due_at = match self.index {
-            Some(index) if index == BY_DUE_DATE => {
-                let name = Field::DueAt.name();
-                Some(Timestamp::parse(key.text(name)?).ok_or(Malformed(name))?)
-            }
-            Some(_) | None => None,
-        };
-        Ok(Position { id: key.task_id()?, due_at })
+        let index_key = self.index.map(|index| key.text(index.sort_key)).transpose()?;
+        Ok(Position { sort_key: key.text(SORT_KEY)?.to_owned(), index_key: index_key.map(str::to_owned) })
     }
 }
 

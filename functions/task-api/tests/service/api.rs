@@ -177,10 +177,10 @@ async fn lists_page_in_both_orders_and_by_status() {
 }
 
 /// Returns the ids of all pages, following `Link`.
-async fn pages(table: &Table, query: &str) -> Vec<String> {
+pub async fn pages(table: &Table, query: &str) -> Vec<String> {
     let mut ids = Vec::new();
     let mut target = format!("/tasks?{query}");
-    loop {
+    for _ in 0..100 {
         let page = table.send("GET", &target, json!({}), "").await;
         assert_eq!(page.status(), 200, "{page:?}");
         let items = page.json()["items"].as_array().unwrap().clone();
@@ -190,11 +190,13 @@ async fn pages(table: &Table, query: &str) -> Vec<String> {
                 let next =
                     link.strip_prefix("</dev").and_then(|l| l.strip_suffix(">; rel=\"next\"")).unwrap();
                 assert!(next.ends_with(page.json()["nextCursor"].as_str().unwrap()));
-                next.clone_into(&mut target);
+                // The times in a link by due date; the gateway would decode them.
+                target = next.replace("%3A", ":");
             }
             None => return ids,
         }
     }
+    panic!("{query} has no end")
 }
 
 #[tokio::test]

@@ -1,8 +1,12 @@
 //! The list of open tasks by due date.
 
 use serde_json::{Value, json};
+use tasks::input::{ListQuery, Position};
 
-use crate::table::{Spent, Table};
+use crate::{
+    api::pages,
+    table::{Spent, Table},
+};
 
 const DUE: &str = "/tasks?sort=dueAt";
 
@@ -109,6 +113,72 @@ async fn pages_by_due_date_miss_and_repeat_nothing_although_many_are_due_at_once
         assert!(if order == "asc" { due.is_sorted() } else { due.iter().rev().is_sorted() }, "{due:?}");
         ids.sort();
         assert_eq!(ids, expected, "{order}");
+    }
+}
+
+/// Someone wrote to the table directly: a due date that is no time, an id that is none, and an index key of another place.
+#[tokio::test]
+async fn pages_go_on_after_an_item_with_keys_that_the_service_never_writes() {
+    let table = Table::new().await;
+    let mut items = Vec::new();
+    let mut whole = Vec::new();
+    for (day, changes) in [
+        (1, vec![]),
+        (2, vec![("dueAt", "2026-01-02"), ("assigneeKey", "ann#zzz")]),
+        (3, vec![]),
+        (4, vec![("SK", "TASK#by hand"), ("dueAt", "2026-01-04T24:61"), ("statusKey", "PENDING#")]),
+        (5, vec![]),
+    ] {
+        let due = format!("2026-01-0{day}T00:00:00Z");
+        let id = table.create(&json!({"title": "a", "dueAt": due, "assignee": "ann"}).to_string()).await;
+        let mut item = table.item(&id).unwrap();
+        if changes.is_empty() {
+            whole.push(id);
+        }
+        for (name, value) in changes {
+            item.insert(name.to_owned(), dynoxide::AttributeValue::S(value.to_owned()));
+        }
+        items.push(item);
+    }
+    table.import(items);
+    for filter in
+        ["sort=dueAt&", "sort=dueAt&dueAfter=2026-01-01T00:00:00Z&", "status=PENDING&", "assignee=ann&", ""]
+    {
+        for order in ["asc", "desc"] {
+            let mut found = pages(&table, &format!("{filter}order={order}&limit=1")).await;
+            found.retain(|id| whole.contains(id));
+            found.sort();
+            assert_eq!(found, whole, "{filter}{order}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_leads_nowhere_but_into_its_list() {
+    let table = Table::new().await;
+    let range = [("dueAfter", "2026-01-01T00:00:00.000Z"), ("dueBefore", "2026-02-01T00:00:00.000Z")];
+    let parameters = [&[("sort", "dueAt")], &range[..]].concat();
+    let given = parameters.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()]));
+    let query = ListQuery::parse(&given.collect(), "team").unwrap();
+    let target: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let long = "2026-01-15".repeat(103);
+    for (sort_key, index_key, status) in [
+        ("TASK#1", Some("2026-01-01T00:00:00.000Z"), 200),
+        ("TASK#1", Some("2026-01-31T23:59:59.999Z"), 200),
+        ("anything", Some("2026-01-02"), 200),
+        ("TASK#1", Some("2025-12-31T23:59:59.999Z"), 400),
+        ("TASK#1", Some("2026-02-01T00:00:00.000Z"), 400),
+        ("TASK#1", Some(&long), 400),
+        (&long, Some("2026-01-02"), 400),
+        ("", Some("2026-01-02"), 400),
+        ("TASK#1", None, 400),
+    ] {
+        let place = Position { sort_key: sort_key.to_owned(), index_key: index_key.map(str::to_owned) };
+        let cursor = query.cursor_after(&place, "team");
+        let target = format!("/tasks?{}&cursor={cursor}", target.join("&"));
+        let answer = table.send("GET", &target, json!({}), "").await;
+        assert_eq!(answer.status(), status, "{place:?}: {answer:?}");
+        assert!(status == 200 || answer.problem().1 == "invalid-cursor", "{answer:?}");
     }
 }
 

@@ -3,13 +3,14 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::one_of;
 use crate::{
     error::{Error, FieldError},
     item::{BY_ASSIGNEE, BY_DUE_DATE, BY_STATUS, Field, Index},
-    task::{Assignee, Status, TaskId, Timestamp},
+    task::{Assignee, Status, Timestamp},
 };
 
 /// The page size without `limit`.
@@ -49,12 +50,6 @@ pub enum Filter {
 pub struct DueRange {
     pub after: Option<Timestamp>,
     pub before: Option<Timestamp>,
-}
-
-impl DueRange {
-    fn contains(self, due_at: Timestamp) -> bool {
-        self.after.is_none_or(|after| after <= due_at) && self.before.is_none_or(|before| due_at < before)
-    }
 }
 
 impl Filter {
@@ -102,16 +97,17 @@ pub struct ListQuery {
     pub order: Order,
     /// 1 to [`LIMIT_MAX`].
     pub limit: u8,
-    /// The last task of the previous page.
+    /// Where the previous page ended.
     pub after: Option<Position>,
 }
 
-/// A task's place in a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A place in a list: the sort keys of the item there, as the table has them. Someone writing to the table directly may have
+/// given it keys that the service never writes, and the list goes on after it all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
-    pub id: TaskId,
-    /// In a list by due date.
-    pub due_at: Option<Timestamp>,
+    pub sort_key: String,
+    /// In the index that the list reads.
+    pub index_key: Option<String>,
 }
 
 /// Query parameters by name, each with all values given for it.
@@ -153,33 +149,26 @@ impl ListQuery {
         Ok(query)
     }
 
-    /// Returns the cursor that continues this query after `last`: version, query fingerprint, id, and the due date in
-    /// milliseconds if the list is by due date, as base64url. It grants nothing, so it needs no signature: whatever it contains,
-    /// the start key is built from the caller's own owner.
+    /// Returns the cursor that continues this query after `last`: version, query fingerprint, and the two keys as JSON, in
+    /// base64url. It grants nothing, so it needs no signature: whatever it contains, the start key is built from the caller's own
+    /// owner.
     #[must_use]
-    pub fn cursor_after(&self, last: Position, owner: &str) -> String {
+    pub fn cursor_after(&self, last: &Position, owner: &str) -> String {
         let mut bytes = vec![CURSOR_VERSION];
         bytes.extend(self.fingerprint(owner));
-        bytes.extend(last.id.as_bytes());
-        bytes.extend(last.due_at.into_iter().flat_map(|due_at| due_at.unix_millis().to_be_bytes()));
+        bytes.extend(json!([last.sort_key, last.index_key]).to_string().into_bytes());
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
     fn parse_cursor(&self, text: &str, owner: &str) -> Option<Position> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (version, rest) = bytes.split_first()?;
-        let (fingerprint, rest) = rest.split_at_checked(FINGERPRINT_LENGTH)?;
+        let (fingerprint, keys) = rest.split_at_checked(FINGERPRINT_LENGTH)?;
         if *version != CURSOR_VERSION || fingerprint != self.fingerprint(owner) {
             return None;
         }
-        let (id, due_at) = rest.split_at_checked(ID_LENGTH)?;
-        let id = TaskId::from_bytes(id.try_into().ok()?)?;
-        let Some(Filter::Due(range)) = &self.filter else {
-            return due_at.is_empty().then_some(Position { id, due_at: None });
-        };
-        let due_at = Timestamp::from_unix_millis(i64::from_be_bytes(due_at.try_into().ok()?))?;
-        // DynamoDB refuses a start key outside the range of the query.
-        range.contains(due_at).then_some(Position { id, due_at: Some(due_at) })
+        let (sort_key, index_key) = serde_json::from_slice(keys).ok()?;
+        Some(Position { sort_key, index_key })
     }
 
     /// Hashes what must stay the same from page to page; `limit` may change.
@@ -253,9 +242,8 @@ impl Given {
     }
 }
 
-const CURSOR_VERSION: u8 = 1;
+const CURSOR_VERSION: u8 = 2;
 const FINGERPRINT_LENGTH: usize = 8;
-const ID_LENGTH: usize = 16;
 
 fn unknown_parameter(name: &str) -> FieldError {
     FieldError::new(format!("?{name}"), "unknown", "this route has no such parameter")
@@ -348,8 +336,8 @@ mod tests {
         assert_eq!(ann.filter.unwrap().parameters(), [("assignee", "ann".into())]);
     }
 
-    fn at(due_at: Option<&str>) -> Position {
-        Position { id: TaskId::new(), due_at: due_at.map(|text| Timestamp::parse(text).unwrap()) }
+    fn at(sort_key: &str) -> Position {
+        Position { sort_key: sort_key.to_owned(), index_key: Some("PENDING#1".to_owned()) }
     }
 
     fn errors_of(pairs: &[(&str, &str)]) -> Vec<String> {
@@ -396,29 +384,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_by_due_date_stays_in_its_range() {
-        let pairs =
-            [("sort", "dueAt"), ("dueAfter", "2026-01-01T00:00:00Z"), ("dueBefore", "2026-02-01T00:00:00Z")];
-        let query = ListQuery::parse(&parameters(&pairs), "o").unwrap();
-        let continued = |last: Position, pairs: &[(&str, &str)]| {
-            let cursor = query.cursor_after(last, "o");
-            ListQuery::parse(&parameters(&[pairs, &[("cursor", &cursor)]].concat()), "o")
-                .map(|query| query.after)
-        };
-        for due_at in ["2026-01-01T00:00:00Z", "2026-01-31T23:59:59.999Z"] {
-            let last = at(Some(due_at));
-            assert_eq!(continued(last, &pairs).unwrap(), Some(last));
-            assert!(continued(last, &pairs[..2]).is_err(), "another range");
-        }
-        for last in [at(None), at(Some("2025-12-31T23:59:59.999Z")), at(Some("2026-02-01T00:00:00Z"))] {
-            assert!(matches!(continued(last, &pairs), Err(Error::InvalidCursor)), "{last:?}");
-        }
-    }
-
-    #[test]
     fn a_cursor_of_another_query_or_owner_is_invalid() {
         let pending = ListQuery::parse(&parameters(&[("status", "PENDING")]), "o").unwrap();
-        let cursor = pending.cursor_after(at(None), "o");
+        let cursor = pending.cursor_after(&at("TASK#1"), "o");
         let same = parameters(&[("status", "PENDING"), ("cursor", &cursor), ("limit", "7")]);
         assert!(ListQuery::parse(&same, "o").unwrap().after.is_some());
         assert!(matches!(ListQuery::parse(&same, "p"), Err(Error::InvalidCursor)));
@@ -430,10 +398,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_continues_its_query_and_a_forged_one_is_refused(forged in ".{0,80}", owner in "[a-z]{1,9}") {
+        fn a_cursor_continues_its_query_and_a_forged_one_is_refused(forged in ".{0,80}", owner in "[a-z]{1,9}", key in any::<String>()) {
             let query = ListQuery::parse(&parameters(&[]), &owner).unwrap();
-            let last = at(None);
-            let continued = parameters(&[("cursor", &query.cursor_after(last, &owner))]);
+            let last = at(&key);
+            let continued = parameters(&[("cursor", &query.cursor_after(&last, &owner))]);
             prop_assert_eq!(ListQuery::parse(&continued, &owner).unwrap().after, Some(last));
             prop_assert!(ListQuery::parse(&parameters(&[("cursor", &forged)]), &owner).is_err());
         }
