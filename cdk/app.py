@@ -8,8 +8,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from task_service.account_stack import AccountStack
 from task_service.environment import EnvironmentSizeError
-from task_service.issuers import IssuersError
-from task_service.principals import PrincipalsError
+from task_service.json_file import FileError
 from task_service.service_stack import ServiceStack
 from task_service.settings import Settings, SettingsError
 
@@ -20,7 +19,7 @@ def main() -> int:
         settings = Settings.from_context(app.node, app_dir=Path(__file__).resolve().parent)
         ServiceStack(app, f"tasks-{settings.stage}", settings=settings)
         AccountStack(app)
-    except (SettingsError, PrincipalsError, IssuersError, EnvironmentSizeError) as error:
+    except (SettingsError, FileError, EnvironmentSizeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))

@@ -6,11 +6,11 @@ The authorizer receives it, together with the user pool, as its variable `ISSUER
 
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from task_service import json_file
 from task_service.principals import SCOPES, Principal
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
@@ -34,18 +34,13 @@ _OPTIONAL = {
 Issuer = Mapping[str, object]
 
 
-class IssuersError(ValueError):
+class IssuersError(json_file.FileError):
     """The issuers file cannot be used; the message names the entry and the member, and says what to do."""
 
 
 def load(path: Path) -> list[Issuer]:
     """Loads the issuers from `path`, a JSON array in the shape of `ISSUERS`, with its defaults filled in."""
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise IssuersError(f"the issuers file {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise IssuersError(f"{path} is not JSON: {error}") from error
+    entries = json_file.read(path, "issuers", IssuersError)
     if not isinstance(entries, list) or not entries:
         raise IssuersError(f"{path} must be a JSON array with at least one issuer; without any, leave the setting out")
     issuers = [_issuer(entry, f"{path}: entry {index}") for index, entry in enumerate(entries)]
@@ -169,14 +164,5 @@ def _check_url(value: object, where: str) -> None:
         raise IssuersError(f"{where} must be an https URL without query and fragment")
 
 
-def main(path: str) -> int:
-    try:
-        load(Path(path))
-    except IssuersError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    json_file.judge(load)

@@ -9,11 +9,11 @@ Only this module validates the file: `cargo xtask deploy` runs `python -m task_s
 import hashlib
 import json
 import re
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from task_service import json_file
 from task_service.names import PRINCIPAL
 
 SCOPES = ("tasks:read", "tasks:write")
@@ -26,7 +26,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EMPTY_TOKEN = hashlib.sha256(b"").hexdigest()
 
 
-class PrincipalsError(ValueError):
+class PrincipalsError(json_file.FileError):
     """The principals file cannot be used; the message names the entry and the field, and says what to do."""
 
 
@@ -45,18 +45,7 @@ class Principal:
 
 def load(path: Path) -> list[Principal]:
     """Loads the principals from `path`, a JSON array of `{"id","owner","scopes","tokenSha256","expiresAt"?}`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PrincipalsError(f"the principals file {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise PrincipalsError(f"the principals file {path} is not UTF-8") from error
-    try:
-        entries = json.loads(text, object_pairs_hook=_object_without_duplicates)
-    except json.JSONDecodeError as error:
-        raise PrincipalsError(f"{path} is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
-    except _DuplicateKeyError as error:
-        raise PrincipalsError(f"{path}: an entry has the field `{error}` twice") from error
+    entries = json_file.read(path, "principals", PrincipalsError)
     if not isinstance(entries, list) or not entries:
         raise PrincipalsError(f"{path} must be a JSON array with at least one principal, otherwise nobody can call the API")
     principals = [_principal(entry, f"{path}: entry {index}") for index, entry in enumerate(entries)]
@@ -67,20 +56,6 @@ def load(path: Path) -> list[Principal]:
 def to_environment(principals: list[Principal]) -> str:
     """Returns the authorizer's `PRINCIPALS` variable, compact because all variables share 4 KiB (environment.py)."""
     return json.dumps([principal.to_json() for principal in principals], separators=(",", ":"))
-
-
-class _DuplicateKeyError(Exception):
-    pass
-
-
-def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Rejects a JSON object with a repeated key; json.loads alone would silently keep the last one."""
-    result: dict[str, object] = {}
-    for key, value in pairs:
-        if key in result:
-            raise _DuplicateKeyError(key)
-        result[key] = value
-    return result
 
 
 def _principal(entry: object, where: str) -> Principal:
@@ -160,14 +135,5 @@ def _check_together(principals: list[Principal], path: Path) -> None:
             )
 
 
-def main(path: str) -> int:
-    try:
-        load(Path(path))
-    except PrincipalsError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    json_file.judge(load)

@@ -38,7 +38,8 @@ def load(tmp_path: Path, content: object) -> list[issuers.Issuer]:
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ("{", ["issuers.json", "not JSON"]),
+        ("{", ["issuers.json", "not JSON", "line 1"]),
+        ('[{"issuer":"https://a.example","issuer":"https://b.example"}]', ["issuers.json", "`issuer` twice"]),
         ({}, ["JSON array"]),
         ([], ["at least one issuer"]),
         (["https://login.example"], ["entry 0", "object"]),
