@@ -36,6 +36,7 @@ NAMES: tuple[str, ...] = (
     "cloudformation.delete_refusals",
     "cognito.user_pools",
     "logs.protection",
+    "logs.query_definitions",
     "cloudformation.delete",
     "cloudformation.history",
     "cloudformation.role",

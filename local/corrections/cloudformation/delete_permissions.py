@@ -116,6 +116,8 @@ DELETIONS: dict[str, Deletion] = {
     "AWS::Logs::MetricFilter": Deletion(
         _group_of_filter, ("logs:DeleteMetricFilter",), ("logs:DescribeMetricFilters",)
     ),
+    # "Actions, resources, and condition keys for Amazon CloudWatch Logs": the call supports no resource.
+    "AWS::Logs::QueryDefinition": Deletion(_named("*"), ("logs:DeleteQueryDefinition",)),
     "AWS::S3::Bucket": Deletion(_named("arn:aws:s3:::{id}"), ("s3:DeleteBucket",), ("s3:ListBucket",)),
     "AWS::S3::BucketPolicy": Deletion(
         lambda physical_id, properties: f"arn:aws:s3:::{properties.get('Bucket', physical_id)}",

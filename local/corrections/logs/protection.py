@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 
 from local.corrections.cloudformation.handlers import complete_after, service_failure
+from local.corrections.logs import calls
 
 GROUP = "AWS::Logs::LogGroup"
 REFUSAL = "Cannot delete log group with deletion protection enabled. Disable deletion protection first."
@@ -23,32 +24,15 @@ PROTECTED = "deletionProtectionEnabled"
 def apply() -> None:
     from ministack.services import cloudwatch_logs as logs
 
-    _answer_the_call(logs)
+    calls.answer(PutLogGroupDeletionProtection=_switch)
     _protect_and_show(logs)
     _follow_the_template(logs)
 
 
-def _answer_the_call(logs) -> None:
-    from ministack.core.responses import error_response_json, json_response
-
-    handle = logs.handle_request
-
-    async def handle_request(method, path, headers, body, query_params):
-        if headers.get("x-amz-target", "").endswith(".PutLogGroupDeletionProtection"):
-            return put(json.loads(body or "{}"))
-        return await handle(method, path, headers, body, query_params)
-
-    def put(data):
-        identifier = data.get("logGroupIdentifier") or ""
-        name = identifier.split(":log-group:")[-1].removesuffix(":*")
-        group = logs._log_groups.get(name)
-        if group is None:
-            message = f"The specified log group does not exist: {name}"
-            return error_response_json("ResourceNotFoundException", message, 400)
-        group[PROTECTED] = bool(data.get(PROTECTED))
-        return json_response({})
-
-    logs.handle_request = handle_request
+def _switch(data: dict) -> dict:
+    _, group = calls.named_group(data.get("logGroupIdentifier"))
+    group[PROTECTED] = bool(data.get(PROTECTED))
+    return {}
 
 
 def _protect_and_show(logs) -> None:
