@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from task_service import json_file
+from task_service.names import PRINCIPAL
 from task_service.principals import SCOPES, Principal
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
@@ -116,6 +117,12 @@ def _check_prefix(value: object, where: str) -> None:
             f"{where} must be 1 to 64 visible ASCII characters other than \" and \\, such as `login:`: every owner of this "
             "issuer begins with it, and no other"
         )
+    for name in PRINCIPAL.reserved:
+        if name.startswith(value):
+            raise IssuersError(
+                f"{where} is {value!r}, with which the audit log's own name {name!r} begins: take one that ends in a colon, such "
+                "as `login:`"
+            )
 
 
 def _check_keys(issuer: Issuer, where: str) -> None:

@@ -47,6 +47,7 @@ def load(tmp_path: Path, content: object) -> list[issuers.Issuer]:
         ([entry(algorithms=None)], ["entry 0", "lacks `algorithms`"]),
         ([entry(ownerPrefix=None)], ["entry 0", "lacks `ownerPrefix`"]),
         ([entry(ownerPrefix="")], ["entry 0", "`ownerPrefix`", "1 to 64"]),
+        ([entry(ownerPrefix="unknow")], ["entry 0", "`ownerPrefix`", "'unknown'"]),
         ([entry(ownerPrefix='a"')], ["entry 0", "`ownerPrefix`", "such as `login:`"]),
         ([entry(jwks_uri="x")], ["entry 0", "unknown member `jwks_uri`"]),
         ([entry(), entry()], ["the issuer https://login.example/realm twice"]),

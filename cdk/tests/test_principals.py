@@ -55,6 +55,8 @@ def refusal(tmp_path: Path, content: object) -> str:
         ([entry(id="al ice")], ["entry 0", "`id`"]),
         ([entry(id="alice\n")], ["entry 0", "`id`"]),
         ([entry(owner="team/a")], ["entry 0", "`owner`"]),
+        ([entry(id="unknown")], ["entry 0", "`id`", "reserved for the audit log"]),
+        ([entry(owner="dynamodb-ttl")], ["entry 0", "`owner`", "reserved for the audit log"]),
         ([entry(scopes=[])], ["entry 0", "`scopes`"]),
         ([entry(scopes="tasks:read")], ["entry 0", "`scopes`"]),
         ([entry(scopes=["tasks:admin"])], ["entry 0", "`scopes`", "'tasks:admin'", "tasks:write"]),
