@@ -18,6 +18,14 @@ _FIVE_MINUTES = Duration.minutes(5)
 # and of a Rust panic's own line: a panic is caught and reported, so Lambda writes no line for it.
 _CRASHES = ("Task timed out", "Runtime exited", "panicked at")
 
+# By action, because the actor is TTL when it removes a live task to which someone gave an end. By actor too, because a sentinel has
+# the same action whoever wrote it.
+_OUT_OF_BAND = logs.FilterPattern.any(
+    logs.FilterPattern.string_value("$.action", "=", "task.modified_out_of_band"),
+    logs.FilterPattern.string_value("$.action", "=", "task.removed_out_of_band"),
+    logs.FilterPattern.string_value("$.actor.id", "=", "unknown"),
+)
+
 
 class Alarms(Construct):
     def __init__(
@@ -86,13 +94,10 @@ class Alarms(Construct):
                 period=_MINUTE,
             ),
         )
-        unknown_actor = self._metric(
-            "UnknownActor", audit_log, logs.FilterPattern.literal('{ $.actor.id = "unknown" }')
-        )
         self._alarm(
-            "unknown-actor",
+            "out-of-band",
             "Someone changed the table directly, bypassing the API: the audit log cannot say who",
-            unknown_actor.metric(statistic="Sum", period=_MINUTE),
+            self._metric("OutOfBand", audit_log, _OUT_OF_BAND).metric(statistic="Sum", period=_MINUTE),
         )
 
     def _watch_service(self, *, api: apigateway.RestApi, functions: Sequence[tuple[str, lambda_.Function]]) -> None:

@@ -13,7 +13,7 @@ WATCHED = {
     "audit-dropped": ("AWS/Lambda", "DroppedEventCount", "Sum"),
     "audit-destination-failures": ("AWS/Lambda", "DestinationDeliveryFailures", "Sum"),
     "quarantine": ("AWS/Logs", "IncomingLogEvents", "Sum"),
-    "unknown-actor": ("Tasks/dev", "UnknownActor", "Sum"),
+    "out-of-band": ("Tasks/dev", "OutOfBand", "Sum"),
     "api-5xx": ("AWS/ApiGateway", "5XXError", "Sum"),
     "task-api-errors": ("AWS/Lambda", "Errors", "Sum"),
     "docs-errors": ("AWS/Lambda", "Errors", "Sum"),
@@ -60,7 +60,11 @@ def test_5xx_are_counted_for_this_stage_only(prod: Synthesised) -> None:
 
 # Metric → the end of the log group's name, the pattern, and the end of the alarm's name.
 COUNTED = {
-    "UnknownActor": ("/audit", '{ $.actor.id = "unknown" }', "unknown-actor"),
+    "OutOfBand": (
+        "/audit",
+        '{ ($.action = "task.modified_out_of_band") || ($.action = "task.removed_out_of_band") || ($.actor.id = "unknown") }',
+        "out-of-band",
+    ),
     "AuthorizerCrashes": ("/authorizer", '?"Task timed out" ?"Runtime exited" ?"panicked at"', "authorizer-crashes"),
     "RefusedTokens": ("/authorizer", '{ $.message = "refused a token" }', "refused-tokens"),
 }
