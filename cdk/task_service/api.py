@@ -66,12 +66,14 @@ class TaskApi(Construct):
         throttle_burst: int,
         rate_limit_policy: str,
         detailed_metrics: bool,
+        access_log_retention_days: int,
         log_retention_days: int,
         authorizer_cache_seconds: int,
     ) -> None:
         super().__init__(scope, construct_id)
+        # As long as the audit log by default: reads and refusals leave a line here and nowhere else.
         self.access_logs = log_group(
-            self, "AccessLogs", name=f"/tasks/{stage}/access", retention_days=log_retention_days
+            self, "AccessLogs", name=f"/tasks/{stage}/access", retention_days=access_log_retention_days
         )
         self.api = apigateway.RestApi(
             self,

@@ -60,6 +60,7 @@ class ServiceStack(Stack):
             throttle_burst=settings.throttle_burst,
             rate_limit_policy=settings.rate_limit_policy,
             detailed_metrics=settings.detailed_metrics,
+            access_log_retention_days=settings.access_log_retention_days,
             log_retention_days=settings.log_retention_days,
             authorizer_cache_seconds=settings.authorizer_cache_seconds,
         )

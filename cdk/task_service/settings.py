@@ -73,6 +73,7 @@ class Settings:
     audit_deletion_protection: bool
     audit_free_text: bool
     audit_retention_days: int
+    access_log_retention_days: int
     log_retention_days: int
     audit_retry_attempts: int
     throttle_rate: int
@@ -116,6 +117,7 @@ class Settings:
             audit_deletion_protection=_audit_deletion_protection(context, retained=retain_audit_log),
             audit_free_text=context.boolean("auditFreeText", default=False),
             audit_retention_days=_audit_days(context),
+            access_log_retention_days=context.days("accessLogRetentionDays", default=365),
             log_retention_days=context.days("logRetentionDays", default=30),
             audit_retry_attempts=context.integer("auditRetryAttempts", default=100, least=1, most=10_000),
             throttle_rate=context.integer("throttleRate", default=500, least=1, most=10_000),

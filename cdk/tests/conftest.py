@@ -146,6 +146,7 @@ def prod(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesi
         auditFreeText="true",
         retainAuditLog="false",
         auditRetentionDays="731",
+        accessLogRetentionDays="90",
         logRetentionDays="7",
         auditRetryAttempts="5",
         throttleRate="20",

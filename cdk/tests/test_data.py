@@ -133,12 +133,20 @@ def test_the_audit_log_goes_with_the_stack_on_request(prod: Synthesised) -> None
     assert group["Properties"]["RetentionInDays"] == 731
 
 
-@pytest.mark.parametrize("name", ["task-api", "authorizer", "docs", "audit-function", "access"])
+@pytest.mark.parametrize("name", ["task-api", "authorizer", "docs", "audit-function"])
 def test_operational_logs_are_named_by_stage_kept_for_a_while_and_deleted(
     dev: Synthesised, prod: Synthesised, name: str
 ) -> None:
     for synthesised, stage, days in ((dev, "dev", 30), (prod, "prod", 7)):
         group = synthesised.only("AWS::Logs::LogGroup", LogGroupName=f"/tasks/{stage}/{name}")
+        assert group["Properties"]["RetentionInDays"] == days
+        assert group["DeletionPolicy"] == "Delete"
+
+
+def test_the_access_log_is_kept_as_long_as_the_audit_log_unless_told_otherwise(dev: Synthesised, prod: Synthesised) -> None:
+    """Reads and refusals are in no other log."""
+    for synthesised, stage, days in ((dev, "dev", 365), (prod, "prod", 90)):
+        group = synthesised.only("AWS::Logs::LogGroup", LogGroupName=f"/tasks/{stage}/access")
         assert group["Properties"]["RetentionInDays"] == days
         assert group["DeletionPolicy"] == "Delete"
 

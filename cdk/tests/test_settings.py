@@ -49,6 +49,7 @@ from task_service.settings import LEAST_AUDIT_DAYS, VIEWER, SettingsError
         ({"auditRetentionDays": "366"}, ["auditRetentionDays=366", "365", "400"]),
         ({"auditRetentionDays": "1"}, ["auditRetentionDays=1", "below 3", "rejects records older"]),
         ({"detailedMetrics": "on"}, ["detailedMetrics"]),
+        ({"accessLogRetentionDays": "31"}, ["accessLogRetentionDays=31", "30", "60"]),
         ({"logRetentionDays": "never"}, ["logRetentionDays='never'", "whole number"]),
         ({"auditRetryAttempts": "-1"}, ["auditRetryAttempts"]),
         ({"throttleRate": "0"}, ["throttleRate"]),

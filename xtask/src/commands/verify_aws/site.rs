@@ -179,6 +179,7 @@ impl<'a> Site<'a> {
                 "deletionProtection=false".to_owned(),
                 "retainAuditLog=false".to_owned(),
                 "auditRetentionDays=3".to_owned(),
+                "accessLogRetentionDays=1".to_owned(),
                 "logRetentionDays=1".to_owned(),
                 "auditRetryAttempts=1".to_owned(),
             ]
