@@ -37,6 +37,7 @@ NAMES: tuple[str, ...] = (
     "cognito.user_pools",
     "logs.protection",
     "logs.query_definitions",
+    "logs.index_policies",
     "cloudformation.delete",
     "cloudformation.history",
     "cloudformation.role",

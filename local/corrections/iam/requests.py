@@ -25,6 +25,8 @@ from local.corrections.iam import authority
 
 # "Actions defined by AWS Lambda": the invocations share one.
 _LAMBDA_NAMES = dict.fromkeys(("Invoke", "InvokeAsync", "InvokeWithResponseStream"), "InvokeFunction")
+# "Actions defined by Amazon CloudWatch Logs": these support no resource, though they name a group.
+_OF_NO_GROUP = (".PutIndexPolicy", ".DeleteIndexPolicy")
 _RPC = re.compile(r"/service/[^/]+/operation/(\w+)")
 _EQUALS = re.compile(r"([#\w]+)\s*=\s*(:\w+)")
 
@@ -76,6 +78,8 @@ def _exact(actions):
             called = actions.extract_iam_action(service, method, path, headers, body, params)
             # Whichever names it asks for.
             return f"arn:aws:cloudwatch:{region}:{account}:alarm:*" if called == "cloudwatch:DescribeAlarms" else found
+        if service == "logs" and headers.get("x-amz-target", "").endswith(_OF_NO_GROUP):
+            return "*"
         if service == "logs" and found == "*" and (group := _json(body).get("logGroupIdentifier")):
             found = group if group.startswith("arn:") else f"arn:aws:logs:{region}:{account}:log-group:{group}"
         if service == "logs" and ":log-group:" in found and ":log-stream:" not in found:

@@ -33,6 +33,14 @@ def test_a_log_group_is_known_by_its_identifier_too(iam):
     assert not allowed(user.filter_log_events, logGroupIdentifier=f"{group}x")
 
 
+def test_index_policies_support_no_resource(iam):
+    group, document = f"/{fresh('group')}", json.dumps({"Fields": ["a"]})
+    iam.client("logs").create_log_group(logGroupName=group)
+    for resource, enough in ((f"arn:aws:logs:{REGION}:log-group:{group}:*", False), ("*", True)):
+        put = User(iam, allow("logs:PutIndexPolicy", resource)).client("logs").put_index_policy
+        assert allowed(put, logGroupIdentifier=group, policyDocument=document) is enough
+
+
 def test_tags_of_a_log_group_count(iam):
     logs, group = iam.client("logs"), f"/{fresh('group')}"
     logs.create_log_group(logGroupName=group, tags={"stage": "dev"})
