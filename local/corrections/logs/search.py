@@ -5,17 +5,22 @@ which may be nothing: "This operation can return empty results while there are m
 search is over when there is no ``nextToken``. Patterns: ``patterns``.
 
 What stock MiniStack does: a JSON pattern matches everything, ``?a ?b`` nothing, ``limit`` cuts off without a token. Here a page
-searches 100 events.
+searches 100 events, and each further one as many as all before it together. What is sorted is kept (``in_order``).
 """
 
 from __future__ import annotations
 
 import hashlib
+import uuid
 
 from local.corrections.logs import patterns
+from local.corrections.logs.in_order import InOrder
 
 SEARCHED = 100
 MOST = 10_000
+# In the group: the orders of its events that the latest searches used, by the streams that they chose.
+ORDERS = "orders"
+KEPT_ORDERS = 8
 
 
 def apply() -> None:
@@ -38,18 +43,22 @@ def _filter_log_events(data):
     token, key = data.get("nextToken"), _key(data, group)
     if token and not (token.startswith(f"{key}/") and token.rpartition("/")[2].isdigit()):
         return error_response_json("InvalidParameterException", "The specified nextToken is invalid.", 400)
-    start = int(token.rpartition("/")[2]) if token else 0
-    events, found = _events(logs, group, data), []
-    position, end = start, min(start + SEARCHED, len(events))
-    while position < end and len(found) < min(data.get("limit") or MOST, MOST):
-        stream, event = events[position]
-        position += 1
+    done = int(token.rpartition("/")[2]) if token else 0
+    with logs._log_events_lock:
+        order = _order(logs._log_groups[group], data)
+        begin, finish = order.between(data.get("startTime"), data.get("endTime"))
+        most = begin + done + min(max(SEARCHED, done), MOST)
+        events = order.events[begin + done : min(most, finish)]
+    found, limit = [], min(data.get("limit") or MOST, MOST)
+    for stream, event in events:
+        if len(found) >= limit:
+            break
+        done += 1
         if matches(event.get("message", "")):
-            identity = hashlib.sha256(f"{stream}/{position}/{event['timestamp']}".encode()).hexdigest()
-            found.append({**event, "logStreamName": stream, "eventId": str(int(identity[:40], 16))})
+            found.append({**event, "logStreamName": stream, "eventId": _identity(event)})
     answer = {"events": found, "searchedLogStreams": []}
-    if position < len(events):
-        answer["nextToken"] = f"{key}/{position}"
+    if begin + done < finish:
+        answer["nextToken"] = f"{key}/{done}"
     return json_response(answer)
 
 
@@ -59,16 +68,20 @@ def _key(data: dict, group: str) -> str:
     return hashlib.sha256(f"{group} {sorted(search.items())}".encode()).hexdigest()[:32]
 
 
-def _events(logs, group: str, data: dict) -> list[tuple[str, dict]]:
-    """Returns the events of the chosen streams and time, oldest first."""
+def _order(group: dict, data: dict) -> InOrder:
+    """Returns the events of the chosen streams in order, from the search before this one if there was any."""
     named, prefix = data.get("logStreamNames"), data.get("logStreamNamePrefix") or ""
-    first, last = data.get("startTime"), data.get("endTime")
-    with logs._log_events_lock:
-        events = [
-            (stream, event)
-            for stream, content in logs._log_groups[group]["streams"].items()
-            if (stream in named if named else stream.startswith(prefix))
-            for event in content["events"]
-            if (first is None or event["timestamp"] >= first) and (last is None or event["timestamp"] <= last)
-        ]
-    return sorted(events, key=lambda pair: (pair[1]["timestamp"], pair[1].get("ingestionTime", 0)))
+    choice = tuple(sorted(named)) if named else prefix
+    orders = group.setdefault(ORDERS, {})
+    order = orders.pop(choice, None) or InOrder(choice.__contains__ if named else lambda stream: stream.startswith(prefix))
+    orders[choice] = order  # the latest comes last
+    if len(orders) > KEPT_ORDERS:
+        del orders[next(iter(orders))]
+    order.refresh(group["streams"])
+    return order
+
+
+def _identity(event: dict) -> str:
+    """Returns the number that stands for an event in every search."""
+    mark = event.setdefault("eventId", str(uuid.uuid4()))
+    return str(int(hashlib.sha256(mark.encode()).hexdigest()[:40], 16))

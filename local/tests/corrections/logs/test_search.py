@@ -66,6 +66,21 @@ def test_what_is_sought_may_be_on_a_later_page(aws):
     assert refused(logs.filter_log_events, logGroupName=group, filterPattern="s-1")[0] == "InvalidParameterException"
 
 
+def test_a_long_group_is_walked_in_few_pages_and_an_event_keeps_its_id(aws):
+    logs, group = aws.client("logs"), stored(aws, 3000)
+    search = {"logGroupName": group, "filterPattern": '{ $.id = "s-1*" }'}
+    pages = [page["events"] for page in logs.get_paginator("filter_log_events").paginate(**search)]
+    found = [event for page in pages for event in page]
+    assert len(pages) == 6  # 100, 100, 200, 400, 800 and the rest
+    assert len(found) == len({event["eventId"] for event in found}) == 1111
+    again = logs.filter_log_events(logGroupName=group, filterPattern='"s-1999"', startTime=found[0]["timestamp"])
+    while not again["events"]:
+        again = logs.filter_log_events(
+            logGroupName=group, filterPattern='"s-1999"', startTime=found[0]["timestamp"], nextToken=again["nextToken"]
+        )
+    assert again["events"][0]["eventId"] in {event["eventId"] for event in found}
+
+
 def test_stock_matches_everything(stock):
     events = stock.client("logs").filter_log_events(logGroupName=stored(stock, 3), filterPattern='{ $.id = "none" }')
     assert len(events["events"]) == 3
