@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from local.admin import cognito, schedules, stack_state
+from local.admin import alarms, cognito, schedules, stack_state
 from local.corrections.dynamodb import ttl
 from local.corrections.iam.decisions import DECISIONS
 from local.door import processes
@@ -28,6 +28,7 @@ class Admin:
             "/_local/ttl": {"POST": self._ttl},
             "/_local/stack": {"POST": self._stack},
             "/_local/schedules": {"POST": self._schedules},
+            "/_local/alarms": {"POST": self._alarms},
             "/_local/cognito/rotate": {"POST": self._rotate},
             "/_local/cognito/token": {"POST": self._token},
         }
@@ -96,8 +97,16 @@ class Admin:
         return stack_state.put(given)
 
     async def _schedules(self, given):
-        given = given or {}
-        known = {"now": (int, float), "account": str}
-        if not isinstance(given, dict) or any(not isinstance(given[key], known.get(key, ())) for key in given):
-            raise BadRule('the body is empty or {"now": epoch seconds, "account": id}; both are optional')
-        return await asyncio.to_thread(schedules.run, **given)
+        return await asyncio.to_thread(schedules.run, **_clock(given))
+
+    async def _alarms(self, given):
+        return await asyncio.to_thread(alarms.run, **_clock(given))
+
+
+def _clock(given) -> dict:
+    """Returns the pretended time and the account of a request to a clock door, as far as it names them."""
+    given = {} if given is None else given
+    kinds = {"now": (int, float), "account": str}
+    if not isinstance(given, dict) or any(not isinstance(value, kinds.get(key, ())) for key, value in given.items()):
+        raise BadRule('the body is empty or {"now": epoch seconds, "account": id}; both are optional')
+    return given

@@ -43,6 +43,8 @@ NAMES: tuple[str, ...] = (
     "cloudformation.role",
     "s3.delete_objects",
     "s3.object_lock",
+    "cloudwatch.alarms",
+    "cloudwatch.metric_data",
     "events.rules",
     "kms.keys",
     "kms.templates",
