@@ -1,0 +1,9 @@
+//! The verifier over a log of some hundred records, and everything that can be done to it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
+
+mod bundle;
+mod leaves;
+mod seals;
+mod size;
+mod tampering;
