@@ -174,7 +174,11 @@ fn loads(load: &load::Load) -> Vec<Row> {
         ));
     }
     rows.push(Row::none("load undisturbed: 5xx and broken connections", load.undisturbed.failed, ""));
-    rows.push(Row::shown("load with faults: calls struck", load.disturbed.faults.to_string()));
+    let struck = &load.disturbed.struck;
+    rows.push(Row::shown(
+        "load with faults: calls struck, of which each killed all processes of its function",
+        format!("{}, {}", struck.calls, struck.kills),
+    ));
     rows.push(Row::shown(
         "load: audit records, of which delivered again",
         format!("{}, {}", load.records, load.repeated),

@@ -17,6 +17,7 @@ use deployment::Service;
 use serde_json::Value;
 
 use self::client::{Client, Sent};
+use self::faults::Struck;
 use self::ledger::Ledger;
 use crate::local::client::LocalAws;
 use crate::tools::process::check_interrupted;
@@ -31,8 +32,7 @@ pub const PHASE: Duration = Duration::from_mins(1);
 pub struct Phase {
     /// Requests by operation and answer: a status, with the kind of problem if it is one.
     pub answers: BTreeMap<(&'static str, String), usize>,
-    /// Faults that struck.
-    pub faults: u64,
+    pub struck: Struck,
     /// Answers with a status of 500 or more, and broken connections.
     pub failed: usize,
     /// Answers that docs/openapi.json does not have.
@@ -58,7 +58,7 @@ pub fn run(aws: &LocalAws, service: &Service, document: &Value) -> Result<Load> 
         while !done.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(100));
         }
-        Ok(0)
+        Ok(Struck::default())
     })?;
     let disturbed = phase(service, document, &mut ledger, |done| faults::inject(aws, service, done))?;
     let records = ledger.settled_records(aws, &service.audit_log_group)?;
@@ -71,12 +71,12 @@ fn phase(
     service: &Service,
     document: &Value,
     ledger: &mut Ledger,
-    beside: impl FnOnce(&AtomicBool) -> Result<u64> + Send,
+    beside: impl FnOnce(&AtomicBool) -> Result<Struck> + Send,
 ) -> Result<Phase> {
     let until = Instant::now() + PHASE;
     let done = AtomicBool::new(false);
     let first = ledger.next_client();
-    let (sent, faults) = thread::scope(|scope| {
+    let (sent, struck) = thread::scope(|scope| {
         let beside = scope.spawn(|| beside(&done));
         let clients: Vec<_> = (first..first + CLIENTS)
             .map(|number| scope.spawn(move || Client::new(service, number).work(until)))
@@ -86,8 +86,8 @@ fn phase(
         (sent, beside.join())
     });
     check_interrupted()?;
-    let faults = faults.map_err(|_| anyhow!("the faults' thread panicked"))??;
-    let mut phase = Phase { answers: BTreeMap::new(), faults, failed: 0, undocumented: BTreeSet::new() };
+    let struck = struck.map_err(|_| anyhow!("the faults' thread panicked"))??;
+    let mut phase = Phase { answers: BTreeMap::new(), struck, failed: 0, undocumented: BTreeSet::new() };
     for sent in sent {
         for sent in sent.map_err(|_| anyhow!("a client's thread panicked"))?? {
             phase.count(&sent, document)?;

@@ -12,8 +12,17 @@ use crate::local::client::LocalAws;
 
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Sets fault after fault until told to end; returns how many calls they struck.
-pub fn inject(aws: &LocalAws, service: &Service, done: &AtomicBool) -> Result<u64> {
+/// The calls that faults struck.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Struck {
+    pub calls: u64,
+    /// Those among them whose caller was killed. The local AWS kills every process of the function, and each may be at another
+    /// request: one such call can fail as many requests as there are clients. (On AWS an environment dies alone.)
+    pub kills: u64,
+}
+
+/// Sets fault after fault until told to end; returns what they struck.
+pub fn inject(aws: &LocalAws, service: &Service, done: &AtomicBool) -> Result<Struck> {
     let faults = faults(service);
     for fault in faults.iter().cycle() {
         if done.load(Ordering::Relaxed) {
@@ -23,10 +32,15 @@ pub fn inject(aws: &LocalAws, service: &Service, done: &AtomicBool) -> Result<u6
         thread::sleep(PAUSE);
     }
     let rules: Value = serde_json::from_str(&aws.launcher("/_local/faults")?)?;
-    let rules = rules.as_array().context("the faults are no list")?;
-    let hits = rules.iter().filter_map(|rule| rule["hits"].as_u64()).sum();
+    let struck = struck(rules.as_array().context("the faults are no list")?);
     aws.clear("/_local/faults")?;
-    Ok(hits)
+    Ok(struck)
+}
+
+fn struck(rules: &[Value]) -> Struck {
+    let hits = |rule: &Value| rule["hits"].as_u64().unwrap_or_default();
+    let kills = rules.iter().filter(|rule| rule["effect"]["killCaller"].is_string());
+    Struck { calls: rules.iter().map(hits).sum(), kills: kills.map(hits).sum() }
 }
 
 fn faults(service: &Service) -> Vec<Value> {
@@ -57,4 +71,21 @@ fn faults(service: &Service) -> Vec<Value> {
         of_log(&json!({"killCaller": "after"})),
     ]);
     faults
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Struck, struck};
+
+    #[test]
+    fn kills_are_counted_among_the_calls_struck() {
+        let rules = [
+            json!({"effect": {"delayMs": 2_000}, "hits": 3}),
+            json!({"effect": {"killCaller": "after"}, "hits": 2}),
+            json!({"effect": {"killCaller": "before"}, "hits": 0}),
+        ];
+        assert_eq!(struck(&rules), Struck { calls: 5, kills: 2 });
+    }
 }
