@@ -1,13 +1,15 @@
-//! JWTs of the deployed user pool: people and machines get their own tasks, and every other token is refused.
+//! JWTs of the deployed user pool and of another issuer: people and machines get their own tasks, and every other token is
+//! refused.
 //!
-//! The local AWS's Cognito signs the tokens. Where Cognito would not make such a token, the launcher signs it with the pool's key.
+//! The local AWS's Cognito signs the pool's tokens. Where Cognito would not make such a token, the launcher signs it with the
+//! pool's key. The other issuer is that of `issuers.json`, with which the stack is deployed; its tokens are signed here.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, StatusCode, redirect};
-use ring::hmac;
+use ring::{hmac, signature::Ed25519KeyPair};
 use serde_json::{Value, json};
 use tokio::{
     sync::{Mutex, MutexGuard},
@@ -129,6 +131,41 @@ async fn a_machine_gets_a_token_with_its_secret_and_has_tasks_of_its_own() {
     assert_eq!((&me["id"], &me["owner"], &me["auth"]), (&json!(owner), &json!(owner), &json!("jwt")));
     assert_eq!(me["scopes"], json!(["tasks:read", "tasks:write"]));
     assert!(me["expiresAt"].is_string(), "{me}");
+}
+
+/// Signs claims as the issuer of `issuers.json` does: its key is that of RFC 8037, appendix A.1.
+fn signed_by_the_other_issuer(claims: &Value) -> String {
+    let [seed, public] =
+        ["nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"]
+            .map(|part| BASE64.decode(part).unwrap());
+    let key = Ed25519KeyPair::from_seed_and_public_key(&seed, &public).unwrap();
+    let header = json!({"alg": "EdDSA", "kid": "staff-1"});
+    let signed = [&header, claims].map(|part| BASE64.encode(part.to_string())).join(".");
+    format!("{signed}.{}", BASE64.encode(key.sign(signed.as_bytes())))
+}
+
+#[tokio::test]
+async fn a_token_of_an_issuer_in_the_issuers_file_has_the_tasks_of_its_team() {
+    let (_keys, app) = (keys().await, shared().await);
+    let claims = json!({
+        "iss": "https://login.example.com/realms/staff", "aud": "https://tasks.example.com", "sub": "ada",
+        "team": "accounts", "scp": ["tasks:read", "tasks:write"], "iat": now(), "exp": now() + 600,
+    });
+    let token = signed_by_the_other_issuer(&claims);
+    let me = app.bearing(&token, "GET", "/me", Value::Null).await;
+    assert_eq!(me.status, 200, "{me:?}");
+    let me = me.json();
+    assert_eq!((&me["id"], &me["owner"]), (&json!("staff:ada"), &json!("staff:accounts")));
+    assert_eq!((&me["scopes"], &me["auth"]), (&claims["scp"], &json!("jwt")));
+    creates_its_own(&app, &token, "staff:accounts").await;
+
+    for (member, value) in [("aud", json!("https://other.example.com")), ("iss", json!(app.output("issuer")))]
+    {
+        let mut other = claims.clone();
+        other[member] = value;
+        let refused = app.bearing(&signed_by_the_other_issuer(&other), "GET", "/me", Value::Null).await;
+        assert_eq!(refused.problem(), (401, "unauthorized".into()), "{member}");
+    }
 }
 
 #[tokio::test]

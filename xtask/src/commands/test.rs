@@ -129,7 +129,8 @@ fn deployed(workspace: &Workspace, args: &TestArgs) -> Result<()> {
     install::cdk(workspace)?;
     let folder = workspace.scratch().join("test");
     let _lock = Lock::wait(&workspace.scratch().join("test.lock"), "another end-to-end test")?;
-    let stack = Stack::new(workspace, folder.clone());
+    let issuers = format!("issuers={}", workspace.root().join("tests/e2e/issuers.json").display());
+    let stack = Stack::new(workspace, folder.clone()).with(&[&issuers]);
     let stopped = Stopped(stack.launcher());
     stopped.0.stop()?;
     if folder.exists() {
