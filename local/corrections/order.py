@@ -38,6 +38,7 @@ NAMES: tuple[str, ...] = (
     "logs.protection",
     "logs.query_definitions",
     "logs.index_policies",
+    "cloudwatch.dimensions",
     "cloudformation.delete",
     "cloudformation.history",
     "cloudformation.role",
