@@ -39,6 +39,7 @@ NAMES: tuple[str, ...] = (
     "logs.query_definitions",
     "logs.index_policies",
     "cloudwatch.dimensions",
+    "logs.metrics",
     "cloudformation.delete",
     "cloudformation.history",
     "cloudformation.role",

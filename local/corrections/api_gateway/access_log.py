@@ -136,4 +136,6 @@ def _append(destination: str, api: str, text: str) -> None:
     if stream not in streams:
         cloudwatch_logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
     now = int(time.time() * 1000)
-    cloudwatch_logs._append_log_events(streams[stream], [{"timestamp": now, "message": text, "ingestionTime": now}])
+    events = [{"timestamp": now, "message": text, "ingestionTime": now}]
+    cloudwatch_logs._append_log_events(streams[stream], events)
+    cloudwatch_logs._fanout_to_subscription_filters(group, stream, events)

@@ -8,6 +8,7 @@ with anything but letters, digits and underscores is quoted; ``%…%`` is a regu
 from __future__ import annotations
 
 import fnmatch
+import functools
 import json
 import re
 from collections.abc import Callable
@@ -26,6 +27,7 @@ class InvalidPattern(ValueError):
     """A pattern that CloudWatch Logs refuses."""
 
 
+@functools.lru_cache(maxsize=256)
 def compiled(pattern: str) -> Match:
     """Returns the test of a message against a pattern."""
     text = pattern.strip()
@@ -38,6 +40,20 @@ def compiled(pattern: str) -> Match:
     if text.startswith("["):
         raise InvalidPattern(f"{pattern} (space-delimited patterns are not known here)")
     return _terms(text)
+
+
+def extracted(pattern: str, message: str) -> dict[str, object]:
+    """Returns the fields that a JSON pattern names, as far as the message has them: ``{"$.field": value}``."""
+    try:
+        document = json.loads(message) if pattern.strip().startswith("{") else None
+    except ValueError:
+        return {}
+    found = {selector: _at(document, selector) for selector in _selectors(pattern)} if document is not None else {}
+    return {selector: value for selector, value in found.items() if value is not _MISSING}
+
+
+def _selectors(pattern: str) -> list[str]:
+    return [token[1] for token in _TOKEN.finditer(pattern.strip()[1:-1]) if token[1].startswith("$")]
 
 
 def _terms(text: str) -> Match:
