@@ -48,6 +48,7 @@ NAMES: tuple[str, ...] = (
     "cloudwatch.alarms",
     "cloudwatch.metric_data",
     "events.rules",
+    "events.api_calls",
     "kms.keys",
     "kms.templates",
     "dynamodb.table_states",

@@ -120,12 +120,26 @@ def _operations(service: str | None) -> list[_Operation]:
     return [_operation(model.operation_model(name)) for name in model.operation_names]
 
 
+def labels(service: str, action: str, path: str) -> dict[str, str]:
+    """Returns the values in the path of a REST call, by the names that the service's model gives them."""
+    for operation in _operations(_MODELS.get(service, service)):
+        found = operation.path.fullmatch(path.rstrip("/") or "/") if operation.name == action else None
+        if found:
+            return {name: urllib.parse.unquote(value) for name, value in found.groupdict().items()}
+    return {}
+
+
+def _label(found: re.Match) -> str:
+    name = re.sub(r"\W", "_", found[1])
+    return f"(?P<{name}>.+)" if found[2] else f"(?P<{name}>[^/]+)"
+
+
 def _operation(model) -> _Operation:
     uri, _, query = model.http.get("requestUri", "/").partition("?")
     segments = [segment for segment in uri.split("/") if segment]
     pattern = ""
     for segment in segments:
-        pattern += "/" + re.sub(r"\\\{[^}]+?(\\\+)?\\\}", lambda m: ".+" if m[1] else "[^/]+", re.escape(segment))
+        pattern += "/" + re.sub(r"\\\{([^}]+?)(\\\+)?\\\}", _label, re.escape(segment))
     required = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
     copies = model.name in ("CopyObject", "UploadPartCopy")
     literal = sum("{" not in segment for segment in segments)
