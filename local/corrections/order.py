@@ -40,6 +40,7 @@ NAMES: tuple[str, ...] = (
     "logs.index_policies",
     "cloudwatch.dimensions",
     "logs.metrics",
+    "logs.incoming",
     "cloudformation.delete",
     "cloudformation.history",
     "cloudformation.role",
