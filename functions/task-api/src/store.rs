@@ -222,10 +222,8 @@ impl Store {
     ) -> Result<Task, Error> {
         let deadline = Instant::now() + ANSWER_WITHIN;
         let update = |by: &Author| item::update(by, id, change, only_if);
-        match self.write(by, id, only_if, ReturnValue::AllNew, deadline, update).await? {
-            Written::Done(new) => new.task().map_err(Error::internal),
-            Written::Refused(old) => refused(&old, only_if, change),
-        }
+        let judge = |old: &Item| would_change(old, only_if, change);
+        self.write(by, id, only_if, deadline, update, judge).await?.task().map_err(Error::internal)
     }
 
     /// Deletes a task in two steps: a conditional write stamps it as a tombstone, which names who deleted it; then the tombstone
@@ -234,14 +232,9 @@ impl Store {
         let deadline = Instant::now() + ANSWER_WITHIN;
         let expires_at = by.at.unix_seconds() + TOMBSTONE_SECONDS;
         let stamp = |by: &Author| item::stamp(by, only_if, expires_at);
-        let old = match self.write(by, id, only_if, ReturnValue::AllOld, deadline, stamp).await? {
-            Written::Done(old) => old,
-            Written::Refused(old) if old.is_absent() || old.is_tombstone() => return Err(Error::NotFound),
-            Written::Refused(old) => {
-                return Err(Error::Stale { current: old.version().map_err(Error::internal)? });
-            }
-        };
-        if let Err(error) = self.purge(by, id, &old, deadline).await {
+        let judge = |old: &Item| permits(old, only_if).map(|()| true);
+        let tombstone = self.write(by, id, only_if, deadline, stamp, judge).await?;
+        if let Err(error) = self.purge(by, id, &tombstone, deadline).await {
             tracing::warn!(error = %error_chain(&error), task = %id, "left a tombstone for TTL to remove");
         }
         Ok(())
@@ -250,12 +243,12 @@ impl Store {
     /// Removes a tombstone, after marking the task's idempotency record: a replay of the create would otherwise make the task
     /// again. The tombstone of a task that was put more than once stays until TTL removes it, in case an earlier put still
     /// arrives.
-    async fn purge(&self, by: &Author, id: TaskId, old: &Item, deadline: Instant) -> Result<(), Error> {
+    async fn purge(&self, by: &Author, id: TaskId, tombstone: &Item, deadline: Instant) -> Result<(), Error> {
         let owner = &by.principal.owner;
-        if let Ok(record) = old.text(IDEMPOTENCY_RECORD) {
+        if let Ok(record) = tombstone.text(IDEMPOTENCY_RECORD) {
             retry_idempotent(deadline, async || self.mark_deleted(owner, record, id).await).await?;
         }
-        if old.was_put_again() {
+        if tombstone.was_put_again() {
             return Ok(());
         }
         retry_idempotent(deadline, async || self.remove_tombstone(owner, id).await).await
@@ -277,28 +270,34 @@ impl Store {
         }
     }
 
-    /// Writes with a time that is not before the item's last change: the clocks of function instances differ, and `updatedAt`
-    /// must not go back while `version` goes up.
+    /// Writes with a time that is not before the item's last change: `updatedAt` must not go back while `version` goes up. Returns
+    /// the item as it is then.
+    ///
+    /// A write that another one overtook, or whose clock is behind, is stamped anew and sent again until the deadline, but only
+    /// if its time is the sole reason for the refusal. `judge` looks for the others: it returns whether anything is to be written.
     async fn write(
         &self,
         by: &Author,
         id: TaskId,
         only_if: &Preconditions,
-        returned: ReturnValue,
         deadline: Instant,
         expression: impl Fn(&Author) -> Expression,
-    ) -> Result<Written, Error> {
+        judge: impl Fn(&Item) -> Result<bool, Error>,
+    ) -> Result<Item, Error> {
         let mut by = Cow::Borrowed(by);
-        for _ in 0..ATTEMPTS {
-            let build = || expression(&by);
-            match self.write_once(&by, id, only_if, &returned, deadline, build).await? {
-                Written::Refused(old) if old.changed_at().is_some_and(|at| at > by.at) => {
-                    by.to_mut().at = old.changed_at().unwrap_or(by.at);
+        while Instant::now() < deadline {
+            match self.write_once(&by, id, only_if, deadline, || expression(&by)).await? {
+                Written::Done(new) => return Ok(new),
+                Written::Refused(old) if judge(&old)? => {
+                    let later = old.changed_at().filter(|at| *at > by.at);
+                    let later =
+                        later.ok_or_else(|| Error::internal("a condition failed without a reason"))?;
+                    by.to_mut().at = later.max(Timestamp::now());
                 }
-                written => return Ok(written),
+                Written::Refused(unchanged) => return Ok(unchanged),
             }
         }
-        Err(Error::Unavailable("other clients kept changing the task, with a clock that is ahead".into()))
+        Err(Error::Unavailable("other clients changed the task before every attempt arrived".into()))
     }
 
     /// Writes at most once, and finds out what became of a write without a response.
@@ -309,7 +308,6 @@ impl Store {
         by: &Author,
         id: TaskId,
         only_if: &Preconditions,
-        returned: &ReturnValue,
         deadline: Instant,
         expression: impl Fn() -> Expression,
     ) -> Result<Written, Error> {
@@ -317,7 +315,7 @@ impl Store {
         let owner = &by.principal.owner;
         let mut doubt = None;
         for _ in 0..attempts {
-            let sent = self.send(owner, id, expression(), returned.clone());
+            let sent = self.send(owner, id, expression());
             match bounded(deadline, Box::pin(sent)).await {
                 Ok(Written::Refused(item)) if item.was_written_by(by) => return Ok(Written::Done(item)),
                 Ok(written) if doubt.is_none() => return Ok(written),
@@ -337,13 +335,7 @@ impl Store {
         Err(Error::OutcomeUnknown(doubt.map_or_else(|| "no attempt was made".into(), Into::into)))
     }
 
-    async fn send(
-        &self,
-        owner: &str,
-        id: TaskId,
-        expression: Expression,
-        returned: ReturnValue,
-    ) -> Result<Written, Failure> {
+    async fn send(&self, owner: &str, id: TaskId, expression: Expression) -> Result<Written, Failure> {
         let written = self
             .writes
             .update_item()
@@ -353,7 +345,7 @@ impl Store {
             .condition_expression(expression.condition())
             .set_expression_attribute_names(Some(expression.names))
             .set_expression_attribute_values(Some(expression.values))
-            .return_values(returned)
+            .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .send()
             .await;
@@ -372,7 +364,7 @@ impl Store {
 
 /// The result of a conditional write.
 enum Written {
-    /// Applied. Holds the attributes asked for, or the item as it was read afterwards.
+    /// Applied. Holds the item as it is now.
     Done(Item),
     /// The condition failed. Holds the item as it is, empty if there is none.
     Refused(Item),
@@ -401,22 +393,24 @@ async fn bounded<T>(deadline: Instant, call: impl Future<Output = Result<T, Fail
     timeout_at(deadline, call).await?
 }
 
-/// Returns the reason why an update's condition failed, judged by the item at that moment; the task, if there was nothing to
-/// change.
-fn refused(old: &Item, only_if: &Preconditions, change: &Change) -> Result<Task, Error> {
+/// Returns why a task must not be written, if there is a reason that no other time of writing would remove.
+fn permits(old: &Item, only_if: &Preconditions) -> Result<(), Error> {
     if old.is_absent() || old.is_tombstone() {
         return Err(Error::NotFound);
     }
+    let current = old.version().map_err(Error::internal)?;
+    if only_if.hold_for(current) { Ok(()) } else { Err(Error::Stale { current }) }
+}
+
+/// Returns whether a permitted change would change anything, or why it is not permitted.
+fn would_change(old: &Item, only_if: &Preconditions, change: &Change) -> Result<bool, Error> {
+    permits(old, only_if)?;
     let task = old.task().map_err(Error::internal)?;
-    if !only_if.hold_for(task.version) {
-        return Err(Error::Stale { current: task.version });
-    }
     let stated = change.stated.errors(&task);
     match change.status {
         Some(to) if !task.status.can_become(to) => Err(Error::InvalidTransition { from: task.status, to }),
         _ if !stated.is_empty() => Err(Error::Invalid(stated)),
-        _ if change.differs_from(&task) => Err(Error::internal("a condition failed without a reason")),
-        _ => Ok(task),
+        _ => Ok(change.differs_from(&task)),
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod api;
+mod busy;
 mod callers;
 mod clients;
 mod contract;
