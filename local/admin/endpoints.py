@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from local.admin import alarms, cognito, schedules, stack_state
+from local.admin import alarms, cognito, schedules, shards, stack_state
 from local.corrections.dynamodb import ttl
 from local.corrections.iam.decisions import DECISIONS
 from local.door import processes
@@ -29,6 +29,7 @@ class Admin:
             "/_local/stack": {"POST": self._stack},
             "/_local/schedules": {"POST": self._schedules},
             "/_local/alarms": {"POST": self._alarms},
+            "/_local/shards": {"POST": self._shards},
             "/_local/cognito/rotate": {"POST": self._rotate},
             "/_local/cognito/token": {"POST": self._token},
         }
@@ -95,6 +96,9 @@ class Admin:
 
     async def _stack(self, given):
         return stack_state.put(given)
+
+    async def _shards(self, given):
+        return await asyncio.to_thread(shards.split, given)
 
     async def _schedules(self, given):
         return await asyncio.to_thread(schedules.run, **_clock(given))

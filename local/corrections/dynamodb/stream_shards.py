@@ -6,8 +6,8 @@ The last GetRecords of a closed shard has no ``NextShardIterator``.
 
 What stock MiniStack does: one shard for everything, open for ever, so that a reader of a single shard sees it all.
 
-Here three are open, one is closed and empty, and DescribeStream lists two at a time. The functions' stream mappings still read
-the single sequence underneath.
+Here three are open, one is closed and empty, and DescribeStream lists two at a time. The functions' stream mappings read the
+sequence underneath by shards of their own (``lineage``).
 """
 
 from __future__ import annotations

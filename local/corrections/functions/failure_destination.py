@@ -18,7 +18,9 @@ from datetime import UTC, datetime
 logger = logging.getLogger(__name__)
 
 
-def send(esm: dict, function: dict, records: list[dict], result: dict, condition: str, invocations: int) -> None:
+def send(
+    esm: dict, function: dict, records: list[dict], result: dict, condition: str, invocations: int, shard: str
+) -> None:
     """Sends a discarded batch to the mapping's destination, if it has one."""
     from ministack.services import lambda_svc
 
@@ -30,22 +32,18 @@ def send(esm: dict, function: dict, records: list[dict], result: dict, condition
         lambda_svc._send_ddb_stream_failure_record(esm, function, records, esm["EventSourceArn"], result, condition)
         return
     now = datetime.now(UTC)
-    record = _record(esm, function, records, condition, invocations, now)
+    record = _record(esm, function, records, condition, invocations, now, shard)
     record["payload"] = json.dumps({"Records": records})
-    _put(destination.removeprefix("arn:aws:s3:::"), object_key(esm["UUID"], _shard(), now), json.dumps(record).encode())
+    _put(destination.removeprefix("arn:aws:s3:::"), object_key(esm["UUID"], shard, now), json.dumps(record).encode())
 
 
 def object_key(mapping: str, shard: str, at: datetime) -> str:
     return f"aws/lambda/{mapping}/{shard}/{at:%Y/%m/%d}/{at:%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
 
 
-def _shard() -> str:
-    from ministack.services import dynamodb_streams
-
-    return dynamodb_streams._DEFAULT_SHARD_ID
-
-
-def _record(esm: dict, function: dict, records: list[dict], condition: str, invocations: int, now: datetime) -> dict:
+def _record(
+    esm: dict, function: dict, records: list[dict], condition: str, invocations: int, now: datetime, shard: str
+) -> dict:
     config = function.get("config") or function
     first, last = records[0]["dynamodb"], records[-1]["dynamodb"]
     return {
@@ -63,7 +61,7 @@ def _record(esm: dict, function: dict, records: list[dict], condition: str, invo
         "version": "1.0",
         "timestamp": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "DDBStreamBatchInfo": {
-            "shardId": _shard(),
+            "shardId": shard,
             "startSequenceNumber": first["SequenceNumber"],
             "endSequenceNumber": last["SequenceNumber"],
             "approximateArrivalOfFirstRecord": _arrival(first, now),

@@ -8,7 +8,8 @@ source in Lambda"):
 - a batch whose invocation failed is split in two with ``BisectBatchOnFunctionError``, a partly failed one is split at the
   reported record; splitting does not consume the retry quota;
 - a batch that has used up its ``MaximumRetryAttempts`` is discarded to the on-failure destination; a throttled one is not;
-- a shard is processed in order: nothing after a failed batch is read before that batch is done.
+- a shard is processed in order: nothing after a failed batch is read before that batch is done; shards are processed side by
+  side, a shard that was split before those that came of it (``dynamodb.lineage``).
 
 What stock MiniStack does: every answer without a function error is a success, a failing batch is retried for ever, and one
 thread serves all mappings.
@@ -27,6 +28,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from local.corrections.dynamodb import lineage
+from local.corrections.dynamodb.lineage import Shard
 from local.corrections.functions import failure_destination
 
 logger = logging.getLogger(__name__)
@@ -62,14 +65,17 @@ def apply() -> None:
     lambda_svc._poll_dynamodb_streams = _start_idle_shards
 
 
-# The mappings at work, and per mapping the batches that are read but not done.
-_busy: set[str] = set()
+# A reader is a mapping on a shard, by their ids: those at work, and for each the batches that are read but not done.
+Reader = tuple[str, str]
+_busy: set[Reader] = set()
 _busy_lock = threading.Lock()
-_waiting: dict[str, list[Batch]] = {}
+_waiting: dict[Reader, list[Batch]] = {}
+# The checkpoints of shards that came of a split; MiniStack has those of the first shard.
+_positions: dict[Reader, int] = {}
 
 
 def _start_idle_shards() -> bool:
-    """Starts a thread for each mapping that has work, and tells whether it started any."""
+    """Starts a thread for each shard of a mapping that has work, and tells whether it started any."""
     from ministack.core.concurrency import spawn_background
     from ministack.services import lambda_svc
 
@@ -79,18 +85,42 @@ def _start_idle_shards() -> bool:
         if ":dynamodb:" not in esm.get("EventSourceArn", ""):
             continue
         with _scope(account, region):
-            source = _source(esm)
-            if source is None or not (esm["UUID"] in _waiting or _unread(esm, source)):
-                continue
-            with _busy_lock:
-                if esm["UUID"] in _busy:
-                    continue
-                _busy.add(esm["UUID"])
-            spawn_background(_work, esm, thread_name=f"stream-{esm['FunctionName']}")
-            started = True
-    for gone in set(_waiting) - {esm["UUID"] for _, _, esm in mappings}:
-        _waiting.pop(gone, None)
+            for shard in _ready(esm):
+                with _busy_lock:
+                    if (esm["UUID"], shard.id) in _busy:
+                        continue
+                    _busy.add((esm["UUID"], shard.id))
+                spawn_background(_work, esm, shard.id, thread_name=f"stream-{esm['FunctionName']}")
+                started = True
+    kept = {esm["UUID"] for _, _, esm in mappings}
+    for left in (_waiting, _positions):
+        for gone in [reader for reader in list(left) if reader[0] not in kept]:
+            left.pop(gone, None)
     return started
+
+
+def _ready(esm: dict) -> list[Shard]:
+    """Returns the shards that have something to do, and whose parents have nothing left."""
+    source = _source(esm)
+    if source is None:
+        return []
+    ready, over = [], {None}
+    for shard in lineage.of(esm["EventSourceArn"]):
+        if shard.parent not in over:
+            continue
+        if _is_over(esm, shard, source[0]):
+            over.add(shard.id)
+        elif (esm["UUID"], shard.id) in _waiting or _unread(esm, shard, source[0]):
+            ready.append(shard)
+    return ready
+
+
+def _is_over(esm: dict, shard: Shard, table_name: str) -> bool:
+    reader = (esm["UUID"], shard.id)
+    with _busy_lock:
+        at_work = reader in _busy
+    ended = shard.end is not None and _position(esm, shard, table_name) >= shard.end
+    return ended and not at_work and reader not in _waiting
 
 
 class _scope:
@@ -125,71 +155,90 @@ def _source(esm: dict) -> tuple[str, dict] | None:
     return table_name, function
 
 
-def _position(esm: dict, table_name: str) -> int:
+def _position(esm: dict, shard: Shard, table_name: str) -> int:
     """Returns the checkpoint, the position of the first record that is not done."""
     from ministack.services import dynamodb, lambda_svc
 
     horizon = dynamodb.stream_start_position(table_name)
     with lambda_svc._dynamodb_stream_positions_lock:
-        positions = lambda_svc._dynamodb_stream_positions
-        if esm["UUID"] not in positions:
+        positions, key = _checkpoints(esm, shard.id)
+        if key not in positions and shard.parent is not None:
+            before, parent = _checkpoints(esm, shard.parent)
+            positions[key] = max(shard.begin, before[parent])  # a mapping may begin later than the shard
+        elif key not in positions:
             latest = esm.get("StartingPosition", "LATEST") == "LATEST"
-            positions[esm["UUID"]] = dynamodb.stream_end_position(table_name) if latest else horizon
-        return max(positions[esm["UUID"]], horizon)
+            positions[key] = dynamodb.stream_end_position(table_name) if latest else horizon
+        return max(positions[key], horizon)
 
 
-def _checkpoint(esm: dict, position: int) -> None:
+def _checkpoint(esm: dict, shard: Shard, position: int) -> None:
     from ministack.services import lambda_svc
 
     with lambda_svc._dynamodb_stream_positions_lock:
-        lambda_svc._dynamodb_stream_positions[esm["UUID"]] = position
+        positions, key = _checkpoints(esm, shard.id)
+        positions[key] = position
 
 
-def _unread(esm: dict, source: tuple[str, dict]) -> bool:
+def _checkpoints(esm: dict, shard_id: str):
+    """Returns where a shard's checkpoint is kept, and under which key."""
+    from ministack.services import dynamodb_streams, lambda_svc
+
+    if shard_id == dynamodb_streams._DEFAULT_SHARD_ID:
+        return lambda_svc._dynamodb_stream_positions, esm["UUID"]
+    return _positions, (esm["UUID"], shard_id)
+
+
+def _unread(esm: dict, shard: Shard, table_name: str) -> bool:
     from ministack.services import dynamodb
 
-    return _position(esm, source[0]) < dynamodb.stream_end_position(source[0])
+    end = dynamodb.stream_end_position(table_name)
+    return _position(esm, shard, table_name) < (end if shard.end is None else min(end, shard.end))
 
 
-def _work(esm: dict) -> None:
+def _work(esm: dict, shard_id: str) -> None:
     """Works through a shard until it is empty or the mapping cannot run any more."""
     from ministack.core.concurrency import esm_wake
 
-    identifier = esm["UUID"]
+    reader = (esm["UUID"], shard_id)
     try:
         while (source := _source(esm)) is not None:
-            batches = _waiting.get(identifier) or _read(esm, source[0])
+            with lineage.lock:
+                shard = next(one for one in lineage.of(esm["EventSourceArn"]) if one.id == shard_id)
+                batches = _waiting.get(reader) or _read(esm, shard, source[0])
             if not batches:
                 break
             batch = batches.pop(0)
-            after, pause = _process(esm, source[1], batch)
+            after, pause = _process(esm, source[1], batch, shard_id)
             batches[:0] = after
-            _checkpoint(esm, after[0].entries[0][0] if after else batch.end)
+            _checkpoint(esm, shard, after[0].entries[0][0] if after else batch.end)
             if batches:
-                _waiting[identifier] = batches
+                _waiting[reader] = batches
             else:
-                _waiting.pop(identifier, None)
+                _waiting.pop(reader, None)
             time.sleep(pause)
     finally:
         with _busy_lock:
-            _busy.discard(identifier)
+            _busy.discard(reader)
         esm_wake.set()
 
 
-def _read(esm: dict, table_name: str) -> list[Batch]:
+def _read(esm: dict, shard: Shard, table_name: str) -> list[Batch]:
     from ministack.services import dynamodb, lambda_svc
 
-    position = _position(esm, table_name)
+    position = _position(esm, shard, table_name)
     records = dynamodb.stream_records_since(table_name, position, int(esm.get("BatchSize") or 100))
+    if shard.end is not None:
+        records = records[: max(0, shard.end - position)]
     if not records:
         return []
-    entries = [(position + n, record) for n, record in enumerate(records)]
-    kept = {id(record) for record in lambda_svc._apply_filter_criteria(records, esm)}
+    key = lineage.partition_key(dynamodb._tables[table_name])
+    entries = [(position + n, record) for n, record in enumerate(records) if shard.holds(record, key)]
+    kept = {id(record) for record in lambda_svc._apply_filter_criteria([record for _, record in entries], esm)}
     entries = [(at, record) for at, record in entries if id(record) in kept]
     return [Batch(entries, position + len(records))]
 
 
-def _process(esm: dict, function: dict, batch: Batch) -> tuple[list[Batch], float]:
+def _process(esm: dict, function: dict, batch: Batch, shard_id: str) -> tuple[list[Batch], float]:
     """Invokes once. Returns the batches that remain, in order, and the seconds to wait before them."""
     from ministack.services import lambda_svc
 
@@ -225,7 +274,7 @@ def _process(esm: dict, function: dict, batch: Batch) -> tuple[list[Batch], floa
     if condition is None:
         batch.retries += 1
         return [batch], pause
-    failure_destination.send(esm, function, batch.records, result, condition, batch.failures)
+    failure_destination.send(esm, function, batch.records, result, condition, batch.failures, shard_id)
     return [], 0
 
 
