@@ -12,6 +12,8 @@ use super::site::{Answer, ORIGINS, Site};
 
 /// CloudWatch Logs may show an access-log line minutes later.
 const LOGGED_WITHIN: Duration = Duration::from_mins(5);
+/// The domain of a user pool is a new name in the DNS.
+const DOMAIN_WITHIN: Duration = Duration::from_mins(5);
 /// The time that the workflow gives writers to finish after it has set the concurrency to 0 (`freeze.rs`).
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -41,6 +43,34 @@ pub fn raw_query(site: &Site<'_>) -> Result<Finding> {
 pub fn authorizer_nulls(site: &Site<'_>) -> Result<Finding> {
     let answer = site.curl("/tasks", &[])?;
     Ok(Finding::new(answer.status == 200, format!("{} with a valid token", answer.status)))
+}
+
+/// Asks Cognito for a token, as the client for machines, and the API who bears it.
+pub fn cognito_token(site: &Site<'_>) -> Result<Finding> {
+    let service = site.service()?;
+    let (pool, client) = (service.output("UserPoolId")?, service.output("MachineClientId")?);
+    let of_client = ["--user-pool-id", pool, "--client-id", client];
+    let described =
+        site.aws.call(&[&["cognito-idp", "describe-user-pool-client"], &of_client[..]].concat())?;
+    let secret = described["UserPoolClient"]["ClientSecret"].as_str().context("the client has no secret")?;
+    let secret = format!("data-urlencode = \"client_secret={secret}\"");
+    let form = ["-d", "grant_type=client_credentials", "-d", &format!("client_id={client}")];
+    // The domain's name may not be known everywhere at once.
+    let given = site.patience.until(DOMAIN_WITHIN, || {
+        let answer = site.curl_url(&service.token_endpoint, &secret, &form);
+        Ok(answer.ok().filter(|answer| answer.status == 200))
+    })?;
+    let Some((given, time)) = given else {
+        return Ok(Finding::NotHeld(format!("no token within {} s", DOMAIN_WITHIN.as_secs())));
+    };
+    let given: Value = serde_json::from_str(&given.body).unwrap_or_default();
+    let me = site.curl_as(given["access_token"].as_str().unwrap_or_default(), "/me", &[])?;
+    let caller: Value = serde_json::from_str(&me.body).unwrap_or_default();
+    let scopes = caller["scopes"].as_array().map_or(0, Vec::len);
+    Ok(Finding::new(
+        me.status == 200 && caller["auth"] == "jwt" && scopes == 2,
+        format!("{} at /me with {scopes} scopes; a token after {:.0} s", me.status, time.as_secs_f64()),
+    ))
 }
 
 pub fn head(site: &Site<'_>) -> Result<Finding> {

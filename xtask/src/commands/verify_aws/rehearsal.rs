@@ -114,12 +114,15 @@ impl Scene<'_> {
         let groups = self.aws.json("logs", "Logs_20140328.DescribeLogGroups", &json!({}))?.to_string();
         let buckets = self.aws.buckets()?;
         let tables = self.aws.json("dynamodb", "DynamoDB_20120810.ListTables", &json!({}))?.to_string();
+        let list_pools = "AWSCognitoIdentityProviderService.ListUserPools";
+        let pools = self.aws.json("cognito-idp", list_pools, &json!({"MaxResults": 60}))?.to_string();
         for (kind, text) in [
             ("stack", stacks),
             ("role", roles),
             ("log group", groups),
             ("bucket", buckets),
             ("table", tables),
+            ("user pool", pools),
         ] {
             if let Some(at) = text.find("tasks-v").or(text.find("/tasks/v")) {
                 bail!(

@@ -218,7 +218,7 @@ pub const ROWS: &[Row] = &[
         assumption: "an update of a user pool with what `DescribeUserPool` shows, less the tags that only AWS may set, changes its deletion protection and nothing else",
         used: "`functions/teardown/src/aws/user_pools.rs`; `local/corrections/cognito/user_pools.py`",
         by_hand: "deploy with `auth=cognito` and `deletionProtection=true`; `aws cognito-idp describe-user-pool`; a teardown with `--delete-data` that is stopped and restored before Delete; the same again: no difference but `LastModifiedDate`",
-        check: Check::ByHand("no row deploys a user pool"),
+        check: Check::ByHand("the stage is made without deletion protection"),
     },
     Row {
         id: "pool-tag",
@@ -226,7 +226,15 @@ pub const ROWS: &[Row] = &[
         assumption: "the tag `aws:cloudformation:stack-name` of a user pool is in the request's context when its client, domain or resource server is deleted",
         used: "`not_of_another_stack` in `cdk/teardown/scope.py`",
         by_hand: "deploy with `auth=cognito`; `taskctl teardown start tasks-dev --watch`: `deleted`; else the events name the action",
-        check: Check::ByHand("no row deploys a user pool"),
+        check: Check::ByHand("the row of the whole run shows it: its stage has a user pool"),
+    },
+    Row {
+        id: "cognito-token",
+        part: Part::Gateway,
+        assumption: "an access token that Cognito gives the client for machines has the issuer, `client_id`, `token_use` and scopes that the deployed authorizer asks for",
+        used: "`cdk/task_service/cognito.py`; `functions/authorizer/src/issuer.rs`",
+        by_hand: "deploy with `auth=cognito` and `cognitoMachineClient=true`; `curl -sS $TokenEndpoint -d grant_type=client_credentials -d client_id=… -d client_secret=…`; `curl -sS $URL/me -H \"Authorization: Bearer $ACCESS_TOKEN\"`: 200, both scopes",
+        check: Check::Service(gateway::cognito_token),
     },
     Row {
         id: "key-rotation",

@@ -49,6 +49,8 @@ pub struct Site<'a> {
 pub struct Service {
     pub url: String,
     pub stack: String,
+    /// Where Cognito gives out tokens.
+    pub token_endpoint: String,
     token: String,
     outputs: BTreeMap<String, String>,
 }
@@ -174,16 +176,7 @@ impl<'a> Site<'a> {
             architecture: self.architecture.clone(),
             assets: self.assets.clone(),
             principals: Some(principals),
-            more: [
-                format!("allowedOrigins={}", ORIGINS.join(",")),
-                "deletionProtection=false".to_owned(),
-                "retainAuditLog=false".to_owned(),
-                "auditRetentionDays=3".to_owned(),
-                "accessLogRetentionDays=1".to_owned(),
-                "logRetentionDays=1".to_owned(),
-                "auditRetryAttempts=1".to_owned(),
-            ]
-            .into(),
+            more: self.settings(),
         };
         let cdk = self.cdk();
         step("CDK template", || cdk.synthesise(App::Service, &settings))?;
@@ -191,15 +184,37 @@ impl<'a> Site<'a> {
         let stack = self.stack();
         self.made.add(Made::Stack { name: stack.clone(), role: None });
         let outputs = step(&format!("Deployment of {stack}"), || cdk.deploy(App::Service, &settings))?;
-        let url = outputs.get("ApiUrl").context("the stack has no output ApiUrl")?;
-        let url = match &self.aws.target {
-            Target::Local { endpoint } => local_url(url, endpoint),
-            Target::Aws { .. } => url.clone(),
+        let output =
+            |name: &str| outputs.get(name).with_context(|| format!("the stack has no output {name}"));
+        let (url, token_endpoint) = (output("ApiUrl")?, output("TokenEndpoint")?);
+        let (url, token_endpoint) = match &self.aws.target {
+            Target::Local { endpoint } => (local_url(url, endpoint), format!("{endpoint}/oauth2/token")),
+            Target::Aws { .. } => (url.clone(), token_endpoint.clone()),
         };
-        let service = Service { url, stack, token, outputs };
+        let service = Service { url, stack, token_endpoint, token, outputs };
         self.made.add(Made::Objects(service.output("FailureBucket")?.to_owned()));
         self.made.add(Made::Recovery(service.output("TableName")?.to_owned()));
         Ok(service)
+    }
+
+    fn settings(&self) -> Vec<String> {
+        let mut settings = vec![
+            format!("allowedOrigins={}", ORIGINS.join(",")),
+            "auth=cognito".to_owned(),
+            format!("cognitoCallbackUrls={}/signed-in", ORIGINS[0]),
+            "cognitoMachineClient=true".to_owned(),
+            "deletionProtection=false".to_owned(),
+            "retainAuditLog=false".to_owned(),
+            "auditRetentionDays=3".to_owned(),
+            "accessLogRetentionDays=1".to_owned(),
+            "logRetentionDays=1".to_owned(),
+            "auditRetryAttempts=1".to_owned(),
+        ];
+        if let Target::Local { endpoint } = &self.aws.target {
+            // Tokens of the local Cognito name AWS as their issuer.
+            settings.push(format!("cognitoJwksUri={endpoint}/{{pool}}/.well-known/jwks.json"));
+        }
+        settings
     }
 
     /// Checks that API Gateway has its log role, which belongs to the account: a run makes it on the local AWS only.
@@ -248,27 +263,33 @@ impl<'a> Site<'a> {
 
     /// Calls the API without a token.
     pub fn curl_without_token(&self, path: &str, arguments: &[&str]) -> Result<Answer> {
-        self.curl_as("", path, arguments)
+        self.curl_url(&format!("{}{path}", self.service()?.url), "", arguments)
     }
 
-    /// Runs curl. The token goes through standard input, because every user of the machine can see a command line.
-    fn curl_as(&self, token: &str, path: &str, arguments: &[&str]) -> Result<Answer> {
-        check_interrupted()?;
+    /// Calls the API with another token.
+    pub fn curl_as(&self, token: &str, path: &str, arguments: &[&str]) -> Result<Answer> {
         let url = format!("{}{path}", self.service()?.url);
+        self.curl_url(&url, &format!("header = \"Authorization: Bearer {token}\""), arguments)
+    }
+
+    /// Runs curl. A secret goes through standard input, as a line of curl's configuration, because every user of the machine can
+    /// see a command line.
+    pub fn curl_url(&self, url: &str, secret: &str, arguments: &[&str]) -> Result<Answer> {
+        check_interrupted()?;
         let mut command = Command::new("curl");
         command.args(["-sSi", "--max-time", "40", "--config", "-"]).args(arguments).arg(url);
         self.aws.aim(&mut command);
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("curl cannot be started: is it installed?")?;
-        if let Some(mut input) = child.stdin.take().filter(|_| !token.is_empty()) {
-            writeln!(input, "header = \"Authorization: Bearer {token}\"").context("curl takes no input")?;
+        if let Some(mut input) = child.stdin.take() {
+            writeln!(input, "{secret}").context("curl takes no input")?;
         }
         let output = child.wait_with_output().context("curl cannot be waited for")?;
         if !output.status.success() {
-            bail!("curl {path} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+            bail!("curl {url} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         let text = String::from_utf8_lossy(&output.stdout);
-        Answer::parse(&text).with_context(|| format!("{path} was answered with something else than HTTP"))
+        Answer::parse(&text).with_context(|| format!("{url} was answered with something else than HTTP"))
     }
 }
 
