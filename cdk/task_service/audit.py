@@ -13,6 +13,7 @@ from constructs import Construct
 from task_service import nag
 from task_service.functions import RustFunction
 from task_service.logs import log_group
+from task_service.queries import INDEXED
 
 # Records waiting for an operator (poison records, discarded batches) contain the tasks' content, so they are not kept longer
 # than needed.
@@ -51,6 +52,7 @@ class Audit(Construct):
         # ("Protecting log groups from deletion"). The teardown lifts it only with consent, and only if the audit log is to
         # be deleted.
         self.log_group.node.default_child.deletion_protection_enabled = audit_deletion_protection
+        self.log_group.node.default_child.field_index_policies = [{"Fields": list(INDEXED)}]
         self.quarantine = log_group(
             self, "Quarantine", name=f"/tasks/{stage}/quarantine", retention_days=_FAILURES_KEPT_DAYS
         )

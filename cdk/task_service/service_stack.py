@@ -10,6 +10,7 @@ from task_service.api import TaskApi
 from task_service.audit import Audit
 from task_service.cognito import Cognito
 from task_service.functions import RustFunction
+from task_service.queries import SavedQueries
 from task_service.settings import Settings
 from task_service.table import TaskTable
 
@@ -63,6 +64,12 @@ class ServiceStack(Stack):
             access_log_retention_days=settings.access_log_retention_days,
             log_retention_days=settings.log_retention_days,
             authorizer_cache_seconds=settings.authorizer_cache_seconds,
+        )
+        SavedQueries(
+            self,
+            "Queries",
+            stage=settings.stage,
+            logs_by_name={"audit": audit.log_group, "authorizer": authorizer.log_group},
         )
         Alarms(
             self,

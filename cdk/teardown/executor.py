@@ -42,6 +42,7 @@ DELETE_ACTIONS: dict[str, tuple[str, ...]] = {
     "AWS::Lambda::Permission": ("lambda:RemovePermission",),
     "AWS::Logs::LogGroup": ("logs:DeleteDataProtectionPolicy", "logs:DeleteLogGroup", "logs:DescribeLogGroups"),
     "AWS::Logs::MetricFilter": ("logs:DeleteMetricFilter",),
+    "AWS::Logs::QueryDefinition": ("logs:DeleteQueryDefinition",),
     "AWS::S3::Bucket": ("s3:DeleteBucket", "s3:ListBucket"),
     "AWS::S3::BucketPolicy": ("s3:DeleteBucketPolicy", "s3:GetBucketPolicy"),
 }
@@ -145,6 +146,11 @@ def _grants(scope: Scope) -> list[Grant]:
             resources=scope.log_groups(),
             conditions=ours,
             why="The service's log groups share the stage's prefix, and API Gateway's carries the random API id",
+        ),
+        Grant(
+            actions=("logs:DeleteQueryDefinition",),
+            resources=["*"],
+            why="logs:DeleteQueryDefinition takes no resource and no condition in IAM; a saved query is a text, and holds no data",
         ),
         Grant(
             actions=("s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:ListBucket"),

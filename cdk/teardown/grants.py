@@ -44,6 +44,14 @@ def describe_log_groups() -> Grant:
     )
 
 
+def describe_query_definitions() -> Grant:
+    return Grant(
+        actions=("logs:DescribeQueryDefinitions",),
+        resources=["*"],
+        why="logs:DescribeQueryDefinitions takes no resource in IAM; it only lists saved queries",
+    )
+
+
 def statements(grants: Sequence[Grant]) -> list[iam.PolicyStatement]:
     return [grant.statement() for grant in grants]
 

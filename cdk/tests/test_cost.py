@@ -26,6 +26,7 @@ def test_nothing_else_in_the_stack_is_charged(dev: Synthesised, prod: Synthesise
         "AWS::IAM::Role",
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::Permission",
+        "AWS::Logs::QueryDefinition",
         "AWS::S3::BucketPolicy",
     }
     charged = {

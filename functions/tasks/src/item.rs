@@ -168,6 +168,7 @@ mod tests {
         let schema = json!({
             "partitionKey": PARTITION_KEY, "sortKey": SORT_KEY, "timeToLive": attribute::EXPIRES_AT, "indexes": indexes,
             "latestAuditHours": LATEST_HOURS, "sentinelPrefix": SENTINEL_PREFIX,
+            "fields": Field::ALL.map(Field::name),
         });
         if env::var_os("REFRESH").is_some() {
             fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())).unwrap();

@@ -314,6 +314,9 @@ impl Account {
             "AWS::CloudWatch::Alarm" => {
                 aws.query("monitoring", "DeleteAlarms", &[("AlarmNames.member.1", id)]).await
             }
+            "AWS::Logs::QueryDefinition" => {
+                aws.logs("DeleteQueryDefinition", json!({"queryDefinitionId": id})).await
+            }
             // Goes with what it is part of, or is a setting.
             _ => return false,
         };
@@ -390,6 +393,7 @@ impl Account {
                 let filters = aws.logs("DescribeMetricFilters", json!({"filterNamePrefix": id})).await.json();
                 filters["metricFilters"].as_array().is_some_and(|filters| !filters.is_empty())
             }
+            "AWS::Logs::QueryDefinition" => self.saved_queries().await.contains(id),
             "AWS::CloudWatch::Alarm" => {
                 let alarms = aws.query("monitoring", "DescribeAlarms", &[("AlarmNames.member.1", id)]).await;
                 alarms.done().contains(&format!("<AlarmName>{id}</AlarmName>"))
@@ -403,6 +407,13 @@ impl Account {
         let groups = self.aws.logs("DescribeLogGroups", json!({"logGroupNamePrefix": prefix})).await.json();
         let groups = groups["logGroups"].as_array().unwrap().iter();
         groups.map(|group| group["logGroupName"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The ids of the queries that CloudWatch Logs Insights has saved.
+    async fn saved_queries(&self) -> BTreeSet<String> {
+        let described = self.aws.logs("DescribeQueryDefinitions", json!({})).await.json();
+        let queries = described["queryDefinitions"].as_array().unwrap().iter();
+        queries.map(|query| query["queryDefinitionId"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The table as DynamoDB describes it.

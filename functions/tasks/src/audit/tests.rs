@@ -245,3 +245,63 @@ proptest! {
         prop_assert_eq!(json!(audit(&old, &new)).to_string(), json!(audit(&old, &new)).to_string());
     }
 }
+
+/// Returns one record of each kind, of three tasks, as lines of the audit log. `functions/tasks/audit-records.jsonl` is their
+/// snapshot, on which the saved queries and the metric filters are tried (`cdk/tests/test_queries.py`).
+fn lines_of_every_kind() -> Vec<String> {
+    let by = |mut image: Value, actor: &str, address: &str| {
+        image["actor"]["M"]["id"] = json!({"S": actor});
+        image["request"]["M"]["sourceIp"] = json!({"S": address});
+        image
+    };
+    let of = |mut image: Value, task: u8| {
+        if !image.is_null() {
+            image["SK"] = json!({"S": format!("TASK#{}{task}", &ID[..ID.len() - 1])});
+        }
+        image
+    };
+    let alice = |image: Value| by(image, "alice", "192.0.2.1");
+    let bob = |image: Value| by(image, "bob", "198.51.100.7");
+    let second = || with(live(2, "b"), "status", json!({"S": "COMPLETED"}));
+    let by_hand = with(live(1, "a"), "priority", json!({"S": "HIGH"}));
+    let ended = with(by_hand.clone(), "expiresAt", json!({"N": "1"}));
+    let none = Value::Null;
+    let sentinel = json!({"actor": {"M": {"id": {"S": "teardown"}, "auth": {"S": "service"}}}});
+    let steps = [
+        (1, none.clone(), alice(live(1, "a")), false),
+        (1, alice(live(1, "a")), bob(second()), false),
+        (1, bob(second()), alice(tombstone(3)), false),
+        (1, alice(tombstone(3)), none.clone(), false),
+        (2, none.clone(), alice(live(1, "a")), false),
+        (2, alice(live(1, "a")), by_hand.clone(), false),
+        (2, by_hand, ended.clone(), false),
+        (2, ended, none.clone(), true),
+        (3, none.clone(), bob(live(1, "a")), false),
+        (3, bob(live(1, "a")), bob(tombstone(2)), false),
+        (3, bob(tombstone(2)), none.clone(), true),
+        (0, none, sentinel, false),
+    ];
+    let line = |(number, (task, old, new, by_ttl)): (usize, (u8, Value, Value, bool))| {
+        let mut record = stream_record(&of(old, task), &of(new, task));
+        record.event_id = format!("e-{number:02}");
+        record.change.sequence_number = format!("44215845000000000174504390{number:02}");
+        record.change.approximate_creation_date_time = Some(1_767_225_600.0 + number as f64);
+        let key =
+            if task == 0 { "SENTINEL#s-1".to_owned() } else { format!("TASK#{}{task}", &ID[..ID.len() - 1]) };
+        record.change.keys.insert(SORT_KEY.to_owned(), Attribute::S(key));
+        record.user_identity = by_ttl.then(|| UserIdentity { principal_id: "dynamodb.amazonaws.com".into() });
+        serde_json::to_string(&record.audit(FreeText::Hashed, audited_at()).unwrap().unwrap()).unwrap()
+    };
+    steps.into_iter().enumerate().map(line).collect()
+}
+
+/// `REFRESH=1 cargo test -p tasks` writes it.
+#[test]
+fn the_snapshot_has_a_record_of_every_kind() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("audit-records.jsonl");
+    let lines = format!("{}\n", lines_of_every_kind().join("\n"));
+    if std::env::var_os("REFRESH").is_some() {
+        std::fs::write(&file, &lines).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), lines, "run `REFRESH=1 cargo test -p tasks`");
+}

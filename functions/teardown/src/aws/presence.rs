@@ -55,6 +55,7 @@ impl Clients {
             }
             types::LOG_GROUP => return self.log_group_presence(id).await,
             types::METRIC_FILTER => return self.metric_filter_presence(id, log_groups).await,
+            types::QUERY_DEFINITION => return self.query_definition_presence(id).await,
             types::ALARM => return self.alarm_presence(id).await,
             types::METADATA => return Ok(Presence::Absent),
             kind => return Ok(Presence::Unproven(format!("no way is known to show {kind} absent"))),
@@ -95,6 +96,25 @@ impl Clients {
             }
         }
         Ok(Presence::Absent)
+    }
+
+    /// Looks for a saved query in the list of all, since nothing asks for one by its id.
+    async fn query_definition_presence(&self, id: &str) -> Result<Presence, StepError> {
+        let mut next = None;
+        loop {
+            let page = self.logs.describe_query_definitions().set_next_token(next).send().await;
+            let page = match page.map_err(AwsError::from) {
+                Ok(page) => page,
+                Err(error) => return unproven(error.stop(id)),
+            };
+            if page.query_definitions().iter().any(|query| query.query_definition_id() == Some(id)) {
+                return Ok(Presence::Present);
+            }
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(Presence::Absent);
+            }
+        }
     }
 
     async fn alarm_presence(&self, name: &str) -> Result<Presence, StepError> {

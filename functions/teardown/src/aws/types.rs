@@ -7,6 +7,7 @@ pub const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 /// A note of CDK's, nothing that exists.
 pub const METADATA: &str = "AWS::CDK::Metadata";
 pub const METRIC_FILTER: &str = "AWS::Logs::MetricFilter";
+pub const QUERY_DEFINITION: &str = "AWS::Logs::QueryDefinition";
 pub const REST_API: &str = "AWS::ApiGateway::RestApi";
 pub const ROLE: &str = "AWS::IAM::Role";
 pub const STREAM_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
