@@ -12,6 +12,7 @@ import importlib
 # - access_log, mock and encoding read what request notes;
 # - cloudformation.delete replaces DeleteStack, and cloudformation.role wraps that;
 # - system_backups backs a table up before template_properties forgets its recovery, and after whatever may refuse the deletion;
+# - mapping_metrics counts what functions.role did not let through;
 # - executions fails the callback of a task that step_functions.role refuses.
 NAMES: tuple[str, ...] = (
     "functions.stream_mapping",
@@ -59,6 +60,7 @@ NAMES: tuple[str, ...] = (
     "api_gateway.account",
     "step_functions.role",
     "functions.role",
+    "functions.mapping_metrics",
     "scheduler.role",
     "step_functions.waits",
     "step_functions.executions",

@@ -20,21 +20,22 @@ logger = logging.getLogger(__name__)
 
 def send(
     esm: dict, function: dict, records: list[dict], result: dict, condition: str, invocations: int, shard: str
-) -> None:
-    """Sends a discarded batch to the mapping's destination, if it has one."""
+) -> bool | None:
+    """Sends a discarded batch to the mapping's destination, if it has one, and returns whether it arrived there."""
     from ministack.services import lambda_svc
 
     destination = ((esm.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
     logger.warning("%s: %d records discarded (%s) to %s", esm["FunctionName"], len(records), condition, destination)
     if not destination:
-        return
+        return None
     if not destination.startswith("arn:aws:s3:::"):
         lambda_svc._send_ddb_stream_failure_record(esm, function, records, esm["EventSourceArn"], result, condition)
-        return
+        return True
     now = datetime.now(UTC)
     record = _record(esm, function, records, condition, invocations, now, shard)
     record["payload"] = json.dumps({"Records": records})
-    _put(destination.removeprefix("arn:aws:s3:::"), object_key(esm["UUID"], shard, now), json.dumps(record).encode())
+    key = object_key(esm["UUID"], shard, now)
+    return _put(destination.removeprefix("arn:aws:s3:::"), key, json.dumps(record).encode())
 
 
 def object_key(mapping: str, shard: str, at: datetime) -> str:
@@ -78,7 +79,7 @@ def _arrival(change: dict, now: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _put(bucket: str, key: str, body: bytes) -> None:
+def _put(bucket: str, key: str, body: bytes) -> bool:
     from ministack.app import call_service_handler_sync
     from ministack.services import s3
 
@@ -90,3 +91,4 @@ def _put(bucket: str, key: str, body: bytes) -> None:
     )
     if status != 200:
         logger.error("on-failure destination %s refused a record: %s %s", bucket, status, answer)
+    return status == 200

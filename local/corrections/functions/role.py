@@ -85,8 +85,8 @@ def _discard_as_the_function() -> None:
             _role_of(function), "s3:PutObject", f"{bucket}/{key}"
         ):
             logger.error("the role of %s may not write to %s: records are lost", mapping["FunctionName"], bucket)
-            return
-        send(mapping, function, *more)
+            return False
+        return send(mapping, function, *more)
 
     failure_destination.send = send_as
 

@@ -46,6 +46,7 @@ class Batch:
     end: int  # the checkpoint once this batch is done
     failures: int = 0  # failed invocations, splits included
     retries: int = 0  # what counts against MaximumRetryAttempts
+    filtered: int = 0  # records that the mapping's filter took out
 
     @property
     def records(self) -> list[dict]:
@@ -65,10 +66,11 @@ def apply() -> None:
     lambda_svc._poll_dynamodb_streams = _start_idle_shards
 
 
-# A reader is a mapping on a shard, by their ids: those at work, and for each the batches that are read but not done.
+# A reader is a mapping on a shard, by their ids: those at work (the lock is held while one starts or ends), and for each the
+# batches that are read but not done.
 Reader = tuple[str, str]
 _busy: set[Reader] = set()
-_busy_lock = threading.Lock()
+starting = threading.Lock()
 _waiting: dict[Reader, list[Batch]] = {}
 # The checkpoints of shards that came of a split; MiniStack has those of the first shard.
 _positions: dict[Reader, int] = {}
@@ -86,7 +88,7 @@ def _start_idle_shards() -> bool:
             continue
         with _scope(account, region):
             for shard in _ready(esm):
-                with _busy_lock:
+                with starting:
                     if (esm["UUID"], shard.id) in _busy:
                         continue
                     _busy.add((esm["UUID"], shard.id))
@@ -117,7 +119,7 @@ def _ready(esm: dict) -> list[Shard]:
 
 def _is_over(esm: dict, shard: Shard, table_name: str) -> bool:
     reader = (esm["UUID"], shard.id)
-    with _busy_lock:
+    with starting:
         at_work = reader in _busy
     ended = shard.end is not None and _position(esm, shard, table_name) >= shard.end
     return ended and not at_work and reader not in _waiting
@@ -217,7 +219,7 @@ def _work(esm: dict, shard_id: str) -> None:
                 _waiting.pop(reader, None)
             time.sleep(pause)
     finally:
-        with _busy_lock:
+        with starting:
             _busy.discard(reader)
         esm_wake.set()
 
@@ -233,22 +235,19 @@ def _read(esm: dict, shard: Shard, table_name: str) -> list[Batch]:
         return []
     key = lineage.partition_key(dynamodb._tables[table_name])
     entries = [(position + n, record) for n, record in enumerate(records) if shard.holds(record, key)]
-    kept = {id(record) for record in lambda_svc._apply_filter_criteria([record for _, record in entries], esm)}
-    entries = [(at, record) for at, record in entries if id(record) in kept]
-    return [Batch(entries, position + len(records))]
+    chosen = {id(record) for record in lambda_svc._apply_filter_criteria([record for _, record in entries], esm)}
+    kept = [(at, record) for at, record in entries if id(record) in chosen]
+    return [Batch(kept, position + len(records), filtered=len(entries) - len(kept))]
 
 
 def _process(esm: dict, function: dict, batch: Batch, shard_id: str) -> tuple[list[Batch], float]:
     """Invokes once. Returns the batches that remain, in order, and the seconds to wait before them."""
-    from ministack.services import lambda_svc
-
     if not batch.entries:  # all filtered out
         return [], 0
-    result = lambda_svc._execute_function(function, {"Records": batch.records})
+    result, failed_at = _invoke(esm, function, batch)
     if result.get("throttle"):
         # The function was not invoked: AWS retries until the records expire.
         return [batch], BACKOFF_SECONDS
-    failed_at = first_failure(esm, result, batch.records)
     if failed_at is None:
         esm["LastProcessingResult"] = "OK"
         return [], 0
@@ -276,6 +275,14 @@ def _process(esm: dict, function: dict, batch: Batch, shard_id: str) -> tuple[li
         return [batch], pause
     failure_destination.send(esm, function, batch.records, result, condition, batch.failures, shard_id)
     return [], 0
+
+
+def _invoke(esm: dict, function: dict, batch: Batch) -> tuple[dict, int | None]:
+    """Returns the result, and the index of the first record that failed, if any did."""
+    from ministack.services import lambda_svc
+
+    result = lambda_svc._execute_function(function, {"Records": batch.records})
+    return result, None if result.get("throttle") else first_failure(esm, result, batch.records)
 
 
 def _exhausted(esm: dict, batch: Batch) -> str | None:
