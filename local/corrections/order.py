@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 
 # A later correction wraps an earlier one. It matters here:
-# - access_log, mock and encoding read what request notes;
+# - access_log, metrics, mock and encoding read what request notes, and metrics what access_log notes;
 # - cloudformation.delete replaces DeleteStack, and cloudformation.role wraps that;
 # - system_backups backs a table up before template_properties forgets its recovery, and after whatever may refuse the deletion;
 # - mapping_metrics counts what functions.role did not let through;
@@ -28,6 +28,7 @@ NAMES: tuple[str, ...] = (
     "api_gateway.remapped_headers",
     "api_gateway.encoding",
     "api_gateway.access_log",
+    "api_gateway.metrics",
     "functions.runtime_api",
     "functions.environment_size",
     "functions.logs",
