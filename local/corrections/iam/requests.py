@@ -1,16 +1,19 @@
 """Correction: a request is checked with AWS's action, resource and condition keys (with ``AUTH=true``).
 
 What AWS does ("Actions, resources, and condition keys for AWS services": CloudWatch Logs, CloudWatch, Lambda, DynamoDB,
-CloudFormation, API Gateway; "Working with Lambda execution environment credentials"):
+CloudFormation, API Gateway, KMS, S3; "Working with Lambda execution environment credentials"):
 
 - a call that names a log group is checked on ``log-group:NAME:log-stream:STREAM``, DescribeAlarms on all alarms of the account;
+- a KMS key that is called by its alias is the key; PutObject with a retention or a legal hold of its own takes
+  ``s3:PutObjectRetention`` or ``s3:PutObjectLegalHold`` too;
 - each Lambda operation is an action of its own; DynamoDB's streams and backups are resources;
 - ``dynamodb:LeadingKeys`` has the partition keys in the request, ``cloudformation:RoleArn`` the role that is passed,
   ``lambda:FunctionArn`` a mapping's function, ``lambda:SourceFunctionArn`` the function whose credentials are used;
 - the tags are those of the resource or of the API it belongs to, with CloudFormation's own (``aws:cloudformation:stack-name``).
 
-What stock MiniStack does: checks the group without a stream; knows some twenty Lambda actions and lets through what it has no
-name for (UpdateEventSourceMapping, everything in Smithy's RPC); takes streams and backups for ``*``; has none of these keys.
+What stock MiniStack does: checks the group without a stream, the alias instead of the key, and PutObject alone; knows some twenty
+Lambda actions and lets through what it has no name for (UpdateEventSourceMapping, everything in Smithy's RPC); takes streams and
+backups for ``*``; has none of these keys.
 
 Stock also sets ``aws:SecureTransport`` to false for plain HTTP. Since the loopback interface has nothing else, every request
 counts as secure here.
@@ -42,6 +45,7 @@ def apply() -> None:
     _name_lambda_actions(iam_actions)
     iam_actions.extract_iam_action = _named_in_the_path(iam_actions.extract_iam_action)
     iam_actions.extract_resource_arn = _exact(iam_actions)
+    iam_actions.s3_additional_checks = _with_locks(iam_actions.s3_additional_checks)
     iam_actions.request_tag_context = _completed(iam_actions.request_tag_context)
     iam_evaluator.enforce = _about_the_resource(iam_evaluator.enforce)
     iam_evaluator._principal_keys = _about_the_caller(iam_evaluator._principal_keys)
@@ -84,11 +88,36 @@ def _exact(actions):
             found = group if group.startswith("arn:") else f"arn:aws:logs:{region}:{account}:log-group:{group}"
         if service == "logs" and ":log-group:" in found and ":log-stream:" not in found:
             return f"{found.removesuffix(':*')}:log-stream:{_json(body).get('logStreamName') or ''}"
+        if service == "kms" and ":alias/" in found:
+            return _key_of_alias(found)
         if service in ("dynamodb", "dynamodbstreams") and found == "*":
             return _stream_or_backup(_json(body)) or found
         return found
 
     return exact
+
+
+def _key_of_alias(arn: str) -> str:
+    from ministack.services import kms
+
+    key = kms._resolve_key(arn)
+    return key["Arn"] if key else arn
+
+
+def _with_locks(checks):
+    """Adds what a lock in the request takes. (A bucket's default retention takes nothing.)"""
+
+    def locked(method, path, headers, body, params):
+        found = list(checks(method, path, headers, body, params))
+        if method == "PUT" and not {"retention", "legal-hold"} & set(params):
+            arn = f"arn:aws:s3:::{path.lstrip('/')}"
+            if headers.get("x-amz-object-lock-mode"):
+                found.append(("s3:PutObjectRetention", arn))
+            if headers.get("x-amz-object-lock-legal-hold"):
+                found.append(("s3:PutObjectLegalHold", arn))
+        return found
+
+    return locked
 
 
 def _stream_or_backup(data: dict) -> str | None:

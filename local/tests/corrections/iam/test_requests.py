@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -58,6 +59,34 @@ def test_cloudformations_own_tags_tell_a_stacks_resources_from_its_neighbours(ia
     assert not allowed(logs.delete_log_group, logGroupName=neighbour.physical("Group"))
     assert allowed(logs.delete_log_group, logGroupName="gone")
     assert allowed(logs.delete_log_group, logGroupName=own.physical("Group"))
+
+
+def test_a_key_is_checked_as_itself_by_whatever_name_it_is_called(iam):
+    kms, alias = iam.client("kms"), f"alias/{fresh('key')}"
+    own, other = (kms.create_key(KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")["KeyMetadata"] for _ in range(2))
+    kms.create_alias(AliasName=alias, TargetKeyId=own["KeyId"])
+    user = User(iam, allow("kms:Sign", own["Arn"])).client("kms")
+    message = {"Message": b"x", "MessageType": "RAW", "SigningAlgorithm": "ED25519_SHA_512"}
+    for name in (own["KeyId"], own["Arn"], alias, f"arn:aws:kms:{REGION}:{alias}"):
+        assert allowed(user.sign, KeyId=name, **message), name
+    assert not allowed(user.sign, KeyId=other["KeyId"], **message)
+    assert not allowed(user.disable_key, KeyId=alias)
+
+
+def test_a_lock_of_its_own_takes_more_than_putting_an_object(iam):
+    bucket, until = fresh("bucket"), datetime.now(UTC) + timedelta(days=1)
+    iam.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    retention = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
+    hold = {"ObjectLockLegalHoldStatus": "ON"}
+    for actions, lock, enough in (
+        ([], {}, True),
+        ([], retention, False),
+        ([], hold, False),
+        (["s3:PutObjectRetention"], retention, True),
+        (["s3:PutObjectLegalHold"], hold, True),
+    ):
+        user = User(iam, allow(["s3:PutObject", *actions], f"arn:aws:s3:::{bucket}/*")).client("s3")
+        assert allowed(user.put_object, Bucket=bucket, Key="k", Body=b"x", **lock) is enough, (actions, lock)
 
 
 def test_alarms_are_described_for_the_whole_account(iam):
