@@ -18,6 +18,7 @@ NAMES: tuple[str, ...] = (
     "functions.stream_mapping",
     "functions.mapping_destination",
     "dynamodb.ttl",
+    "dynamodb.partiql",
     "cloudformation.template_properties",
     "cloudformation.system_tags",
     "cloudformation.taken_names",
