@@ -76,6 +76,7 @@ fn say(work: Work, outputs: &Outputs, stack: &Stack<'_>) -> Result<()> {
     };
     println!("\nThe service {state}.\n");
     println!("  URL              {}", service.api_url);
+    println!("  in a browser     {}/docs", service.api_url);
     println!("  token            {}", service.token);
     println!("  read-only token  {}", service.read_only_token);
     println!("  for scripts      {}\n", stack.outputs_file().display());

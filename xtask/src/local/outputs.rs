@@ -78,7 +78,7 @@ fn keys(outputs: BTreeMap<String, String>) -> serde_json::Map<String, Value> {
 pub fn calls(service: &Service) -> String {
     let mut text = String::new();
     let (url, bearer) = (format!("{}/tasks", service.api_url), format!("Bearer {}", service.token));
-    let curl = format!("curl -sS -H 'Authorization: {bearer}'");
+    let curl = format!(r"curl -sS -w '\n' -H 'Authorization: {bearer}'");
     let body = r#"{"title":"Try the task service"}"#;
     let newest = format!("{curl} '{url}?limit=1' | sed -E 's/.*\"id\":\"([^\"]+)\".*/\\1/'");
     writeln!(text, "curl: create a task, list the tasks, delete the newest\n").ok();
