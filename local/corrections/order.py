@@ -57,6 +57,7 @@ NAMES: tuple[str, ...] = (
     "kms.templates",
     "dynamodb.table_states",
     "dynamodb.stream_shards",
+    "dynamodb.metrics",
     "logs.search",
     "api_gateway.settings",
     "api_gateway.account",
