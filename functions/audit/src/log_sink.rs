@@ -43,6 +43,19 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Returns a stop at the call's first record.
+    pub fn stopped(&self, cause: String) -> Stopped {
+        Stopped { sequence_number: self.first_sequence_number.clone(), cause }
+    }
+
+    pub fn first_sequence_number(&self) -> &str {
+        self.first_sequence_number.as_deref().unwrap_or("none")
+    }
+
     /// Returns whether a line still fits. A call takes any first line: the service judges whether it is too long.
     pub fn takes(&self, line: &str, millis: i64) -> bool {
         self.events.is_empty()
@@ -75,10 +88,10 @@ impl LogSink {
     /// Writes the events of a call. On failure it stops at the call's first record: events that were accepted will come again,
     /// and readers drop an `eventId` that they have seen.
     pub(crate) async fn put(&self, call: Call) -> Result<(), Stopped> {
-        if call.events.is_empty() {
+        if call.is_empty() {
             return Ok(());
         }
-        let stopped = |cause| Stopped { sequence_number: call.first_sequence_number.clone(), cause };
+        let stopped = |cause| call.stopped(cause);
         let accepted = match self.put_events(&call.events).await {
             Err(SdkError::ServiceError(err))
                 if matches!(err.err(), PutLogEventsError::ResourceNotFoundException(_)) =>

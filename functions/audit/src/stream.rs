@@ -4,15 +4,19 @@
 //! output, which nobody acknowledges.
 
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use seal::{Leaf, Minute, leaf::leaf};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use tasks::{
-    audit::{FreeText, LATEST_HOURS, StreamRecord},
+    audit::{AuditRecord, FreeText, LATEST_HOURS, StreamRecord, UNKNOWN_ACTOR},
     task::Timestamp,
 };
 
-use crate::log_sink::{Call, LogSink, Stopped};
+use crate::{
+    intents::{Intent, Intents},
+    log_sink::{Call, LogSink, Stopped},
+};
 
 /// The largest payload, in bytes, that is quarantined in one event, which holds 1 MB ("CloudWatch Logs quotas").
 const QUARANTINE_BYTES: usize = 900_000;
@@ -33,9 +37,25 @@ pub struct Batch {
 
 /// The outcome of one record.
 enum Outcome {
-    Audited { line: String, millis: i64 },
+    Audited(Audited),
     Ignored,
     Poison { reason: String },
+}
+
+/// A record as it is written to the log.
+struct Audited {
+    line: String,
+    millis: i64,
+    leaf: Leaf,
+    streamed: Minute,
+    is_unknown_actor: bool,
+}
+
+/// The records of the next call, and what is said of them before.
+#[derive(Default)]
+struct Pending {
+    call: Call,
+    intent: Intent,
 }
 
 /// Writes batches to the audit log, and records that cannot be decoded to quarantine.
@@ -43,6 +63,8 @@ enum Outcome {
 pub struct Auditor {
     pub audit: LogSink,
     pub quarantine: LogSink,
+    /// `None` if the log is not sealed.
+    pub intents: Option<Intents>,
     pub free_text: FreeText,
 }
 
@@ -72,23 +94,38 @@ impl Auditor {
     }
 
     async fn write(&self, batch: &Batch, now: Timestamp) -> Result<(), Stopped> {
-        let mut call = Call::default();
+        let mut pending = Pending::default();
         for raw in &batch.records {
             match self.outcome(raw, now) {
                 Outcome::Ignored => {}
-                Outcome::Audited { line, millis } => {
-                    if !call.takes(&line, millis) {
-                        self.audit.put(std::mem::take(&mut call)).await?;
+                Outcome::Audited(audited) => {
+                    if !pending.call.takes(&audited.line, audited.millis) {
+                        self.put(std::mem::take(&mut pending), &self.audit, now).await?;
                     }
-                    call.push(line, millis, sequence_number(raw));
+                    pending.push(audited, sequence_number(raw));
                 }
                 Outcome::Poison { reason } => {
-                    self.audit.put(std::mem::take(&mut call)).await?;
+                    self.put(std::mem::take(&mut pending), &self.audit, now).await?;
                     self.quarantine(raw, &reason, now).await?;
                 }
             }
         }
-        self.audit.put(call).await
+        self.put(pending, &self.audit, now).await
+    }
+
+    /// Says what a call will write, and only then writes it.
+    async fn put(&self, pending: Pending, sink: &LogSink, now: Timestamp) -> Result<(), Stopped> {
+        let Pending { call, intent } = pending;
+        if call.is_empty() {
+            return Ok(());
+        }
+        if let Some(intents) = &self.intents {
+            // The minute of `time.audited`, by which a verifier knows which checkpoint must have a record.
+            let minute = Minute::of_unix_millis(now.unix_millis());
+            let stored = intents.store(&intent, minute, call.first_sequence_number()).await;
+            stored.map_err(|cause| call.stopped(cause))?;
+        }
+        sink.put(call).await
     }
 
     fn outcome(&self, raw: &RawValue, now: Timestamp) -> Outcome {
@@ -98,18 +135,12 @@ impl Auditor {
         match audited {
             Err(reason) => Outcome::Poison { reason },
             Ok(None) => Outcome::Ignored,
-            Ok(Some(record)) => {
-                let recent = now.unix_millis() - OLDEST_MILLIS..now.unix_millis() + AHEAD_MILLIS;
-                let streamed =
-                    record.time.streamed.map(Timestamp::unix_millis).filter(|at| recent.contains(at));
-                let millis = streamed.unwrap_or_else(|| now.unix_millis());
-                match serde_json::to_string(&record) {
-                    Ok(line) => Outcome::Audited { line, millis },
-                    Err(err) => {
-                        Outcome::Poison { reason: format!("the audit record cannot be written: {err}") }
-                    }
+            Ok(Some(record)) => match Audited::of(record, now) {
+                Ok(audited) => Outcome::Audited(audited),
+                Err(reason) => {
+                    Outcome::Poison { reason: format!("the audit record cannot be written: {reason}") }
                 }
-            }
+            },
         }
     }
 
@@ -118,12 +149,44 @@ impl Auditor {
     async fn quarantine(&self, raw: &RawValue, reason: &str, now: Timestamp) -> Result<(), Stopped> {
         let sequence_number = sequence_number(raw);
         tracing::error!(sequence_number, reason, "quarantined a stream record");
+        // Counted once, however many lines it takes.
+        let mut quarantined = 1;
         for line in quarantine_lines(raw, reason, sequence_number.as_deref(), now) {
-            let mut call = Call::default();
-            call.push(line, now.unix_millis(), sequence_number.clone());
-            self.quarantine.put(call).await?;
+            let mut pending = Pending::default();
+            pending.call.push(line, now.unix_millis(), sequence_number.clone());
+            pending.intent.quarantined = std::mem::take(&mut quarantined);
+            self.put(pending, &self.quarantine, now).await?;
         }
         Ok(())
+    }
+}
+
+impl Audited {
+    /// Puts the record's leaf into it and writes it as a line.
+    fn of(mut record: AuditRecord, now: Timestamp) -> Result<Self, String> {
+        let value = serde_json::to_value(&record).map_err(|err| err.to_string())?;
+        let leaf = leaf(&value).map_err(|err| err.to_string())?;
+        record.integrity.record = Some(leaf.hex());
+        let now = now.unix_millis();
+        let streamed = record.time.streamed.map(Timestamp::unix_millis);
+        let recent = now - OLDEST_MILLIS..now + AHEAD_MILLIS;
+        Ok(Self {
+            line: serde_json::to_string(&record).map_err(|err| err.to_string())?,
+            millis: streamed.filter(|at| recent.contains(at)).unwrap_or(now),
+            leaf,
+            streamed: Minute::of_unix_millis(streamed.unwrap_or(now - OLDEST_MILLIS)),
+            is_unknown_actor: record.actor.id == UNKNOWN_ACTOR,
+        })
+    }
+}
+
+impl Pending {
+    fn push(&mut self, audited: Audited, sequence_number: Option<String>) {
+        let Audited { line, millis, leaf, streamed, is_unknown_actor } = audited;
+        self.call.push(line, millis, sequence_number);
+        self.intent.leaves.push(leaf);
+        self.intent.streamed = Some(self.intent.streamed.map_or(streamed, |oldest| oldest.min(streamed)));
+        self.intent.unknown_actors += u64::from(is_unknown_actor);
     }
 }
 

@@ -13,11 +13,14 @@ use crate::{
 };
 
 /// The format of an audit record.
-pub const SCHEMA: &str = "task.audit/1";
+pub const SCHEMA: &str = "task.audit/2";
 
 /// The most hours between a change and its arrival in the audit log: the stream keeps it for 24, and a delivery may take half as
 /// long again. The log's retention must be longer, since CloudWatch Logs rejects events older than it.
 pub const LATEST_HOURS: i64 = 36;
+
+/// The id of the actor of a change that bypassed the API.
+pub const UNKNOWN_ACTOR: &str = "unknown";
 
 /// The longest name, address or id in an audit record, in characters; the rest is cut off.
 const NAME_MAX: usize = 300;
@@ -179,6 +182,9 @@ pub struct Source {
 pub struct Integrity {
     pub before: Option<String>,
     pub after: Option<String>,
+    /// The record's own leaf (docs/decisions/0030), which the audit function puts in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
 }
 
 /// The form of free text in the audit log, as the deployment chooses it.
@@ -287,6 +293,7 @@ impl StreamRecord {
             integrity: Integrity {
                 before: self.change.old_image.as_ref().map(fingerprint),
                 after: self.change.new_image.as_ref().map(fingerprint),
+                record: None,
             },
         }
     }
@@ -369,7 +376,7 @@ impl Actor {
 /// Returns the actor that a write names, or `unknown` for a write that bypassed the API.
 fn actor_of(image: Option<&Image>) -> Actor {
     let Some(Attribute::M(actor)) = image.and_then(|image| image.get(attribute::ACTOR)) else {
-        return Actor { id: "unknown".to_owned(), auth: None, scopes: None };
+        return Actor { id: UNKNOWN_ACTOR.to_owned(), auth: None, scopes: None };
     };
     let scopes = match actor.get("scopes") {
         Some(Attribute::L(scopes)) => Some(scopes),
@@ -380,7 +387,7 @@ fn actor_of(image: Option<&Image>) -> Actor {
         _ => None,
     };
     Actor {
-        id: short(text(actor, "id").unwrap_or("unknown")),
+        id: short(text(actor, "id").unwrap_or(UNKNOWN_ACTOR)),
         auth: text(actor, "auth").map(short),
         scopes: scopes.map(|scopes| scopes.iter().take(NAMES_MAX).filter_map(scope).collect()),
     }

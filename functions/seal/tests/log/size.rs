@@ -1,7 +1,5 @@
 //! How long a large log takes, and how much memory.
 
-use std::time::Instant;
-
 use seal::verify::{Verdict, verify};
 
 use crate::bundle::{Bundle, records};
@@ -17,20 +15,27 @@ fn a_hundred_thousand_records_take_seconds() {
     let file = std::env::temp_dir().join(format!("seal-{}.jsonl", std::process::id()));
     std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
     let (checkpoints, manifests) = bundle.documents();
-    let before = memory();
-    let start = Instant::now();
+    // The peak from here on.
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let (before, start) = (memory("VmRSS:"), on_cpu());
     let reader = std::io::BufReader::new(std::fs::File::open(&file).unwrap());
     let report = verify(&bundle.demands(), checkpoints, manifests, std::io::BufRead::split(reader, b'\n'));
-    let (took, more) = (start.elapsed(), memory().saturating_sub(before));
+    let (took, more) = (on_cpu() - start, memory("VmHWM:").saturating_sub(before));
     std::fs::remove_file(file).unwrap();
-    println!("{count} records: {took:?}, {more} kB more than before");
+    println!("{count} records: {took:.1} s of CPU, {more} kB more than before");
     assert_eq!(report.verdict(), Verdict::Intact, "{:?}", report.findings.first());
-    assert!(took.as_secs() < 5 && more < 200_000);
+    assert!(took < 5.0 && more < 200_000);
 }
 
-/// The resident memory now, in kB.
-fn memory() -> u64 {
+/// The resident memory, in kB.
+fn memory(which: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(which)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The time, in seconds, that this thread has been running: others may share the machine.
+fn on_cpu() -> f64 {
+    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    schedule.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
 }
