@@ -83,6 +83,12 @@ pub fn report_log_group(teardown_stack: &str) -> String {
     format!("/{teardown_stack}/report")
 }
 
+/// Returns the name of a stage's audit log group, which outlives its stack (`cdk/task_service/audit.py`).
+#[must_use]
+pub fn audit_log_group(stage: &str) -> String {
+    format!("/tasks/{stage}/audit")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{check_principal, check_service_stack, check_stage, check_teardown_stack};

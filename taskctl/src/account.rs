@@ -4,5 +4,6 @@ pub mod clients;
 pub mod error;
 pub mod execution;
 pub mod outputs;
+pub mod service;
 pub mod stack;
 pub mod workflow;

@@ -1,6 +1,7 @@
 //! The command line: arguments, exit codes, and the next command to type.
 
 pub mod args;
+pub mod audit_args;
 pub mod failure;
 pub mod hint;
 pub mod request;

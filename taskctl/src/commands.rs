@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod approve;
+mod audit;
 mod expiry;
 mod finish;
 mod plan;
@@ -22,6 +23,7 @@ pub async fn run(cli: &Cli) -> Result<Exit, Failure> {
     let target = &cli.target;
     let aws = &Aws::connect(target).await?;
     match &cli.command {
+        Command::Audit(args) => audit::run(aws, args).await,
         Command::Expiry(command) => expiry::run(aws, target, command).await,
         Command::Teardown(command) => match command {
             TeardownCommand::Plan(args) => plan::run(aws, target, args).await,

@@ -1,10 +1,11 @@
-//! `taskctl`: the operator's command (docs/teardown.md).
+//! `taskctl`: the operator's command (docs/teardown.md, docs/audit.md).
 //!
 //! The rooms, each knowing only those before it: [`terminal`] is text; [`cli`] the command line and how a command ends;
 //! [`account`] the AWS account and what is deployed in it; [`follow`] an execution that runs, and [`report`] how it ended;
-//! [`commands`] are the commands, one file each.
+//! [`audit`] the records of the audit log, read and shown; [`commands`] are the commands, one file each.
 
 mod account;
+mod audit;
 mod cli;
 mod commands;
 mod follow;

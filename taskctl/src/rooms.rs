@@ -7,13 +7,14 @@ use std::{
 };
 
 /// Each room with those it uses. They stand above it, so there is no circle.
-const ROOMS: [(&str, &[&str]); 6] = [
+const ROOMS: [(&str, &[&str]); 7] = [
     ("terminal", &[]),
     ("cli", &["terminal"]),
     ("account", &["cli", "terminal"]),
     ("follow", &["account", "cli", "terminal"]),
     ("report", &["account", "cli", "terminal"]),
-    ("commands", &["account", "cli", "follow", "report", "terminal"]),
+    ("audit", &["account", "cli", "terminal"]),
+    ("commands", &["account", "audit", "cli", "follow", "report", "terminal"]),
 ];
 
 #[test]

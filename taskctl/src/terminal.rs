@@ -3,3 +3,4 @@
 pub mod clock;
 pub mod layout;
 pub mod screen;
+pub mod visible;

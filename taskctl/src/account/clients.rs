@@ -22,6 +22,7 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub scheduler: aws_sdk_scheduler::Client,
     pub sfn: aws_sdk_sfn::Client,
+    pub sts: aws_sdk_sts::Client,
     /// The account in words: "the local AWS at …" or "AWS, region …, profile …".
     pub place: String,
     /// The outputs of a deployment; empty when none was named.
@@ -54,6 +55,7 @@ impl Aws {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             scheduler: aws_sdk_scheduler::Client::new(&config),
             sfn: aws_sdk_sfn::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
             place,
             outputs,
         })

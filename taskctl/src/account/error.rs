@@ -96,6 +96,10 @@ impl AwsError {
 
     /// Makes it the end of the command. `doing` names the attempt, as in "starting the execution".
     pub fn stop(&self, doing: &str) -> Failure {
+        Failure { passes: self.passes(), ..self.ended(doing) }
+    }
+
+    fn ended(&self, doing: &str) -> Failure {
         let line = self.line();
         match self.kind {
             // The lines after the first list every provider that was tried.

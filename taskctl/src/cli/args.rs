@@ -5,12 +5,16 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 use deployment::names::TEARDOWN_STACK;
 
-use crate::{cli::failure::Exit, terminal::clock};
+use crate::{
+    cli::{audit_args::AuditArgs, failure::Exit},
+    terminal::clock,
+};
 
 fn exit_codes() -> String {
     format!(
-        "Exit codes: {} success (planned, deleted, nothing to do), {} usage, {} refused and nothing changed, \
-         {} failed, {} unproven (not shown to be gone).",
+        "Exit codes: {} success (planned, deleted, nothing to do; the answer is whole), {} usage, {} refused and nothing \
+         changed, {} failed, {} unproven (not shown to be gone; the audit log has lines that are no records, or a chain that \
+         breaks).",
         Exit::Success as u8,
         Exit::Usage as u8,
         Exit::Refused as u8,
@@ -19,7 +23,7 @@ fn exit_codes() -> String {
     )
 }
 
-/// Tears the task service down without leaving a stuck stack: plan, start, watch, prove
+/// Reads the audit log of the task service, and tears the service down without leaving a stuck stack
 #[derive(Debug, Parser)]
 #[command(name = "taskctl", version, disable_help_subcommand = true, after_help = exit_codes())]
 pub struct Cli {
@@ -54,6 +58,8 @@ pub enum Command {
     /// Tear a service stack down step by step, and prove it gone
     #[command(subcommand)]
     Teardown(TeardownCommand),
+    /// Read the audit log: who changed which task, when and from where
+    Audit(AuditArgs),
     /// Show or change when the service tears itself down (deployed with expiresIn)
     #[command(subcommand)]
     Expiry(ExpiryCommand),

@@ -44,11 +44,13 @@ pub struct Failure {
     pub what: String,
     /// Commands, or short advice.
     pub next: Vec<String>,
+    /// The same call may succeed later.
+    pub passes: bool,
 }
 
 impl Failure {
     fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), next: Vec::new() }
+        Self { exit, what: what.into(), next: Vec::new(), passes: false }
     }
 
     pub fn usage(what: impl Into<String>) -> Self {

@@ -100,6 +100,21 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a moment: a time in RFC 3339's form, or a duration that says how long ago it was.
+pub fn parse_moment(text: &str) -> Result<Millis, String> {
+    parse_moment_before(text, now())
+}
+
+fn parse_moment_before(text: &str, now: Millis) -> Result<Millis, String> {
+    if let Some(at) = parse_date_time(text.trim()) {
+        return Ok(at);
+    }
+    let ago = parse_duration(text).map_err(|_| {
+        format!("{text:?} is neither a time like 2026-11-23T15:43:20Z nor a duration ago like 10m, 2h or 3d")
+    })?;
+    Ok(now.saturating_sub(Millis::try_from(ago.as_millis()).unwrap_or(Millis::MAX)))
+}
+
 /// Returns a duration in two units at most: `0.4 s`, `42 s`, `2 min 5 s`, `3 h 0 min`, `2 d 4 h`.
 pub fn duration(millis: Millis) -> String {
     let millis = millis.max(0);
@@ -119,6 +134,7 @@ mod tests {
 
     use super::{
         at_expression, compact, date_time, day_time, duration, exact, parse_at_expression, parse_duration,
+        parse_moment_before,
     };
 
     const AT: i64 = 1_795_448_600_123;
@@ -174,6 +190,25 @@ mod tests {
         ];
         for (millis, text) in cases {
             assert_eq!(duration(millis), text);
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_time_or_a_duration_ago() {
+        let moments = [
+            ("2026-11-23T15:43:20.123Z", AT),
+            ("2026-11-23T16:43:20.123+01:00", AT),
+            ("10m", AT - 600_000),
+            ("1d12h", AT - 129_600_000),
+        ];
+        for (text, at) in moments {
+            assert_eq!(parse_moment_before(text, AT), Ok(at), "{text}");
+        }
+        for text in
+            ["", "yesterday", "2026-11-23", "2026-11-23T15:43:20", "1795448600123", "-10m", "10 m", "0s"]
+        {
+            let error = parse_moment_before(text, AT).expect_err(text);
+            assert!(error.contains("2026-11-23T15:43:20Z") && error.contains("10m"), "{text}: {error}");
         }
     }
 

@@ -53,6 +53,7 @@ pub fn shortened(text: &str, width: usize) -> String {
 /// Returns a number with its noun: `1 resource`, `2 resources`.
 pub fn count(number: usize, thing: &str) -> String {
     let plural = match thing {
+        "copy" => "copies".to_owned(),
         "entry" => "entries".to_owned(),
         thing => format!("{thing}s"),
     };

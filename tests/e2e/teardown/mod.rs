@@ -10,7 +10,7 @@ mod deployment;
 mod every_call;
 mod leftovers;
 mod meanwhile;
-mod people;
+pub mod people;
 mod refusals;
 mod roles;
 mod run;

@@ -46,6 +46,10 @@ impl Person {
             let attach = [("UserName", name), ("PolicyArn", &outputs[*policy])];
             account.aws.iam("AttachUserPolicy", &attach).await.done();
         }
+        Self::signed_in(account, &keys)
+    }
+
+    fn signed_in(account: &Account, keys: &Credentials) -> Self {
         let signed_in = vec![
             ("AWS_ENDPOINT_URL", account.aws.endpoint.clone()),
             ("AWS_REGION", account.aws.region.clone()),
@@ -140,7 +144,7 @@ async fn an_auditor_reads_the_audit_log_and_nothing_else() {
     let policy = AUDIT_GUIDE.split("```json\n").find(|block| block.contains("\"Statement\"")).unwrap();
     let policy = policy.split("```").next().unwrap().replace("/tasks/STAGE/audit", group);
     let policy = policy.replace("REGION", &account.aws.region).replace("ACCOUNT", &account.aws.account);
-    let (auditor, _) = user(&account, "auditor").await;
+    let (auditor, keys) = user(&account, "auditor").await;
     let put = [("UserName", "auditor"), ("PolicyName", "audit"), ("PolicyDocument", policy.as_str())];
     account.aws.iam("PutUserPolicy", &put).await.done();
 
@@ -157,6 +161,17 @@ async fn an_auditor_reads_the_audit_log_and_nothing_else() {
         let refused = auditor.logs(action, input).await;
         assert!(refused.body.contains("AccessDenied"), "{action}: {refused:#?}");
     }
+    let stage = account.names.service.strip_prefix("tasks-").unwrap();
+    let person = Person::signed_in(&account, &keys);
+    let history = person.says(&["audit", "--stage", stage, "task", &id]).await;
+    assert!(history.good().words.contains("1 record, chain unbroken"), "{history:#?}");
+    let refused = person.says(&["audit", "--stage", stage, "export"]).await;
+    assert!(
+        refused.code == 3 && refused.words.contains("next: export without a record of it: --no-record"),
+        "{refused:#?}"
+    );
+    let exported = person.says(&["audit", "--stage", stage, "export", "--no-record"]).await;
+    assert!(exported.good().words.contains(&id), "{exported:#?}");
     let table = &account.thing("AWS::DynamoDB::Table", "").physical;
     let refused = auditor.dynamodb("DescribeTable", json!({"TableName": table})).await;
     assert!(refused.body.contains("AccessDenied"), "{refused:#?}");

@@ -1,0 +1,12 @@
+//! The audit log: records read in pages of bounded size, each once, in order, and shown to people or programs.
+
+pub mod chain;
+pub mod cloud_events;
+pub mod filter;
+pub mod format;
+pub mod log;
+pub mod ocsf;
+pub mod record;
+pub mod records;
+pub mod text;
+pub mod window;

@@ -1,0 +1,294 @@
+//! The arguments of `taskctl audit`.
+
+use std::{fmt, net::IpAddr, path::PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use tasks::item::Field;
+
+use crate::terminal::clock::{self, Millis};
+
+/// Every action of an audit record.
+const ACTIONS: [&str; 9] = [
+    "task.created",
+    "task.updated",
+    "task.deleted",
+    "task.purged",
+    "task.modified_out_of_band",
+    "task.removed_out_of_band",
+    "audit.sentinel",
+    "audit.export_started",
+    "audit.exported",
+];
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  taskctl audit tail --since 10m
+  taskctl audit tail --action task.modified_out_of_band --action task.removed_out_of_band --json";
+const TASK_EXAMPLES: &str = "\
+Examples:
+  taskctl audit task 01a20911-a456-70b1-9605-819efc49f74b
+  taskctl audit --stage prod task 01a20911-a456-70b1-9605-819efc49f74b --json";
+const ACTOR_EXAMPLES: &str = "\
+Examples:
+  taskctl audit actor alice --since 7d
+  taskctl audit actor unknown               # changes that bypassed the API";
+const SEARCH_EXAMPLES: &str = "\
+Examples:
+  taskctl audit search --action task.deleted --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z
+  taskctl audit search --field assignee --address 203.0.113.0/24
+  taskctl audit search --action task.modified_out_of_band --action task.removed_out_of_band";
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  taskctl audit export --since 30d --output november.ndjson
+  taskctl audit export --format csv --action task.deleted > deleted.csv
+  taskctl audit export --format ocsf --since 1d --no-record | ship-to-siem
+
+An export is itself recorded in the audit log: by whom, which range and format, how many records. Whoever may only read the log
+exports with --no-record.";
+
+#[derive(Args, Debug)]
+pub struct AuditArgs {
+    /// Stage whose audit log is meant; it may be gone, its audit log stays [default: that of the outputs file]
+    #[arg(long, global = true, value_parser = stage)]
+    pub stage: Option<String>,
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Show records as they arrive, until Ctrl-C
+    #[command(after_help = TAIL_EXAMPLES)]
+    Tail(TailArgs),
+    /// Show the history of a task: who, when, from where, what changed, and whether its chain is whole
+    #[command(after_help = TASK_EXAMPLES)]
+    Task(TaskArgs),
+    /// Show what one actor did
+    #[command(after_help = ACTOR_EXAMPLES)]
+    Actor(ActorArgs),
+    /// Show the records that meet every condition
+    #[command(after_help = SEARCH_EXAMPLES)]
+    Search(SearchArgs),
+    /// Write records to a file or to standard output, for other programs
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct TailArgs {
+    #[command(flatten)]
+    pub conditions: ConditionArgs,
+    /// Begin with the records from here on: a time like 2026-11-23T15:43:20Z, or how long ago, like 10m [default: now]
+    #[arg(long, value_name = "TIME", value_parser = clock::parse_moment)]
+    pub since: Option<Millis>,
+    /// Print the records as they are stored, one JSON text per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct TaskArgs {
+    /// The task's id
+    pub id: String,
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Print the records as they are stored, one JSON text per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ActorArgs {
+    /// The actor's id: a principal, `unknown`, or `dynamodb-ttl`
+    pub id: String,
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Print the records as they are stored, one JSON text per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct SearchArgs {
+    #[command(flatten)]
+    pub conditions: ConditionArgs,
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Stop after this many records
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Print the records as they are stored, one JSON text per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub conditions: ConditionArgs,
+    #[command(flatten)]
+    pub range: RangeArgs,
+    #[arg(long, value_enum, default_value_t = Format::Ndjson)]
+    pub format: Format,
+    /// File to write; it appears when it is complete [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Leave no record of this export in the audit log
+    #[arg(long)]
+    pub no_record: bool,
+}
+
+/// The forms of an export.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// The records as they are stored, one JSON text per line
+    Ndjson,
+    /// A table, for spreadsheets
+    Csv,
+    /// Events of the Open Cybersecurity Schema Framework 1.8.0, class Entity Management (3004), one per line
+    Ocsf,
+    /// `CloudEvents` 1.0, one per line
+    #[value(name = "cloudevents")]
+    CloudEvents,
+}
+
+impl Format {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Ocsf => "ocsf",
+            Self::CloudEvents => "cloudevents",
+        }
+    }
+}
+
+/// A range of time, by the time at which the table's stream had the change.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Range")]
+pub struct RangeArgs {
+    /// From here on: a time like 2026-11-23T15:43:20Z, or how long ago, like 10m, 2h or 3d
+    #[arg(long, value_name = "TIME", value_parser = clock::parse_moment)]
+    pub since: Option<Millis>,
+    /// Up to here, in the same forms
+    #[arg(long, value_name = "TIME", value_parser = clock::parse_moment)]
+    pub until: Option<Millis>,
+}
+
+/// Conditions that a record must meet, all of them.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Conditions")]
+pub struct ConditionArgs {
+    /// Action; give it several times for any of several
+    #[arg(long, value_name = "ACTION", value_parser = PossibleValuesParser::new(ACTIONS))]
+    pub action: Vec<String>,
+    /// Field that was changed
+    #[arg(long, value_name = "FIELD", value_parser = PossibleValuesParser::new(Field::ALL.map(Field::name)))]
+    pub field: Option<String>,
+    /// Address that the request came from, or a range like 10.0.0.0/8
+    #[arg(long, value_name = "ADDRESS", value_parser = Network::parse)]
+    pub address: Option<Network>,
+    /// Actor's id
+    #[arg(long, value_name = "ID")]
+    pub actor: Option<String>,
+    /// Owner of the tasks
+    #[arg(long)]
+    pub owner: Option<String>,
+}
+
+/// An address, or all addresses that share its first bits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let usage = || format!("{text:?} is neither an address like 203.0.113.7 nor a range like 10.0.0.0/8");
+        let (address, bits) =
+            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().map_err(|_| usage())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| usage())?;
+        if bits <= most { Ok(Self { address, bits }) } else { Err(usage()) }
+    }
+
+    /// Returns the address, if this is not a range.
+    pub fn single(self) -> Option<IpAddr> {
+        let most = if self.address.is_ipv4() { 32 } else { 128 };
+        (self.bits == most).then_some(self.address)
+    }
+
+    pub fn contains(self, other: IpAddr) -> bool {
+        let same =
+            |one: u128, other: u128, most: u32| self.bits == 0 || (one ^ other) >> (most - self.bits) == 0;
+        match (self.address, other) {
+            (IpAddr::V4(one), IpAddr::V4(other)) => {
+                same(u128::from(u32::from(one)), u128::from(u32::from(other)), 32)
+            }
+            (IpAddr::V6(one), IpAddr::V6(other)) => same(one.into(), other.into(), 128),
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.single() {
+            Some(address) => write!(out, "{address}"),
+            None => write!(out, "{}/{}", self.address, self.bits),
+        }
+    }
+}
+
+fn stage(name: &str) -> Result<String, String> {
+    deployment::names::check_stage(name).map(|()| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::Network;
+    use crate::cli::args::Cli;
+
+    #[test]
+    fn a_range_contains_the_addresses_with_its_first_bits() {
+        let cases = [
+            ("203.0.113.7", "203.0.113.7", true),
+            ("203.0.113.7", "203.0.113.8", false),
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("0.0.0.0/0", "255.1.2.3", true),
+            ("0.0.0.0/0", "::1", false),
+            ("2001:db8::/32", "2001:db8:1::5", true),
+            ("2001:db8::/32", "2001:db9::5", false),
+        ];
+        for (network, address, expected) in cases {
+            let contains = Network::parse(network).expect(network).contains(address.parse().expect(address));
+            assert_eq!(contains, expected, "{address} in {network}");
+        }
+        for wrong in ["", "localhost", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "10.0.0.0/-1", "::/129"] {
+            assert!(Network::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_bound_or_condition_that_cannot_be_read_is_refused_with_the_option_it_belongs_to() {
+        for (option, value) in [
+            ("--since", "yesterday"),
+            ("--until", "2026-11-23"),
+            ("--address", "10.0.0"),
+            ("--action", "task.erased"),
+            ("--field", "colour"),
+            ("--limit", "0"),
+            ("--stage", "Prod"),
+        ] {
+            let refused =
+                Cli::try_parse_from(["taskctl", "audit", "search", option, value]).expect_err(value);
+            assert_eq!(refused.exit_code(), 2, "{option}");
+            assert!(refused.to_string().contains(option), "{option}: {refused}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! An auditor at a terminal: the real `taskctl audit` against the deployed stack.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use tokio::{sync::mpsc::unbounded_channel, task::spawn_blocking};
+
+use crate::{
+    stack::{Stack, eventually, shared},
+    teardown::people::taskctl,
+};
+
+/// A command's outputs and how it ended.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    #[track_caller]
+    fn good(self) -> String {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self.out
+    }
+
+    /// Returns the lines of a success as JSON.
+    #[track_caller]
+    fn records(self) -> Vec<Value> {
+        self.good().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+/// Runs `taskctl audit` as whoever owns the account, or with this environment.
+async fn audit_as(environment: Vec<(&'static str, String)>, words: &[&str]) -> Said {
+    let mut command = Command::new(taskctl());
+    command.arg("audit").args(words).env_clear().envs(environment).current_dir(env::temp_dir());
+    let output = spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+async fn audit(words: &[&str]) -> Said {
+    audit_as(vec![("TASKCTL_OUTPUTS", env::var("E2E_OUTPUTS").unwrap())], words).await
+}
+
+/// Makes a task with a history of four records, the last of which removes its item.
+async fn life<Guard>(app: &Stack<Guard>) -> String {
+    let id = app.create("to be read by an auditor").await;
+    let path = format!("/tasks/{id}");
+    assert_eq!(app.call("PUT", &path, json!({"status": "IN_PROGRESS", "assignee": "ann"})).await.status, 200);
+    assert_eq!(app.call("DELETE", &path, Value::Null).await.status, 204);
+    app.audit_of(&id, 4).await;
+    id
+}
+
+/// A file of a test's own that does not exist yet.
+fn file(name: &str) -> PathBuf {
+    env::temp_dir().join(format!("taskctl-{}-{name}", std::process::id()))
+}
+
+#[tokio::test]
+async fn the_history_of_a_task_says_who_when_from_where_and_what() {
+    let app = shared().await;
+    let id = life(&app).await;
+    let history = audit(&["task", &id]).await.good();
+    assert!(history.starts_with(&format!("{id} of local: 4 records, chain unbroken\n")), "{history}");
+    for part in [
+        "by          local-developer (token)",
+        "from        127.0.0.1",
+        "status PENDING → IN_PROGRESS",
+        "assignee – → ann",
+        "title – → [24 characters, salted hash ",
+        "purged  version 3 → –",
+    ] {
+        assert!(history.contains(part), "{part} in {history}");
+    }
+    assert!(!history.contains("to be read"), "{history}");
+    let records = audit(&["task", &id, "--json"]).await.records();
+    assert_eq!(records, app.audit_of(&id, 4).await, "as they are stored");
+
+    let nobody = audit(&["task", "00000000-0000-7000-8000-000000000000"]).await;
+    assert!(nobody.code == 4 && nobody.err.contains("no record of a task"), "{nobody:#?}");
+}
+
+#[tokio::test]
+async fn a_search_finds_what_meets_every_condition() {
+    let app = shared().await;
+    let id = life(&app).await;
+    let found = async |words: &[&str]| -> Vec<Value> {
+        let words = [words, &["--json", "--since", "1h"]].concat();
+        audit(&words).await.records().into_iter().filter(|record| record["task"]["id"] == *id).collect()
+    };
+    assert_eq!(found(&["search"]).await.len(), 4);
+    assert_eq!(found(&["search", "--action", "task.deleted"]).await.len(), 1);
+    assert_eq!(found(&["search", "--action", "task.deleted", "--action", "task.purged"]).await.len(), 2);
+    assert_eq!(found(&["search", "--field", "assignee", "--address", "127.0.0.0/8"]).await.len(), 2);
+    assert_eq!(found(&["search", "--address", "203.0.113.7"]).await.len(), 0);
+    assert_eq!(found(&["actor", "local-developer"]).await.len(), 4);
+    assert_eq!(found(&["search", "--owner", "nobody"]).await.len(), 0);
+    let earlier = audit(&["search", "--until", "1h", "--json"]).await.records();
+    assert!(earlier.iter().all(|record| record["task"]["id"] != *id));
+    assert_eq!(audit(&["search", "--json", "--limit", "1"]).await.records().len(), 1);
+
+    for wrong in [["--since", "yesterday"], ["--until", "2026-11-23"], ["--address", "here"]] {
+        let refused = audit(&[&["search"][..], &wrong].concat()).await;
+        assert!(refused.code == 2 && refused.err.contains(wrong[0]), "{refused:#?}");
+    }
+    let backwards = audit(&["search", "--since", "1h", "--until", "2h"]).await;
+    assert!(backwards.code == 2 && backwards.err.contains("--since"), "{backwards:#?}");
+}
+
+#[tokio::test]
+async fn an_export_has_every_record_once_and_is_itself_recorded() {
+    let app = shared().await;
+    let id = life(&app).await;
+    let path = file("export.ndjson");
+    let written = audit(&["export", "--action", "task.purged", "--output", path.to_str().unwrap()]).await;
+    let count = fs::read_to_string(&path).unwrap().lines().count();
+    fs::remove_file(&path).unwrap();
+    assert!(written.good().is_empty() && count >= 1);
+
+    let lines = audit(&["export", "--no-record"]).await.records();
+    assert_eq!(lines.iter().filter(|record| record["task"]["id"] == *id).count(), 4);
+    let mut ids: Vec<&str> = lines.iter().map(|record| record["eventId"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), lines.len(), "each once");
+
+    for (format, id_at, class_at) in
+        [("ocsf", "/entity/uid", "/class_uid"), ("cloudevents", "/data/task/id", "/specversion")]
+    {
+        let events = audit(&["export", "--format", format, "--no-record"]).await.records();
+        assert!(events.len() >= lines.len(), "{format}");
+        assert!(events.iter().all(|event| event.pointer(class_at).is_some()), "{format}");
+        let ours = events.iter().filter(|event| event.pointer(id_at) == Some(&json!(id)));
+        assert_eq!(ours.count(), 4, "{format}");
+    }
+
+    let csv = audit(&["export", "--format", "csv", "--no-record"]).await.good();
+    assert_eq!(csv.lines().filter(|line| line.contains(&id)).count(), 4);
+
+    let recorded = audit(&["search", "--action", "audit.exported", "--json"]).await.records();
+    let ours = |record: &&Value| record["export"]["conditions"]["action"] == json!(["task.purged"]);
+    let ours: Vec<&Value> = recorded.iter().filter(ours).collect();
+    assert_eq!(ours.len(), 1, "{recorded:#?}");
+    assert_eq!(
+        (&ours[0]["export"]["records"], &ours[0]["export"]["complete"]),
+        (&json!(count), &json!(true))
+    );
+    assert!(ours[0]["actor"]["id"].as_str().unwrap().starts_with("arn:aws:"), "{ours:#?}");
+
+    let taken = audit(&["export", "--output", "/nowhere/export.ndjson"]).await;
+    assert!(taken.code == 4 && taken.err.contains("--output /nowhere/export.ndjson"), "{taken:#?}");
+}
+
+#[tokio::test]
+async fn tail_shows_records_as_they_arrive() {
+    let app = shared().await;
+    let first = app.create("before").await;
+    app.audit_of(&first, 1).await;
+    let mut command = Command::new(taskctl());
+    command.args(["audit", "tail", "--since", "10m", "--action", "task.created", "--json"]).env_clear();
+    command.env("TASKCTL_OUTPUTS", env::var("E2E_OUTPUTS").unwrap()).stdout(Stdio::piped());
+    let mut tail = command.current_dir(env::temp_dir()).spawn().unwrap();
+    let out = tail.stdout.take().unwrap();
+    let (sender, mut lines) = unbounded_channel();
+    let reader = spawn_blocking(move || {
+        BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)).ok();
+    });
+    let mut next = async |id: &str| {
+        eventually("the record of the task", async || lines.try_recv().ok().filter(|line| line.contains(id)))
+            .await
+    };
+    next(&first).await;
+    let second = app.create("after").await;
+    let line: Value = serde_json::from_str(&next(&second).await).unwrap();
+    assert_eq!((&line["action"], &line["task"]["id"]), (&json!("task.created"), &json!(second)));
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    reader.await.unwrap();
+}
