@@ -186,3 +186,18 @@ async fn tail_shows_records_as_they_arrive() {
     tail.wait().unwrap();
     reader.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_report_is_one_page_that_needs_nothing_else() {
+    let app = shared().await;
+    let id = life(&app).await;
+    let path = file("report.html");
+    audit(&["report", "--html", path.to_str().unwrap(), "--since", "1h"]).await.good();
+    let page = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    for part in ["<h2>Timeline</h2>", "<td>task.purged</td>", "<td>local-developer</td>", "Not checked:", &id]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("<script") && !page.contains("to be read"));
+}

@@ -29,6 +29,20 @@ impl Filter {
             && address.is_none_or(|network| from().is_some_and(|address| network.contains(address)))
     }
 
+    /// Returns the conditions in words; nothing if there are none.
+    pub fn words(&self) -> String {
+        let Self { conditions: ConditionArgs { action, field, address, actor, owner }, task } = self;
+        let parts = [
+            (!action.is_empty()).then(|| format!("action {}", action.join(" or "))),
+            field.as_ref().map(|field| format!("a change of {field}")),
+            address.map(|address| format!("an address in {address}")),
+            actor.as_ref().map(|actor| format!("actor {actor}")),
+            owner.as_ref().map(|owner| format!("owner {owner}")),
+            task.as_ref().map(|task| format!("task {task}")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
     /// Returns the filter pattern of `FilterLogEvents`; `None` to read everything.
     pub fn pattern(&self) -> Option<String> {
         let Self { conditions: ConditionArgs { action, field: _, address, actor, owner }, task } = self;

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use crate::terminal::clock::{self, Millis};
+
 /// The formats of records that are known; a record of another is a finding.
 const SCHEMAS: [&str; 3] = ["task.audit/1", "task.audit/2", super::format::EXPORT_SCHEMA];
 
@@ -51,6 +53,10 @@ impl Record {
     /// Returns the time at which it happened, as it is written.
     pub fn changed(&self) -> &str {
         self.text("/time/changed").or_else(|| self.text("/time/audited")).unwrap_or_default()
+    }
+
+    pub fn changed_at(&self) -> Option<Millis> {
+        clock::parse_date_time(self.changed())
     }
 
     /// Returns the changes: field, old and new value.

@@ -32,6 +32,9 @@ const ACTOR_EXAMPLES: &str = "\
 Examples:
   taskctl audit actor alice --since 7d
   taskctl audit actor unknown               # changes that bypassed the API";
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  taskctl audit report --html november.html --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z";
 const SEARCH_EXAMPLES: &str = "\
 Examples:
   taskctl audit search --action task.deleted --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z
@@ -72,6 +75,9 @@ pub enum AuditCommand {
     /// Write records to a file or to standard output, for other programs
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArgs),
+    /// Write a report for people: timeline, actors, counts, findings, and what was not checked
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(AuditReportArgs),
 }
 
 #[derive(Args, Debug)]
@@ -136,6 +142,17 @@ pub struct ExportArgs {
     /// Leave no record of this export in the audit log
     #[arg(long)]
     pub no_record: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct AuditReportArgs {
+    /// File to write: one HTML page that needs nothing else; it appears when it is complete
+    #[arg(long, value_name = "FILE")]
+    pub html: PathBuf,
+    #[command(flatten)]
+    pub conditions: ConditionArgs,
+    #[command(flatten)]
+    pub range: RangeArgs,
 }
 
 /// The forms of an export.

@@ -4,6 +4,7 @@ mod actor;
 mod export;
 mod listing;
 mod output;
+mod report;
 mod search;
 mod tail;
 mod task;
@@ -26,6 +27,7 @@ pub async fn run(aws: &Aws, args: &AuditArgs) -> Result<Exit, Failure> {
         AuditCommand::Actor(args) => actor::run(aws, &group, args).await,
         AuditCommand::Search(args) => search::run(aws, &group, args).await,
         AuditCommand::Export(args) => export::run(aws, &group, args).await,
+        AuditCommand::Report(args) => report::run(aws, &group, args).await,
     }
 }
 
