@@ -11,6 +11,9 @@ BY_THE_CALLER = {
     ("cloudformation", "delete_stack"),
     ("cloudwatchlogs", "create_log_stream"),
     ("cloudwatchlogs", "put_log_events"),
+    ("dynamodb", "get_item"),
+    ("s3", "get_object"),
+    ("s3", "list_objects_v2"),
     ("sts", "get_caller_identity"),
 }
 

@@ -9,6 +9,7 @@ pub mod ocsf;
 pub mod page;
 pub mod record;
 pub mod records;
+pub mod shred;
 pub mod summary;
 pub mod text;
 pub mod window;

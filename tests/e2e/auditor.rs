@@ -188,6 +188,29 @@ async fn tail_shows_records_as_they_arrive() {
 }
 
 #[tokio::test]
+async fn a_deleted_tasks_text_is_proven_gone_and_a_living_ones_is_not() {
+    let app = shared().await;
+    let id = life(&app).await;
+    let proof = audit(&["shred-proof", &id]).await.good();
+    assert!(proof.starts_with(&format!("{id}: shredded\n")), "{proof}");
+    for place in ["chain", "audit log", "table", "quarantine", "failure bucket"] {
+        assert!(proof.contains(&format!("  {place:<18}clean ")), "{place} in {proof}");
+    }
+    assert!(proof.contains("the table's stream has the item, salt included, until"), "{proof}");
+
+    let living = app.create("still here").await;
+    app.audit_of(&living, 1).await;
+    let refuted = audit(&["shred-proof", &living, "--json"]).await;
+    let told: Value = serde_json::from_str(&refuted.out).unwrap();
+    assert_eq!((refuted.code, &told["verdict"]), (6, &json!("not shredded")), "{refuted:#?}");
+    let readable = told["looks"].as_array().unwrap().iter().filter(|look| look["verdict"] == "readable");
+    assert_eq!(readable.map(|look| &look["place"]).collect::<Vec<_>>(), ["chain", "table"]);
+
+    let wrong = audit(&["shred-proof", "01a2"]).await;
+    assert!(wrong.code == 2 && wrong.err.contains("no task's id"), "{wrong:#?}");
+}
+
+#[tokio::test]
 async fn a_report_is_one_page_that_needs_nothing_else() {
     let app = shared().await;
     let id = life(&app).await;

@@ -19,7 +19,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Aws {
     pub cloudformation: aws_sdk_cloudformation::Client,
+    pub dynamodb: aws_sdk_dynamodb::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub s3: aws_sdk_s3::Client,
     pub scheduler: aws_sdk_scheduler::Client,
     pub sfn: aws_sdk_sfn::Client,
     pub sts: aws_sdk_sts::Client,
@@ -52,7 +54,9 @@ impl Aws {
         let place = place(local, &config, region, args.profile.as_deref().or(shell.profile.as_deref()));
         Ok(Self {
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            s3: s3(&config),
             scheduler: aws_sdk_scheduler::Client::new(&config),
             sfn: aws_sdk_sfn::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
@@ -60,6 +64,13 @@ impl Aws {
             outputs,
         })
     }
+}
+
+/// Returns the client of S3. An AWS look-alike has no names for buckets in front of its own.
+fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
+    let path_style = config.endpoint_url().is_some();
+    let config = aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build();
+    aws_sdk_s3::Client::from_conf(config)
 }
 
 fn place(local: Option<&str>, config: &SdkConfig, region: &Region, profile: Option<&str>) -> String {

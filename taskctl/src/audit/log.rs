@@ -34,6 +34,11 @@ impl<'a> Reader<'a> {
 
     /// Returns the next page, which may be empty; `None` after the last.
     pub async fn page(&mut self) -> Result<Option<Vec<Event>>, Failure> {
+        self.try_page().await.map_err(|error| self.stop(&error))
+    }
+
+    /// Returns the next page as [`Self::page`] does, for whoever goes on without it.
+    pub async fn try_page(&mut self) -> Result<Option<Vec<Event>>, AwsError> {
         if self.ended {
             return Ok(None);
         }
@@ -44,7 +49,7 @@ impl<'a> Reader<'a> {
             .set_start_time(self.range.since.map(|at| at.div_euclid(1000) * 1000))
             .set_end_time(self.range.until)
             .set_next_token(self.token.take());
-        let page = page.send().await.map_err(|error| self.stop(&AwsError::from(error)))?;
+        let page = page.send().await?;
         let event = |event: &aws_sdk_cloudwatchlogs::types::FilteredLogEvent| Event {
             at: event.timestamp().unwrap_or_default(),
             id: event.event_id().unwrap_or_default().to_owned(),

@@ -32,6 +32,11 @@ const ACTOR_EXAMPLES: &str = "\
 Examples:
   taskctl audit actor alice --since 7d
   taskctl audit actor unknown               # changes that bypassed the API";
+const SHRED_EXAMPLES: &str = "\
+Examples:
+  taskctl audit shred-proof 01a20911-a456-70b1-9605-819efc49f74b
+
+Exit codes: 0 shredded, 5 a place could not be looked at or the chain has a gap, 6 text or salt is readable, or the task is not deleted.";
 const REPORT_EXAMPLES: &str = "\
 Examples:
   taskctl audit report --html november.html --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z";
@@ -75,6 +80,9 @@ pub enum AuditCommand {
     /// Write records to a file or to standard output, for other programs
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArgs),
+    /// Show that a deleted task's text is nowhere any more, and that its hashes cannot be tested
+    #[command(after_help = SHRED_EXAMPLES)]
+    ShredProof(ShredArgs),
     /// Write a report for people: timeline, actors, counts, findings, and what was not checked
     #[command(after_help = REPORT_EXAMPLES)]
     Report(AuditReportArgs),
@@ -142,6 +150,16 @@ pub struct ExportArgs {
     /// Leave no record of this export in the audit log
     #[arg(long)]
     pub no_record: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ShredArgs {
+    /// The deleted task's id
+    #[arg(value_parser = task_id)]
+    pub id: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -256,6 +274,17 @@ impl fmt::Display for Network {
             Some(address) => write!(out, "{address}"),
             None => write!(out, "{}/{}", self.address, self.bits),
         }
+    }
+}
+
+/// A proof looks for the id in whole lines, so that a wrong one would be found nowhere.
+fn task_id(text: &str) -> Result<String, String> {
+    let groups: Vec<usize> = text.split('-').map(str::len).collect();
+    let letters = text.chars().all(|letter| matches!(letter, '0'..='9' | 'a'..='f' | '-'));
+    if letters && groups == [8, 4, 4, 4, 12] {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is no task's id like 01a20911-a456-70b1-9605-819efc49f74b"))
     }
 }
 

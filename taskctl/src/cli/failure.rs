@@ -16,6 +16,8 @@ pub enum Exit {
     Failed = 4,
     /// Not proven gone, which never passes for success.
     Unproven = 5,
+    /// The opposite of what was to be proven is shown.
+    Disproven = 6,
     /// Ctrl-C, by the shells' convention.
     Interrupted = 130,
 }
@@ -88,6 +90,7 @@ impl std::fmt::Display for Failure {
             Exit::Interrupted => "stopped: ",
             Exit::Refused => "refused: ",
             Exit::Unproven => "unproven: ",
+            Exit::Disproven => "disproven: ",
             Exit::Usage | Exit::Failed => "error: ",
         };
         write!(out, "{title}{}", self.what)?;

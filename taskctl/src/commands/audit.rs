@@ -6,6 +6,7 @@ mod listing;
 mod output;
 mod report;
 mod search;
+mod shred_proof;
 mod tail;
 mod task;
 
@@ -27,6 +28,9 @@ pub async fn run(aws: &Aws, args: &AuditArgs) -> Result<Exit, Failure> {
         AuditCommand::Actor(args) => actor::run(aws, &group, args).await,
         AuditCommand::Search(args) => search::run(aws, &group, args).await,
         AuditCommand::Export(args) => export::run(aws, &group, args).await,
+        AuditCommand::ShredProof(args) => {
+            shred_proof::run(aws, &service::find(aws, stage).await?, args).await
+        }
         AuditCommand::Report(args) => report::run(aws, &group, args).await,
     }
 }
