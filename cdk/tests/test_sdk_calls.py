@@ -12,6 +12,8 @@ BY_THE_CALLER = {
     ("cloudwatchlogs", "create_log_stream"),
     ("cloudwatchlogs", "put_log_events"),
     ("dynamodb", "get_item"),
+    ("lambda", "invoke"),
+    ("s3", "delete_object"),
     ("s3", "get_object"),
     ("s3", "list_objects_v2"),
     ("sts", "get_caller_identity"),

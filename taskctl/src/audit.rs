@@ -2,6 +2,7 @@
 
 pub mod chain;
 pub mod cloud_events;
+pub mod failures;
 pub mod filter;
 pub mod format;
 pub mod log;

@@ -5,13 +5,14 @@ use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Command, Stdio},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::{Value, json};
 use tokio::{sync::mpsc::unbounded_channel, task::spawn_blocking};
 
 use crate::{
-    stack::{Stack, eventually, shared},
+    stack::{Stack, eventually, of_task, shared},
     teardown::people::taskctl,
 };
 
@@ -185,6 +186,80 @@ async fn tail_shows_records_as_they_arrive() {
     tail.kill().unwrap();
     tail.wait().unwrap();
     reader.await.unwrap();
+}
+
+/// Returns the quarantine's line for a record that the audit function could not decode, and now can.
+fn quarantined(number: &str, id: &str) -> Value {
+    let image = json!({
+        "PK": {"S": "local"}, "SK": {"S": format!("TASK#{id}")}, "title": {"S": "t"}, "version": {"N": "1"},
+        "actor": {"M": {"id": {"S": "ann"}}}, "request": {"M": {"id": {"S": format!("r{number}")}}},
+    });
+    let payload = json!({
+        "eventID": id, "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/s",
+        "dynamodb": {"Keys": {"PK": image["PK"], "SK": image["SK"]}, "NewImage": image, "SequenceNumber": number},
+    });
+    json!({"schema": "task.quarantine/1", "reason": "not a stream record", "sequenceNumber": number, "payload": payload})
+}
+
+/// Returns what `taskctl audit replay` says became of an entry.
+async fn replay(name: &str, yes: bool) -> (i32, Vec<Value>) {
+    let words = [&["replay", "--only", name, "--json"][..], if yes { &["--yes"] } else { &[] }].concat();
+    let said = audit(&words).await;
+    let lines = said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (said.code, lines)
+}
+
+#[tokio::test]
+async fn what_did_not_reach_the_log_is_replayed_once() {
+    let app = shared().await;
+    let (number, id) = ("000000000000000000424242", "replayed-from-quarantine");
+    let stream = json!({"logGroupName": app.outputs.quarantine_log_group, "logStreamName": "auditor"});
+    app.account.logs("CreateLogStream", stream.clone()).await.done();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let mut put = stream;
+    put["logEvents"] =
+        json!([{"timestamp": u64::try_from(now).unwrap(), "message": quarantined(number, id).to_string()}]);
+    app.account.logs("PutLogEvents", put).await.done();
+
+    let outcomes = async |yes| {
+        let (code, lines) = replay(number, yes).await;
+        assert_eq!((code, lines.len()), (0, 1), "{lines:#?}");
+        lines[0]["outcome"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(outcomes(false).await, "waits");
+    assert!(of_task(&app.audit_log().await, id).is_empty(), "a dry run");
+    assert_eq!(outcomes(true).await, "replayed");
+    app.audit_of(id, 1).await;
+    assert_eq!(outcomes(true).await, "audited before");
+    assert_eq!(app.audit_log().await.iter().filter(|record| record["eventId"] == id).count(), 1);
+
+    let (bucket, key) = (&app.more["failureBucket"], "aws/lambda/auditor/batch");
+    let record = quarantined("000000000000000000424243", "replayed-from-the-bucket")["payload"].take();
+    let object = json!({"requestContext": {"condition": "RetryAttemptsExhausted"},
+        "payload": json!({"Records": [record]}).to_string()});
+    let path = format!("/{bucket}/{key}");
+    app.account.rest("s3", "PUT", &path, object.to_string().into_bytes()).await.done();
+    let (code, lines) = replay(key, false).await;
+    assert_eq!((code, &lines[0]["outcome"]), (0, &json!("waits")));
+    assert!(app.account.get("s3", &path).await.found().is_some(), "a dry run");
+    let (code, lines) = replay(key, true).await;
+    assert_eq!((code, &lines[0]["outcome"]), (0, &json!("replayed")), "{lines:#?}");
+    app.audit_of("replayed-from-the-bucket", 1).await;
+    assert!(app.account.get("s3", &path).await.found().is_none(), "deleted after the function took it");
+    assert_eq!(replay(key, true).await, (0, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_batch_that_the_function_does_not_take_stays() {
+    let app = shared().await;
+    let (bucket, key) = (&app.more["failureBucket"], "aws/lambda/auditor/no-batch");
+    let path = format!("/{bucket}/{key}");
+    let object = json!({"payload": json!({"Records": "none"}).to_string()});
+    app.account.rest("s3", "PUT", &path, object.to_string().into_bytes()).await.done();
+    let said = audit(&["replay", "--yes"]).await;
+    assert!(said.code == 5 && said.err.contains("a payload that is no batch"), "{said:#?}");
+    assert!(app.account.get("s3", &path).await.found().is_some());
+    app.account.delete("s3", &path).await.done();
 }
 
 #[tokio::test]

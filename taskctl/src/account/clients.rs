@@ -20,6 +20,7 @@ use crate::{
 pub struct Aws {
     pub cloudformation: aws_sdk_cloudformation::Client,
     pub dynamodb: aws_sdk_dynamodb::Client,
+    pub lambda: aws_sdk_lambda::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub s3: aws_sdk_s3::Client,
     pub scheduler: aws_sdk_scheduler::Client,
@@ -55,6 +56,7 @@ impl Aws {
         Ok(Self {
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             s3: s3(&config),
             scheduler: aws_sdk_scheduler::Client::new(&config),

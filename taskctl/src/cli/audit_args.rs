@@ -32,6 +32,14 @@ const ACTOR_EXAMPLES: &str = "\
 Examples:
   taskctl audit actor alice --since 7d
   taskctl audit actor unknown               # changes that bypassed the API";
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  taskctl audit replay                      # what waits, and why; changes nothing
+  taskctl audit replay --yes                # hands all of it to the audit function
+  taskctl audit replay --yes --only 000000017954484813830000002581
+
+A batch of the failure bucket is deleted once the audit function took it whole. A line of the quarantine stays there for its
+90 days, and is left alone once the audit log has its record. It may be stopped and run again at any time.";
 const SHRED_EXAMPLES: &str = "\
 Examples:
   taskctl audit shred-proof 01a20911-a456-70b1-9605-819efc49f74b
@@ -80,6 +88,9 @@ pub enum AuditCommand {
     /// Write records to a file or to standard output, for other programs
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArgs),
+    /// Hand changes that did not reach the audit log to the audit function again; a dry run without --yes
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArgs),
     /// Show that a deleted task's text is nowhere any more, and that its hashes cannot be tested
     #[command(after_help = SHRED_EXAMPLES)]
     ShredProof(ShredArgs),
@@ -150,6 +161,19 @@ pub struct ExportArgs {
     /// Leave no record of this export in the audit log
     #[arg(long)]
     pub no_record: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// Do it
+    #[arg(long)]
+    pub yes: bool,
+    /// Only the record with this sequence number, or the object with this key; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Print JSON, one object per line
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ mod actor;
 mod export;
 mod listing;
 mod output;
+mod replay;
 mod report;
 mod search;
 mod shred_proof;
@@ -28,6 +29,7 @@ pub async fn run(aws: &Aws, args: &AuditArgs) -> Result<Exit, Failure> {
         AuditCommand::Actor(args) => actor::run(aws, &group, args).await,
         AuditCommand::Search(args) => search::run(aws, &group, args).await,
         AuditCommand::Export(args) => export::run(aws, &group, args).await,
+        AuditCommand::Replay(args) => replay::run(aws, &service::find(aws, stage).await?, args).await,
         AuditCommand::ShredProof(args) => {
             shred_proof::run(aws, &service::find(aws, stage).await?, args).await
         }
