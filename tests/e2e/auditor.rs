@@ -256,7 +256,7 @@ async fn a_batch_that_the_function_does_not_take_stays() {
     let path = format!("/{bucket}/{key}");
     let object = json!({"payload": json!({"Records": "none"}).to_string()});
     app.account.rest("s3", "PUT", &path, object.to_string().into_bytes()).await.done();
-    let said = audit(&["replay", "--yes"]).await;
+    let said = audit(&["replay", "--yes", "--only", key]).await;
     assert!(said.code == 5 && said.err.contains("a payload that is no batch"), "{said:#?}");
     assert!(app.account.get("s3", &path).await.found().is_some());
     app.account.delete("s3", &path).await.done();

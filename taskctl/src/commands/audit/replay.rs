@@ -132,8 +132,7 @@ impl Replay<'_> {
     }
 
     fn strange(&mut self, place: Place, name: &str, why: &str) {
-        // Nothing that was asked for by its name.
-        if self.args.only.is_empty() {
+        if self.wanted(name) {
             self.left += 1;
             listing::finding(&format!("{} {}: {}", place.name(), visible(name), visible(why)));
         }
