@@ -33,12 +33,7 @@ impl Timestamp {
     /// not fit into four digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        // The `time` crate accepts any byte between date and time.
-        if !text.as_bytes().get(10).is_some_and(|separator| separator.eq_ignore_ascii_case(&b'T')) {
-            return None;
-        }
-        let parsed = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
-        (0..=9999).contains(&parsed.year()).then(|| Self::truncated(parsed))
+        moment(text).map(Self::truncated)
     }
 
     /// Returns `None` outside the years 0 to 9999.
@@ -60,6 +55,37 @@ impl Timestamp {
 
     fn truncated(moment: OffsetDateTime) -> Self {
         Self(moment.replace_millisecond(moment.millisecond()).unwrap_or(moment))
+    }
+}
+
+/// Parses what [`Timestamp::parse`] does, with all digits of the second.
+fn moment(text: &str) -> Option<OffsetDateTime> {
+    // The `time` crate accepts any byte between date and time.
+    if !text.as_bytes().get(10).is_some_and(|separator| separator.eq_ignore_ascii_case(&b'T')) {
+        return None;
+    }
+    let parsed = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
+    (0..=9999).contains(&parsed.year()).then_some(parsed)
+}
+
+/// A bound of a range of timestamps, as exact as the client states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bound(OffsetDateTime);
+
+impl Bound {
+    /// Parses what [`Timestamp::parse`] does. A leap second is the timestamp that it is stored as.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let leap = text.get(17..19) == Some("60");
+        moment(text).map(|exact| Self(if leap { Timestamp::truncated(exact).0 } else { exact }))
+    }
+
+    /// Returns the first timestamp that is not before the bound: the timestamps from there on are those from the bound on.
+    #[must_use]
+    pub fn timestamp(self) -> Timestamp {
+        let below = Timestamp::truncated(self.0);
+        let above = Timestamp::from_unix_millis(below.unix_millis() + 1);
+        if below.0 == self.0 { below } else { above.unwrap_or(below) }
     }
 }
 
@@ -454,6 +480,23 @@ mod tests {
                 assert_eq!(from.can_become(*to), allowed, "{from:?} -> {to:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_bound_is_rounded_up_to_a_timestamp_and_compared_exactly() {
+        for (text, timestamp) in [
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000Z"),
+            ("2026-01-01T00:00:00.001Z", "2026-01-01T00:00:00.001Z"),
+            ("2026-01-01T00:00:00.001000001Z", "2026-01-01T00:00:00.002Z"),
+            ("2026-01-01T00:59:59.9999+01:00", "2026-01-01T00:00:00.000Z"),
+            // As a due date that is a leap second is stored.
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999Z"),
+            ("9999-12-31T23:59:59.9999Z", "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Bound::parse(text).unwrap().timestamp().to_string(), timestamp, "{text}");
+        }
+        let exact = |text| Bound::parse(text).unwrap();
+        assert!(exact("2026-01-01T00:00:00.0011Z") < exact("2026-01-01T00:00:00.0012Z"));
     }
 
     #[test]

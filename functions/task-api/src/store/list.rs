@@ -100,12 +100,13 @@ impl<'a> List<'a> {
     }
 }
 
-/// Returns the keys of a range. Times are stored in one form of fixed length, in milliseconds, so that they sort as text; they
-/// begin with a digit, and `:` is the character after `9`.
+/// Returns the keys of a range. Times are stored in one form of fixed length, so that they sort as text; they begin with a digit,
+/// and `:` is the character after `9`. A bound goes without its `Z`: just before the time itself, so the first is included, the
+/// second is not, and two that are the same have nothing between them.
 fn between(range: DueRange) -> Keys {
-    let text = |time: Option<Timestamp>| time.map_or_else(|| "0".to_owned(), |time| time.to_string());
-    let to = range
-        .before
-        .map_or_else(|| ":".to_owned(), |before| text(Timestamp::from_unix_millis(before.unix_millis() - 1)));
-    Keys::Between(text(range.after), to)
+    let bound = |time: Timestamp| time.to_string().trim_end_matches('Z').to_owned();
+    Keys::Between(
+        range.after.map_or_else(|| "0".to_owned(), bound),
+        range.before.map_or_else(|| ":".to_owned(), bound),
+    )
 }

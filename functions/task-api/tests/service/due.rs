@@ -49,6 +49,13 @@ async fn open_tasks_with_a_due_date_are_listed_soonest_first() {
         ("&dueAfter=2026-03-01T00:00:00Z", vec![]),
         ("&dueBefore=0000-01-01T00:00:00Z", vec![]),
         ("&dueBefore=9999-12-31T23:59:59.999Z", vec!["first", "second", "third"]),
+        // More exact than a due date.
+        ("&dueBefore=2026-02-01T00:00:00.0015Z", vec!["first", "second", "third"]),
+        ("&dueBefore=2026-02-01T00:00:00.001000000Z", vec!["first", "second"]),
+        ("&dueAfter=2026-02-01T00:00:00.0005Z", vec!["third"]),
+        ("&dueAfter=2026-02-01T00:00:00.001000001Z", vec![]),
+        ("&dueAfter=2026-02-01T00:00:00.001Z&dueBefore=2026-02-01T00:00:00.0015Z", vec!["third"]),
+        ("&dueAfter=2026-02-01T00:00:00.0005Z&dueBefore=2026-02-01T00:00:00.0007Z", vec![]),
     ] {
         assert_eq!(titles(&table, &format!("{DUE}{bounds}")).await, expected, "{bounds}");
     }

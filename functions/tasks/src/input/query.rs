@@ -10,7 +10,7 @@ use super::one_of;
 use crate::{
     error::{Error, FieldError},
     item::{BY_ASSIGNEE, BY_DUE_DATE, BY_STATUS, Field, Index},
-    task::{Assignee, Status, Timestamp},
+    task::{Assignee, Bound, Status, Timestamp},
 };
 
 /// The page size without `limit`.
@@ -187,7 +187,8 @@ struct Given {
     limit: Option<u8>,
     cursor: Option<String>,
     by_due_date: bool,
-    range: DueRange,
+    due_after: Option<Bound>,
+    due_before: Option<Bound>,
     filters: Vec<Filter>,
 }
 
@@ -207,8 +208,8 @@ impl Given {
                 Ok(())
             }
             "sort" => Err(format!("must be {}", Field::DueAt.name())),
-            "dueAfter" => parse_time(value).map(|after| self.range.after = Some(after)),
-            "dueBefore" => parse_time(value).map(|before| self.range.before = Some(before)),
+            "dueAfter" => parse_bound(value).map(|after| self.due_after = Some(after)),
+            "dueBefore" => parse_bound(value).map(|before| self.due_before = Some(before)),
             _ => Filter::parse(name, value)?.map(|filter| self.filters.push(filter)),
         })
     }
@@ -218,7 +219,7 @@ impl Given {
         let mut refuse = |name: &str, rule: String| {
             errors.push(FieldError::new(format!("?{name}"), "value", format!("{name} {rule}")));
         };
-        let DueRange { after, before } = self.range;
+        let (after, before) = (self.due_after, self.due_before);
         for (name, bound) in [("dueAfter", after), ("dueBefore", before)] {
             if bound.is_some() && !self.by_due_date {
                 refuse(name, format!("needs sort={}", Field::DueAt.name()));
@@ -230,7 +231,8 @@ impl Given {
             refuse("dueBefore", "must be later than dueAfter".to_owned());
         }
         if self.by_due_date {
-            self.filters.insert(0, Filter::Due(self.range));
+            let [after, before] = [after, before].map(|bound| bound.map(Bound::timestamp));
+            self.filters.insert(0, Filter::Due(DueRange { after, before }));
         }
         let mut filters = self.filters.drain(..);
         let first = filters.next()?;
@@ -257,8 +259,8 @@ fn parse_order(text: &str) -> Option<Order> {
     }
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| {
+fn parse_bound(text: &str) -> Result<Bound, String> {
+    Bound::parse(text).ok_or_else(|| {
         "must be an RFC 3339 time, such as 2026-12-24T18:00:00Z; in a query string, a + is written as %2B"
             .to_owned()
     })
