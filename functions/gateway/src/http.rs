@@ -112,17 +112,11 @@ impl Request {
     }
 
     /// Returns the path of the API's root as the client sees it, without a trailing slash: the stage, or a custom domain's base
-    /// path. If the client's path has escapes, it does not end with the resource path, and the stage is assumed.
+    /// path. It is what precedes the resource path, which the client may have spelt with escapes.
     #[must_use]
     pub fn base_path(&self) -> Cow<'_, str> {
-        let sent = self.request_context.path.trim_end_matches('/');
-        let resource = self.resource_path();
-        let base = match resource.trim_end_matches('/') {
-            "" => Some(sent),
-            resource => sent.strip_suffix(resource).and_then(|base| base.strip_suffix('/')),
-        };
-        // Without the empty segments of a path such as `//tasks`, which would make a reference to a host of it.
-        let base = base.map(|base| base.trim_end_matches('/'));
+        let resource = segments(&self.resource_path(), "/");
+        let base = without_last_segments(&self.request_context.path, resource);
         base.map_or_else(|| format!("/{}", self.request_context.stage).into(), Cow::from)
     }
 
@@ -140,6 +134,23 @@ impl Request {
         let body = self.body.as_deref().unwrap_or_default();
         if self.is_base64_encoded { BASE64_STANDARD.decode(body).ok() } else { Some(body.into()) }
     }
+}
+
+/// Counts the segments of a path; the gateway drops empty ones.
+fn segments(path: &str, separator: &str) -> usize {
+    path.split(separator).filter(|segment| !segment.is_empty()).count()
+}
+
+/// Returns a path that may have escapes without its last `count` segments, and without empty ones at its end: a reference that
+/// begins with two slashes would name a host. An escaped slash, too, stands between two segments.
+fn without_last_segments(path: &str, count: usize) -> Option<&str> {
+    let path = path.trim_end_matches('/');
+    if count == 0 {
+        return Some(path);
+    }
+    let (before, last) = path.rsplit_once('/')?;
+    let removed = segments(&last.to_ascii_uppercase(), "%2F");
+    without_last_segments(before, count.checked_sub(removed)?)
 }
 
 /// Reads `null`, which API Gateway writes for an empty map, as the default.
@@ -238,6 +249,13 @@ mod tests {
             ("/dev//tasks", "/{proxy+}", Some("tasks"), None, "/dev"),
             ("/my/base/tasks/1", "/{proxy+}", Some("tasks/1"), None, "/my/base"),
             ("/dev/a%20b", "/{proxy+}", Some("a b"), None, "/dev"),
+            ("/my/base/%74asks/1", "/{proxy+}", Some("tasks/1"), None, "/my/base"),
+            ("/%74asks/1", "/{proxy+}", Some("tasks/1"), None, ""),
+            ("/base/tasks%2F1", "/{proxy+}", Some("tasks/1"), None, "/base"),
+            ("/base//tasks//1%2f", "/{proxy+}", Some("tasks/1/"), None, "/base"),
+            ("/%64ocs", "/docs", None, None, ""),
+            ("/base/problems/intern%61l", "/problems/{name}", None, Some("internal"), "/base"),
+            ("/tasks", "/{proxy+}", Some("more/than/was/sent"), None, "/dev"),
         ] {
             let event = serde_json::json!({
                 "resource": resource, "path": sent, "pathParameters": {"proxy": proxy, "name": name},
