@@ -183,6 +183,12 @@ async fn a_read_only_member_that_differs_is_refused_by_the_write() {
 async fn the_reasons_to_refuse_an_update_have_an_order() {
     let table = Table::new().await;
     let path = format!("/tasks/{}", table.create(r#"{"title":"a","status":"CANCELLED"}"#).await);
+    let form = json!({"Content-Type": "application/x-www-form-urlencoded"});
+    assert_eq!(table.send("PUT", "/tasks/malformed?a=1", form, "{").await.status(), 415);
+    assert_eq!(table.send("PUT", "/tasks/malformed?a=1", json!({}), "\u{FFFD}").await.status(), 400);
+    assert_eq!(table.send("PUT", "/tasks/malformed?a=1", json!({}), &" ".repeat(65_537)).await.status(), 413);
+    assert_eq!(table.send("PUT", "/tasks/malformed?a=1", json!({}), "{").await.status(), 404);
+    assert_eq!(table.send("PUT", &path, json!({"If-Match": "\"9\""}), "{").await.status(), 400);
     let stale = json!({"If-Match": "\"9\""});
     let body = r#"{"version":9,"status":"PENDING"}"#;
     assert_eq!(table.send("PUT", &path, stale, body).await.status(), 412);
