@@ -1,4 +1,5 @@
-// The calls of a typed client: `npx openapi-typescript docs/openapi.json -o tasks.d.ts` makes the types, and openapi-fetch calls.
+// The calls of a typed client: `npx openapi-typescript docs/openapi.json -o docs/clients/tasks.d.ts` makes the types, and
+// openapi-fetch calls.
 // It reads BASE_URL, the address of a stage, and TOKEN from the environment.
 
 import createClient from "openapi-fetch";
@@ -10,10 +11,11 @@ declare const process: { env: Record<string, string | undefined> };
 const { BASE_URL: baseUrl, TOKEN: token } = process.env;
 const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
 
-/** Returns the data of a response, or throws its problem. */
-async function expect<Data>(call: Promise<{ data?: Data; error?: Problem }>): Promise<Data> {
-  const { data, error } = await call;
+/** Returns the data of a response, or throws its problem; a response without a body has neither. */
+async function expect<Data>(call: Promise<{ data?: Data; error?: Problem; response: Response }>): Promise<Data> {
+  const { data, error, response } = await call;
   if (error) throw new Error(`${error.title}: ${error.detail} (request ${error.requestId})`);
+  if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
   return data as Data;
 }
 
