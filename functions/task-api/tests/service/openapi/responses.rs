@@ -90,7 +90,7 @@ fn common(access: Access) -> Vec<&'static Kind> {
 
 fn problem_response(method: &str, kinds: &[&'static Kind]) -> Value {
     let meanings: Vec<_> = kinds.iter().map(|kind| format!("`{}`: {}", kind.name, kind.meaning)).collect();
-    let mut headers: Vec<_> = kinds.iter().flat_map(|kind| headers_of(kind)).copied().collect();
+    let mut headers: Vec<_> = kinds.iter().flat_map(|kind| headers_of(method, kind)).copied().collect();
     headers.dedup();
     let mut response = json!({"description": meanings.join("\n\n"), "headers": referenced(&headers)});
     if method != "HEAD" {
@@ -105,13 +105,15 @@ fn problem_response(method: &str, kinds: &[&'static Kind]) -> Value {
 }
 
 /// The headers that a problem may bring.
-fn headers_of(kind: &Kind) -> &'static [&'static str] {
-    match kind.status {
-        401 => &["WWW-Authenticate", "X-Amzn-Remapped-WWW-Authenticate"],
-        403 => &["X-Amzn-Remapped-WWW-Authenticate"],
-        412 => &["ETag"],
-        415 => &["Accept-Post", "Accept-Patch"],
-        429 | 503 => &["Retry-After"],
+fn headers_of(method: &str, kind: &Kind) -> &'static [&'static str] {
+    match (kind.status, method) {
+        (401, _) => &["WWW-Authenticate", "X-Amzn-Remapped-WWW-Authenticate"],
+        (403, _) => &["X-Amzn-Remapped-WWW-Authenticate"],
+        (412, _) => &["ETag"],
+        (415, "POST") => &["Accept-Post"],
+        (415, "PATCH") => &["Accept-Patch"],
+        (429 | 503, _) => &["Retry-After"],
+        _ if kind == &kind::TIMEOUT => &["Retry-After"],
         _ => &[],
     }
 }
@@ -158,7 +160,7 @@ fn header(name: &str) -> Value {
         "RateLimit-Policy" => {
             ("The requests per second that all callers together may make", json!("\"default\";q=500;w=1"))
         }
-        "Retry-After" => ("Seconds to wait", json!("1")),
+        "Retry-After" => ("Seconds to wait; not with `outcome-unknown`", json!("1")),
         "WWW-Authenticate" => {
             ("From the gateway: the scheme to use (RFC 6750)", json!("Bearer error=\"invalid_token\""))
         }
@@ -174,7 +176,7 @@ fn header(name: &str) -> Value {
     };
     let mut header = json!({"description": description, "schema": {"type": "string"}, "example": example});
     // The others depend on more than the status.
-    if EVERYWHERE.contains(&name) || matches!(name, "ETag" | "Location" | "Retry-After") {
+    if EVERYWHERE.contains(&name) || matches!(name, "ETag" | "Location") {
         header["required"] = json!(true);
     }
     header
