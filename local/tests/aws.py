@@ -32,7 +32,7 @@ class Launcher:
             stdout=(state_dir / "log").open("w"),
             stderr=subprocess.STDOUT,
         )
-        until(lambda: (state_dir / "ready.json").exists() or self.process.poll() is not None)
+        until(lambda: (state_dir / "ready.json").exists() or self.process.poll() is not None, 90)
         assert self.process.poll() is None, (state_dir / "log").read_text()
         self.url = json.loads((state_dir / "ready.json").read_text())["endpointUrl"]
 
