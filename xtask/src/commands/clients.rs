@@ -25,15 +25,17 @@ pub fn run(workspace: &Workspace, service: &Service) -> Result<()> {
     pytest(workspace, &workspace.clients_venv(), "tests/clients")
 }
 
-/// Lets Schemathesis, which knows the API from its document only, look for answers that contradict it: with every check, in every
-/// phase, for about `seconds`. It has an owner of its own.
-pub fn strangers(workspace: &Workspace, service: &Service, seconds: u32) -> Result<()> {
+/// Lets Schemathesis, which knows the API from its document only, look for answers that contradict it, with every check and in
+/// every phase. It has an owner of its own.
+///
+/// It is bounded by examples per operation and not by time, since it passes phases over when its time is up.
+pub fn strangers(workspace: &Workspace, service: &Service, examples: u32, seed: u64) -> Result<()> {
     install::clients_venv(workspace)?;
     let folder = workspace.clients();
     let mut command = Command::new(workspace.clients_venv().join("bin/schemathesis"));
     command.arg("--config-file").arg(folder.join("schemathesis.toml"));
     command.arg("run").arg(workspace.root().join("docs/openapi.json")).args(["--url", &service.api_url]);
-    command.args(["--max-time", &seconds.to_string()]);
+    command.args(["--max-examples", &examples.to_string(), "--seed", &seed.to_string()]);
     // It leaves what it learned in its current folder.
     command.current_dir(workspace.scratch());
     environment::without_aws(&mut command);
