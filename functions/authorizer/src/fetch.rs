@@ -54,6 +54,8 @@ impl Fetcher {
             HttpRequest::get(uri.to_string()).map_err(|error| ConnectorError::user(error.into()))?;
         request.headers_mut().insert("accept", "application/json");
         request.headers_mut().insert("user-agent", "tasks-authorizer");
+        // The next fetch is a minute away or more: by then the issuer may be closing a connection that was kept.
+        request.headers_mut().insert("connection", "close");
         let answer = connector.call(request).await?;
         if answer.status().as_u16() != 200 {
             return Err(NoKeys::Status(answer.status().as_u16()));
