@@ -281,18 +281,18 @@ fn lines_of_every_kind() -> Vec<String> {
         (3, bob(tombstone(2)), none.clone(), true),
         (0, none, sentinel, false),
     ];
-    let line = |(number, (task, old, new, by_ttl)): (usize, (u8, Value, Value, bool))| {
+    let line = |(number, (task, old, new, by_ttl)): (u8, (u8, Value, Value, bool))| {
         let mut record = stream_record(&of(old, task), &of(new, task));
         record.event_id = format!("e-{number:02}");
         record.change.sequence_number = format!("44215845000000000174504390{number:02}");
-        record.change.approximate_creation_date_time = Some(1_767_225_600.0 + number as f64);
+        record.change.approximate_creation_date_time = Some(1_767_225_600.0 + f64::from(number));
         let key =
             if task == 0 { "SENTINEL#s-1".to_owned() } else { format!("TASK#{}{task}", &ID[..ID.len() - 1]) };
         record.change.keys.insert(SORT_KEY.to_owned(), Attribute::S(key));
         record.user_identity = by_ttl.then(|| UserIdentity { principal_id: "dynamodb.amazonaws.com".into() });
         serde_json::to_string(&record.audit(FreeText::Hashed, audited_at()).unwrap().unwrap()).unwrap()
     };
-    steps.into_iter().enumerate().map(line).collect()
+    (0..).zip(steps).map(line).collect()
 }
 
 /// `REFRESH=1 cargo test -p tasks` writes it.
