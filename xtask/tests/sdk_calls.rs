@@ -28,7 +28,7 @@ fn sdk_calls_json_lists_every_call() {
         .collect();
     assert_eq!(
         found.keys().collect::<Vec<_>>(),
-        ["audit", "authorizer", "docs", "task-api", "taskctl", "teardown"]
+        ["audit", "authorizer", "docs", "notary", "task-api", "taskctl", "teardown"]
     );
     let path = root().join("cdk/sdk-calls.json");
     if env::var_os("REFRESH").is_some() {
