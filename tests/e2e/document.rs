@@ -80,6 +80,11 @@ pub fn write_tally(file: &Path) {
     fs::write(file, text).unwrap();
 }
 
+/// Returns whether a value is of a schema among the document's components.
+pub fn allows(schema: &str, value: &Value) -> bool {
+    DOCUMENT.compiled(&json!({"$ref": format!("#/components/{schema}")})).is_valid(value)
+}
+
 /// Returns every operation of the document.
 pub fn operations() -> Vec<Operation> {
     let operations = DOCUMENT.operations();

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::{eventually, shared};
+use crate::{
+    document,
+    stack::{eventually, shared},
+};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -215,4 +218,41 @@ async fn the_documents_need_no_token_and_stay_in_the_browsers_cache() {
     let document = app.send("GET", "/openapi.json", &[], None).await.json();
     let base = app.outputs.api_url.as_str();
     assert!(base.ends_with(document["servers"][0]["url"].as_str().unwrap()), "{document}");
+}
+
+/// A client made of the document sends nothing that is malformed, and refuses nothing that the service would take.
+#[tokio::test]
+async fn the_document_and_the_service_allow_the_same_tags_and_cursors() {
+    let app = shared().await;
+    let token = ("Authorization", app.outputs.token.as_str());
+    let path = format!("/tasks/{}", app.create("by the document").await);
+    let tags = |count| vec!["\"7\""; count].join(", ");
+    for (value, allowed) in [
+        ("*", true),
+        (r#""7""#, true),
+        (r#"W/"7", "x y",,"" ,"#, true),
+        (&tags(50), true),
+        (&tags(51), false),
+        ("7", false),
+        (r#""7"#, false),
+        (r#""7" "8""#, false),
+        (r#"W/ "7""#, false),
+        (r#"*, "7""#, false),
+        (",", false),
+    ] {
+        for header in ["If-Match", "If-None-Match"] {
+            assert_eq!(
+                document::allows(&format!("parameters/{header}/schema"), &json!(value)),
+                allowed,
+                "{value}"
+            );
+            let answer = app.send("PUT", &path, &[token, JSON, (header, value)], Some(b"{}".to_vec())).await;
+            assert_eq!(answer.status != 400, allowed, "{header}: {value}: {answer:?}");
+        }
+    }
+    for cursor in ["a+b", "AQID=", "%20", ""] {
+        assert!(!document::allows("parameters/cursor/schema", &json!(cursor)), "{cursor}");
+        let refused = app.call("GET", &format!("/tasks?cursor={cursor}"), Value::Null).await;
+        assert_eq!(refused.problem(), (400, "invalid-cursor".into()), "{cursor}");
+    }
 }

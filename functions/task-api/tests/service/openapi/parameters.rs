@@ -8,9 +8,17 @@ use tasks::{
     task::{ASSIGNEE_MAX, Status},
 };
 
-use super::{Place, schemas::TASK_ID};
+use super::{
+    Place,
+    schemas::{self, TASK_ID},
+};
 
 const LIST: [&str; 8] = ["status", "assignee", "sort", "dueAfter", "dueBefore", "order", "limit", "cursor"];
+
+/// The component of the header that reads and writes have by one name: a read ignores what a write refuses.
+const IF_NONE_MATCH_OF_READS: &str = "If-None-Match-of-reads";
+/// `*` or up to 50 entity tags, as `Preconditions` parses them.
+const TAGS: &str = r#"^[ \t]*\*[ \t]*$|^[ \t,]*(W/)?"[^"]*"([ \t]*,[ \t,]*(W/)?"[^"]*"){0,49}[ \t,]*$"#;
 
 /// Returns every parameter.
 pub fn all() -> Value {
@@ -36,7 +44,7 @@ pub fn all() -> Value {
             &json!({"type": "string", "enum": ["asc", "desc"]})),
         "limit": query("The most tasks in a page; a larger number means the maximum", &json!(LIMIT_DEFAULT),
             &json!({"type": "integer", "minimum": 1, "default": LIMIT_DEFAULT, "description": format!("{LIMIT_MAX} at most")})),
-        "cursor": query("Continues a list: the `nextCursor` of the page before, with the same filter and order", &json!("AQIDBAUGBwgJ"), &json!({"type": "string"})),
+        "cursor": query("Continues a list: the `nextCursor` of the page before, with the same filter and order", &json!("AQIDBAUGBwgJ"), &json!({"type": "string", "pattern": schemas::BASE64URL})),
     });
     for name in LIST {
         all[name]["name"] = json!(name);
@@ -46,6 +54,10 @@ pub fn all() -> Value {
             all[header.name()] = parameter;
         }
     }
+    all[IF_NONE_MATCH_OF_READS] = json!({
+        "name": RequestHeader::IfNoneMatch.name(), "in": "header", "example": "\"3\"", "schema": {"type": "string"},
+        "description": "`*`, or tags: the answer is 304 if the version of the task (or page) is one of them. Anything else is ignored",
+    });
     all
 }
 
@@ -65,12 +77,12 @@ fn header_parameter(header: RequestHeader) -> Option<Value> {
         RequestHeader::IfMatch => (
             "`*`, or up to 50 tags: the write is carried out only if the task's version is one of them",
             "\"3\"",
-            json!({"type": "string"}),
+            json!({"type": "string", "pattern": TAGS}),
         ),
         RequestHeader::IfNoneMatch => (
-            "`*`, or up to 50 tags: a read is answered 304, and a write 412, if the version of the task (or page) is one of them",
+            "`*`, or up to 50 tags: the write is answered 412 if the task's version is one of them",
             "\"3\"",
-            json!({"type": "string"}),
+            json!({"type": "string", "pattern": TAGS}),
         ),
     };
     Some(
@@ -94,7 +106,7 @@ pub fn of_operation(place: Place, method: &str) -> Vec<Value> {
     let names: &[&str] = match (place, method) {
         (Place::Service(Route::Tasks), "GET" | "HEAD") => &LIST,
         (Place::Service(Route::Tasks), "POST") => &["Idempotency-Key"],
-        (Place::Service(Route::Task(_)) | Place::ProblemPage, "GET" | "HEAD") => &["If-None-Match"],
+        (Place::Service(Route::Task(_)) | Place::ProblemPage, "GET" | "HEAD") => &[IF_NONE_MATCH_OF_READS],
         (Place::Service(Route::Task(_)), "PUT" | "PATCH" | "DELETE") => &["If-Match", "If-None-Match"],
         _ => &[],
     };

@@ -10,6 +10,9 @@ use tasks::{
 
 pub const TASK_ID: &str = "019aa0b1-2c3d-7e4f-8a5b-6c7d8e9f0a1b";
 
+/// The alphabet of a cursor.
+pub const BASE64URL: &str = "^[A-Za-z0-9_-]+$";
+
 /// Returns every schema.
 pub fn all() -> Value {
     json!({
@@ -113,7 +116,7 @@ fn task_list() -> Value {
         "type": "object", "description": "A page of tasks", "additionalProperties": false, "required": ["items"],
         "properties": {
             "items": {"type": "array", "maxItems": 100, "items": reference("Task"), "description": "In the order asked for"},
-            "nextCursor": {"type": "string", "examples": ["AQIDBAUGBwgJ"],
+            "nextCursor": {"type": "string", "pattern": BASE64URL, "examples": ["AQIDBAUGBwgJ"],
                 "description": "Continues the list. There may be more; without it there is no more"},
         },
     })
