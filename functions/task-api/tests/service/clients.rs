@@ -160,7 +160,7 @@ const BASH_SCRIPT: &str = "\
 #!/usr/bin/env bash
 # Needs curl and python3, the address of a stage in BASE_URL, and a token in TOKEN.
 set -euo pipefail
-: \"${BASE_URL:?is the address of a stage}\" \"${TOKEN:?is a token}\"
+: \"${BASE_URL:?set it to the address of a stage}\" \"${TOKEN:?set it to a token}\"
 AUTH=\"Authorization: Bearer $TOKEN\"
 ";
 const BASH_IN_README: &str = "\
@@ -179,7 +179,7 @@ fn bash(calls: &[Call]) -> String {
         let line = format!("curl -sS --fail-with-body{method} \"$BASE_URL{target}\" -H \"$AUTH\"{body}");
         let line = match (call.operation, call.status) {
             (CREATE, _) => format!(
-                "TASK=$({line}); echo \"$TASK\"\n\
+                "TASK=$({line}) || {{ echo \"$TASK\"; false; }}; echo \"$TASK\"\n\
                  ID=$(echo \"$TASK\" | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"id\"])')"
             ),
             (_, 204) => line,

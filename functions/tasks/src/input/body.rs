@@ -110,11 +110,7 @@ impl Fields {
             Err(err) if err.is_data() => {
                 Err(vec![FieldError::new("", "type", "the body must be a JSON object")])
             }
-            Err(err) => {
-                let (line, column) = (err.line(), err.column());
-                let detail = format!("the body is not valid JSON at line {line}, column {column}");
-                Err(vec![FieldError::new("", "syntax", detail)])
-            }
+            Err(err) => Err(vec![FieldError::new("", "syntax", unread(body, &err))]),
         }
     }
 
@@ -148,9 +144,20 @@ impl Fields {
         value: Value,
         check: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
+        self.typed(name, value, "must be a string", check)
+    }
+
+    /// Parses a string; `other` is the rule that a value of another type breaks.
+    fn typed<T>(
+        &mut self,
+        name: &str,
+        value: Value,
+        other: &str,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         let outcome = match value {
             Value::String(text) => check(&text).map_err(|rule| ("value", rule)),
-            _ => Err(("type", "must be a string".to_owned())),
+            _ => Err(("type", other.to_owned())),
         };
         outcome
             .map_err(|(code, rule)| {
@@ -198,7 +205,7 @@ impl Fields {
     fn nullable<T>(&mut self, name: &str, check: impl Fn(&str) -> Result<T, String>) -> Option<Option<T>> {
         match self.take(name)? {
             Value::Null => Some(None),
-            value => self.string(name, value, check).map(Some),
+            value => self.typed(name, value, "must be a string or null", check).map(Some),
         }
     }
 
@@ -222,6 +229,20 @@ impl Fields {
             });
         }
         self.errors
+    }
+}
+
+/// Returns why a body could not be read as JSON. What is valid JSON beyond the parser's limits is not called invalid.
+fn unread(body: &str, err: &serde_json::Error) -> String {
+    let (line, column, text) = (err.line(), err.column(), err.to_string());
+    if body.trim().is_empty() {
+        "the body is empty".to_owned()
+    } else if text.starts_with("recursion limit exceeded") {
+        "the body is nested more than 127 levels deep".to_owned()
+    } else if text.starts_with("number out of range") {
+        format!("the number at line {line}, column {column}, is too large")
+    } else {
+        format!("the body is not valid JSON at line {line}, column {column}")
     }
 }
 
@@ -278,6 +299,18 @@ mod tests {
         }
         assert_eq!(pointers(&parse_draft(b"{\"title\":\"\xff\"}").unwrap_err()), [("", "syntax")]);
         assert!(parse_draft("[".repeat(10_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong_and_not_more() {
+        let detail = |body: &str| parse_draft(body.as_bytes()).unwrap_err()[0].detail.clone();
+        assert_eq!(detail(" \n"), "the body is empty");
+        let nested = |levels| format!(r#"{{"title":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+        assert_eq!(detail(&nested(126)), "title must be a string");
+        assert_eq!(detail(&nested(127)), "the body is nested more than 127 levels deep");
+        assert_eq!(detail(r#"{"title":1e999}"#), "the number at line 1, column 14, is too large");
+        assert_eq!(detail(r#"{"title"}"#), "the body is not valid JSON at line 1, column 9");
+        assert_eq!(detail(r#"{"title":"a","dueAt":true}"#), "dueAt must be a string or null");
     }
 
     #[test]
