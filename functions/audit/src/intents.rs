@@ -9,7 +9,7 @@ use seal::{
     intent::{LEAVES_MAX, attribute, kept_until, sort_key},
 };
 
-/// What the records of one call add up to.
+/// The leaves and counts of the records of one call.
 #[derive(Debug, Default)]
 pub(crate) struct Intent {
     pub leaves: Vec<Leaf>,

@@ -1,4 +1,5 @@
-//! A copy of every checkpoint in a log group, apart from the bucket.
+//! Copies of the checkpoints in a log group, apart from the bucket. One that fails fails its run, and is not made later: the
+//! bucket is what counts.
 
 use aws_sdk_cloudwatchlogs::{Client, error::SdkError, types::InputLogEvent};
 use serde_json::json;

@@ -40,7 +40,7 @@ pub struct Notary {
     pub published: OnceCell<()>,
 }
 
-/// What a run did.
+/// The outcome of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Run {
     pub checkpoints: u64,
@@ -61,7 +61,7 @@ struct Sealed {
     tree: Tree,
 }
 
-/// What the next checkpoint may seal.
+/// The minutes and leaves that the next checkpoint may seal.
 #[derive(Debug)]
 struct Gathered {
     from: Minute,

@@ -23,7 +23,7 @@ pub struct Store {
     newest: AtomicU64,
 }
 
-/// Whether an object was written, or was there before.
+/// The outcome of a write: made now, or there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     Now,

@@ -8,7 +8,7 @@ use crate::{
     merkle::Hash,
 };
 
-/// What a checkpoint states. [`Checkpoint::text`] writes it, and only that form is read.
+/// The statement of a checkpoint. [`Checkpoint::text`] writes it, and only that form is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The log, such as `tasks/dev/audit`; also the name of its keys.

@@ -9,7 +9,7 @@ use crate::merkle::Hash;
 
 /// The signature type of Ed25519.
 const TYPE: u8 = 1;
-/// What the DER form of an Ed25519 public key (RFC 8410) has before the key's 32 bytes.
+/// The DER form of an Ed25519 public key (RFC 8410), up to the key's 32 bytes.
 const DER_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// The most signature lines that are read. A verifier must take 16.
 const SIGNATURES_MAX: usize = 64;

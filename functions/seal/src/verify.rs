@@ -1,7 +1,7 @@
 //! Verifies an audit log offline: its records against the manifests, these against the signed checkpoints, and each task's
 //! records against each other.
 //!
-//! What could not be checked is listed like what is wrong, so that nothing counts as intact that was only not looked at.
+//! Whatever could not be checked is reported too, and rules out `intact`.
 
 mod chain;
 mod finding;
@@ -21,7 +21,7 @@ pub struct Document {
     pub content: Vec<u8>,
 }
 
-/// What a log is held to.
+/// The requirements that a log is verified against.
 #[derive(Debug, Clone, Default)]
 pub struct Demands {
     /// The keys that are trusted, from elsewhere than the bundle.

@@ -7,8 +7,8 @@ use crate::{
     terminal::{layout::count, visible::visible},
 };
 
-/// What a task's records say about each other. Only the records that were read are known: a chain that lacks its newest ones looks
-/// whole.
+/// The findings of comparing a task's records with each other. Only the records that were read are known: a chain that lacks its
+/// newest ones looks whole.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Chain {
     /// The first record does not begin with nothing: those before it are gone, as after the log's retention.

@@ -85,7 +85,7 @@ pub struct Export<'a> {
     pub conditions: &'a ConditionArgs,
 }
 
-/// What an export came to.
+/// The totals of an export.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Exported {
     pub records: u64,

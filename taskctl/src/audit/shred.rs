@@ -5,7 +5,7 @@ use tasks::item::{Field, InAudit};
 
 use crate::audit::{chain::Chain, record::Record};
 
-/// What a look at one place showed.
+/// The result of looking at one place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
     Clean,

@@ -1,4 +1,4 @@
-//! What a range of the audit log comes to, in bounded memory: counts, actors, and the newest records.
+//! A summary of a range of the audit log, in bounded memory: counts, actors, and the newest records.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -45,7 +45,7 @@ pub struct Summary {
     pub found: Vec<String>,
 }
 
-/// What one actor did.
+/// The changes of one actor.
 #[derive(Debug, Default)]
 pub struct Actor {
     pub auth: String,

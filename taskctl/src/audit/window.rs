@@ -37,7 +37,7 @@ pub enum Sight {
     Conflict,
 }
 
-/// What two copies of one record have in common.
+/// The digests by which copies of one record are told from forgeries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Content {
     schema: Digest,

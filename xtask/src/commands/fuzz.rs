@@ -1,5 +1,5 @@
-//! `cargo xtask fuzz`: what `test` does for a minute, for as long as you like: made-up events, cursors, patches and tokens, and
-//! made-up requests to the service on a local AWS of its own.
+//! `cargo xtask fuzz`: more of what `test` does with a few examples, and other ones each time: made-up events, cursors, patches
+//! and tokens, and made-up requests to the service on a local AWS of its own.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::finding::{Finding, Report, Unchecked};
 use crate::{Hash, Leaf};
 
-/// What a task's record says about the one before and the one after it.
+/// A task's record as a link between the one before and the one after it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Link {
     /// The hash of owner and id.

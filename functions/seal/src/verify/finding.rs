@@ -100,7 +100,7 @@ pub enum Unchecked {
     Signatures,
     /// There is no checkpoint.
     NoCheckpoint,
-    /// What checkpoints before this one sealed is not in the bundle.
+    /// The bundle lacks the checkpoints before this one.
     Beginning { checkpoint: u64 },
     /// Nobody said how new the newest checkpoint has to be.
     Freshness,
@@ -142,7 +142,7 @@ pub struct Last {
     pub to: Minute,
     pub at: Second,
     pub size: u64,
-    /// What the checkpoints count together.
+    /// The sum over all checkpoints.
     pub quarantined: u64,
 }
 

@@ -16,7 +16,7 @@ const SCHEMAS: [&str; 2] = ["task.audit/1", "task.audit/2"];
 /// How much later than its own minutes a checkpoint may seal an intent that was late.
 const LATE_MINUTES: i64 = 15;
 
-/// What is kept of the records that were read.
+/// The little that is kept of the records that were read.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     /// The first leaf of each event and its line, under the event id's hash.

@@ -39,7 +39,7 @@ const LOOKS: u32 = 10;
 /// The difference that is allowed for between this machine's clock and that of AWS.
 const SKEW: Millis = 60_000;
 
-/// What became of a change.
+/// The fate of a change.
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Outcome {
     /// Nothing was done: a dry run.

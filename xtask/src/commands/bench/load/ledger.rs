@@ -1,4 +1,4 @@
-//! What the clients were told, held against the table and the audit log.
+//! Compares the clients' responses with the table and the audit log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -22,7 +22,7 @@ pub struct Ledger {
     phases: u64,
 }
 
-/// What an answer says about the write.
+/// The effect of a write, as its response states it.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
     Done,
