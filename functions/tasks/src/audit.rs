@@ -177,7 +177,7 @@ pub struct Source {
 }
 
 /// SHA-256, in hex, of the canonical old and new image. Each record of a task starts with the image that the record before
-/// it ended with, so that an edited, dropped or moved record breaks the chain.
+/// it ended with, so that a dropped or moved record breaks the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Integrity {
     pub before: Option<String>,
