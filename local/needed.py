@@ -39,6 +39,7 @@ UNCALLED: dict[tuple[str, str], str] = {
         for action in (
             "apigateway:GET",
             "cloudwatch:DescribeAlarms",
+            "cloudwatch:GetDashboard",
             "cognito-idp:DescribeUserPoolDomain",
             "iam:DetachRolePolicy",
             "iam:GetRole",

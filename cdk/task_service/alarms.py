@@ -1,4 +1,7 @@
-"""The alarms, and the metrics they watch. Every alarm stays quiet without data: an idle service is a healthy one."""
+"""The alarms, and the metrics they watch. Every alarm stays quiet without data: an idle service is a healthy one.
+
+But where changes are written, silence of the audit log is not healthy: `audit-silent` compares the two.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,6 +9,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -41,13 +45,16 @@ class Alarms(Construct):
         audit_mapping: lambda_.EventSourceMapping,
         audit_log: logs.LogGroup,
         quarantine: logs.LogGroup,
+        table: dynamodb.Table,
         topic_arn: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._stage = stage
+        self.all: list[cloudwatch.Alarm] = []
         self._topic = sns.Topic.from_topic_arn(self, "Topic", topic_arn) if topic_arn else None
         self._watch_audit(audit_function=audit_function, mapping_id=audit_mapping.event_source_mapping_id)
         self._watch_records(audit_log=audit_log, quarantine=quarantine)
+        self._watch_silence(audit_log=audit_log, table=table)
         self._watch_service(api=api, functions=functions)
         self._watch_authorizer(authorizer_log)
 
@@ -86,18 +93,46 @@ class Alarms(Construct):
         self._alarm(
             "quarantine",
             "A change could not be decoded; it is in the quarantine log group with its payload",
-            cloudwatch.Metric(
-                namespace="AWS/Logs",
-                metric_name="IncomingLogEvents",
-                dimensions_map={"LogGroupName": quarantine.log_group_name},
-                statistic="Sum",
-                period=_MINUTE,
-            ),
+            incoming_lines(quarantine, period=_MINUTE),
         )
+        self.out_of_band = self._metric("OutOfBand", audit_log, _OUT_OF_BAND)
         self._alarm(
             "out-of-band",
             "Someone changed the table directly, bypassing the API: the audit log cannot say who",
-            self._metric("OutOfBand", audit_log, _OUT_OF_BAND).metric(statistic="Sum", period=_MINUTE),
+            self.out_of_band.metric(statistic="Sum", period=_MINUTE),
+        )
+
+    def _watch_silence(self, *, audit_log: logs.LogGroup, table: dynamodb.Table) -> None:
+        """Watches for writes to the table without a line in the audit log, whatever the reason.
+
+        A mapping or a stream that is switched off, or a function that may not run, gives none of the other alarms a number to
+        watch. DynamoDB counts the successful writes, whoever makes them, by their latency's samples; a write whose condition
+        failed is not among them. A change at the very end of a period may be audited in the next, so one such period is no
+        finding, and two within an hour are. A period without a write leaves the alarm as it is: alarms on metrics of DynamoDB
+        ignore missing data ("Configuring how CloudWatch alarms treat missing data").
+        """
+        writes = {
+            operation.lower(): cloudwatch.Metric(
+                namespace="AWS/DynamoDB",
+                metric_name="SuccessfulRequestLatency",
+                dimensions_map={"TableName": table.table_name, "Operation": operation},
+                statistic="SampleCount",
+                period=_FIVE_MINUTES,
+            )
+            # Every task's life begins with the one and goes on with the other; each metric of an alarm is charged.
+            for operation in ("PutItem", "UpdateItem")
+        }
+        self._alarm(
+            "audit-silent",
+            "Changes are written to the table, but no record comes into the audit log: the way there may be switched off",
+            cloudwatch.MathExpression(
+                expression="IF(FILL(putitem, 0) + FILL(updateitem, 0) > 0 AND FILL(records, 0) == 0, 1, 0)",
+                using_metrics={**writes, "records": incoming_lines(audit_log, period=_FIVE_MINUTES)},
+                period=_FIVE_MINUTES,
+                label="writes without a record",
+            ),
+            periods=12,
+            datapoints=2,
         )
 
     def _watch_service(self, *, api: apigateway.RestApi, functions: Sequence[tuple[str, lambda_.Function]]) -> None:
@@ -151,6 +186,11 @@ class Alarms(Construct):
             dimensions={"Reason": "$.reason"},
         )
 
+    def refused_by_reason(self) -> cloudwatch.MathExpression:
+        """Returns one line for each reason that occurred, whichever there will be."""
+        search = f'{{Tasks/{self._stage},Reason}} MetricName="RefusedTokensByReason"'
+        return cloudwatch.MathExpression(expression=f"SEARCH('{search}', 'Sum', 300)", label="", using_metrics={}, period=_FIVE_MINUTES)
+
     def _metric(
         self,
         name: str,
@@ -180,10 +220,11 @@ class Alarms(Construct):
         self,
         name: str,
         description: str,
-        metric: cloudwatch.Metric,
+        metric: cloudwatch.IMetric,
         *,
         threshold: int = 1,
         periods: int = 1,
+        datapoints: int | None = None,
     ) -> None:
         alarm = cloudwatch.Alarm(
             self,
@@ -193,8 +234,22 @@ class Alarms(Construct):
             metric=metric,
             threshold=threshold,
             evaluation_periods=periods,
+            datapoints_to_alarm=datapoints,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+        self.all.append(alarm)
         if self._topic is not None:
             alarm.add_alarm_action(actions.SnsAction(self._topic))
+
+
+def incoming_lines(group: logs.LogGroup, *, period: Duration, label: str | None = None) -> cloudwatch.Metric:
+    """Returns the number of lines that CloudWatch Logs took into a group, a metric of its own without charge."""
+    return cloudwatch.Metric(
+        namespace="AWS/Logs",
+        metric_name="IncomingLogEvents",
+        dimensions_map={"LogGroupName": group.log_group_name},
+        statistic="Sum",
+        period=period,
+        label=label,
+    )

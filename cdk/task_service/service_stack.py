@@ -9,6 +9,7 @@ from task_service.alarms import Alarms
 from task_service.api import TaskApi
 from task_service.audit import Audit
 from task_service.cognito import Cognito
+from task_service.dashboard import Dashboard
 from task_service.functions import RustFunction
 from task_service.queries import SavedQueries
 from task_service.settings import Settings
@@ -71,18 +72,32 @@ class ServiceStack(Stack):
             stage=settings.stage,
             logs_by_name={"audit": audit.log_group, "authorizer": authorizer.log_group},
         )
-        Alarms(
+        functions = [("task-api", task_api.function), ("docs", docs.function), ("audit", audit.function)]
+        alarms = Alarms(
             self,
             "Alarms",
             stage=settings.stage,
             api=api.api,
-            functions=[("task-api", task_api.function), ("docs", docs.function), ("audit", audit.function)],
+            functions=functions,
             authorizer_log=authorizer.log_group,
             audit_function=audit.function,
             audit_mapping=audit.mapping,
             audit_log=audit.log_group,
             quarantine=audit.quarantine,
+            table=table.table,
             topic_arn=settings.alarm_topic_arn,
+        )
+        Dashboard(
+            self,
+            "Dashboard",
+            stage=settings.stage,
+            api=api.api,
+            functions=functions,
+            audit_function=audit.function,
+            audit_log=audit.log_group,
+            quarantine=audit.quarantine,
+            table=table.table,
+            alarms=alarms,
         )
         outputs = {
             "ApiUrl": api.url,

@@ -22,6 +22,7 @@ DELETE_ACTIONS: dict[str, tuple[str, ...]] = {
     # No resource at all; CDK adds it unless versionReporting is off, as it is in cdk.json.
     "AWS::CDK::Metadata": (),
     "AWS::CloudWatch::Alarm": ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms"),
+    "AWS::CloudWatch::Dashboard": ("cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard"),
     "AWS::Cognito::UserPool": ("cognito-idp:DeleteUserPool",),
     "AWS::Cognito::UserPoolClient": ("cognito-idp:DeleteUserPoolClient",),
     "AWS::Cognito::UserPoolDomain": ("cognito-idp:DeleteUserPoolDomain", "cognito-idp:DescribeUserPoolDomain"),
@@ -102,6 +103,11 @@ def _grants(scope: Scope) -> list[Grant]:
         ),
         describe_alarms(),
         describe_log_groups(),
+        Grant(
+            actions=DELETE_ACTIONS["AWS::CloudWatch::Dashboard"],
+            resources=scope.dashboards(),
+            why="The dashboard has the stack's name",
+        ),
         Grant(actions=("cloudwatch:DeleteAlarms",), resources=scope.alarms(), conditions=ours, why=tagged),
         Grant(
             actions=(

@@ -1,6 +1,6 @@
 """The things of the service stacks: their names as ARN patterns, as narrow as CloudFormation's naming allows.
 
-Functions, alarms and log groups have names of ours. The table, the bucket and the roles are named by CloudFormation,
+Functions, alarms, dashboards and log groups have names of ours. The table, the bucket and the roles are named by CloudFormation,
 `<stack>-<logical id>-<random>`; REST APIs, user pools and stream mappings have ids that say nothing.
 """
 
@@ -31,6 +31,10 @@ class Scope:
 
     def alarms(self) -> list[str]:
         return [arn("cloudwatch", f"alarm:{service}-*") for service in self.services]
+
+    def dashboards(self) -> list[str]:
+        """Dashboards belong to no region. Each has the name of its stack."""
+        return [arn("cloudwatch", f"dashboard/{service}", region="") for service in self.services]
 
     def user_pools(self) -> list[str]:
         """Their ids are random: `not_of_another_stack` has to stand beside this."""

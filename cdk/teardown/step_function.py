@@ -12,7 +12,7 @@ from constructs import Construct
 
 from task_service.functions import RustFunction
 from teardown.contract import LIMITS, NAMES
-from teardown.grants import Grant, accept_patterns, describe_alarms, describe_log_groups, describe_query_definitions, statements
+from teardown.grants import Grant, accept_patterns, describe_alarms, list_what_has_no_resource, statements
 from teardown.scope import Scope, api_arn, arn
 from teardown.settings import BINARY, TeardownSettings
 
@@ -178,7 +178,7 @@ def _log_grants(scope: Scope, *, reports: logs.LogGroup) -> list[Grant]:
             resources=scope.audit_logs(),
             why="A log group's ARN is checked with an ending for its streams; the group itself is named",
         ),
-        describe_log_groups(),
+        list_what_has_no_resource(),
         Grant(
             actions=("logs:DeleteLogGroup", "logs:PutLogGroupDeletionProtection"),
             resources=[*scope.log_groups(), *scope.lambda_log_groups()],
@@ -224,7 +224,6 @@ def _leftover_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
     bucket = "CloudFormation gives the failure bucket's name a random end, and its objects are named by Lambda"
     return [
         describe_alarms(),
-        describe_query_definitions(),
         Grant(
             actions=("iam:GetRole",),
             resources=[*scope.roles(""), executor.role_arn],

@@ -5,6 +5,7 @@ import json
 import pytest
 from conftest import Synthesised
 
+from local.corrections.cloudwatch import expressions
 from local.corrections.logs import patterns
 
 WATCHED = {
@@ -34,7 +35,37 @@ def test_an_alarm_watches_its_metric_and_is_quiet_without_data(dev: Synthesised,
 
 def test_no_alarm_is_forgotten_here(dev: Synthesised) -> None:
     names = {alarm["Properties"]["AlarmName"] for alarm in dev.of_type("AWS::CloudWatch::Alarm").values()}
-    assert names == {f"tasks-dev-{name}" for name in WATCHED}
+    assert names == {f"tasks-dev-{name}" for name in (*WATCHED, "audit-silent")}
+
+
+def test_writes_without_records_raise_an_alarm_and_nothing_else_does(dev: Synthesised) -> None:
+    """A column is five minutes; the last of them may have a change that is audited in the next."""
+    alarm = dev.only("AWS::CloudWatch::Alarm", AlarmName="tasks-dev-audit-silent")["Properties"]
+    by_id = {query["Id"]: query for query in alarm["Metrics"]}
+    (math,) = [query["Expression"] for query in alarm["Metrics"] if "Expression" in query]
+    (table,) = dev.of_type("AWS::DynamoDB::Table")
+    (log,) = [name for name, group in dev.of_type("AWS::Logs::LogGroup").items() if group["Properties"].get("LogGroupName") == "/tasks/dev/audit"]
+    for operation in ("PutItem", "UpdateItem"):
+        stat = by_id[operation.lower()]["MetricStat"]
+        assert {one["Name"]: one["Value"] for one in stat["Metric"]["Dimensions"]} == {"Operation": operation, "TableName": {"Ref": table}}
+        assert (stat["Metric"]["MetricName"], stat["Stat"], stat["Period"]) == ("SuccessfulRequestLatency", "SampleCount", 300)
+    assert by_id["records"]["MetricStat"]["Metric"]["Dimensions"] == [{"Name": "LogGroupName", "Value": {"Ref": log}}]
+
+    def breaching(putitem: list, updateitem: list, records: list) -> int:
+        series = {
+            name: {float(place): float(value) for place, value in enumerate(values) if value is not None}
+            for name, values in (("putitem", putitem), ("updateitem", updateitem), ("records", records))
+        }
+        times = [float(place) for place in range(len(records))]
+        points = expressions.evaluate(math, expressions.Scope(resolve=series.__getitem__, metrics=series, times=times))
+        return sum(value >= alarm["Threshold"] for value in points.values())
+
+    idle = [None] * 4
+    assert breaching(idle, idle, idle) == 0
+    assert breaching([1, None, 3, None], [None, 2, None, None], [1, 2, 3, None]) == 0
+    assert breaching([1, None, 3, None], [None, 2, None, 1], [1, 2, 3, None]) == 1
+    assert breaching([1, None, None, None], [None, None, 1, 4], idle) == 3
+    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (2, 12, "notBreaching")
 
 
 def test_the_iterator_age_alarms_long_before_the_stream_forgets(dev: Synthesised) -> None:
@@ -87,7 +118,7 @@ def test_lines_of_a_log_become_a_metric_of_the_stage(each: Synthesised, name: st
     watching = [
         found["Properties"]["AlarmName"]
         for found in each.of_type("AWS::CloudWatch::Alarm").values()
-        if found["Properties"]["MetricName"] == name
+        if found["Properties"].get("MetricName") == name
     ]
     assert watching == ([] if alarm is None else [f"tasks-{stage}-{alarm}"])
 
@@ -149,7 +180,7 @@ def test_a_refused_token_raises_no_alarm_of_lambdas_errors(each: Synthesised) ->
     watched = [
         json.dumps(found["Properties"]["Dimensions"])
         for found in each.of_type("AWS::CloudWatch::Alarm").values()
-        if found["Properties"]["MetricName"] == "Errors"
+        if found["Properties"].get("MetricName") == "Errors"
     ]
     assert len(watched) == 3
     assert "Authorizer" not in "".join(watched)

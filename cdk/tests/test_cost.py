@@ -3,15 +3,34 @@
 import re
 
 from conftest import APP_DIR, Synthesised
+from test_dashboard import graphs
 
 
 def test_the_readme_counts_what_is_charged_per_resource(dev: Synthesised) -> None:
     (costs,) = re.findall(r"## What it costs\n(.*?)\n## ", (APP_DIR.parent / "README.md").read_text(), re.DOTALL)
-    assert f"| {len(dev.of_type('AWS::CloudWatch::Alarm'))} of standard resolution, per month" in costs
-    assert f"| {len(dev.of_type('AWS::Logs::MetricFilter'))} of metric filters" in costs
+    alarms = list(dev.of_type("AWS::CloudWatch::Alarm").values())
+    watched = sum(len(_metrics(alarm)) for alarm in alarms)
+    # "Amazon CloudWatch pricing", us-east-1: each metric of an alarm, and each custom metric that receives data.
+    assert f"| {len(alarms)} of standard resolution that watch {watched} metrics, per month: {watched * 0.10:.2f} $" in costs
+    filters = len(dev.of_type("AWS::Logs::MetricFilter"))
+    assert f"| {filters} of metric filters" in costs
+    assert f"at most {(filters - 1 + _reasons()) * 0.30:.2f} $ a month" in costs
+    assert f"| {len(dev.of_type('AWS::CloudWatch::Dashboard'))}, with {len(list(graphs(dev)))} metrics" in costs
     for binary, words in (("task-api", "task function"), ("authorizer", "authorizer"), ("docs", "docs function"), ("audit", "audit function")):
         function = dev.only("AWS::Lambda::Function", FunctionName=f"tasks-dev-{binary}")["Properties"]
         assert f"{words} ({function['MemorySize']} MB)" in costs
+
+
+def _metrics(alarm: dict) -> list[dict]:
+    """Returns what an alarm is charged for: the metrics that it reads, not what it makes of them."""
+    properties = alarm["Properties"]
+    return [properties] if "MetricName" in properties else [one["MetricStat"] for one in properties["Metrics"] if "MetricStat" in one]
+
+
+def _reasons() -> int:
+    """Each reason for which a token is refused is a metric, once it occurs."""
+    (table,) = re.findall(r"\| reason \| cause \|\n\| --- \| --- \|\n((?:\|.*\n)+)", (APP_DIR.parent / "docs/auth.md").read_text())
+    return len(table.splitlines())
 
 
 def test_nothing_else_in_the_stack_is_charged(dev: Synthesised, prod: Synthesised) -> None:
@@ -32,6 +51,7 @@ def test_nothing_else_in_the_stack_is_charged(dev: Synthesised, prod: Synthesise
     charged = {
         "AWS::ApiGateway::RestApi",
         "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
         "AWS::DynamoDB::Table",
         "AWS::Lambda::Function",
         "AWS::Logs::LogGroup",
@@ -47,5 +67,6 @@ def test_nothing_else_in_the_stack_is_charged(dev: Synthesised, prod: Synthesise
     assert "| Cognito's client for machines" in costs
     # These would be billed by the hour or per instance, and have no row.
     for alarm in dev.of_type("AWS::CloudWatch::Alarm").values():
-        assert alarm["Properties"]["Period"] >= 60
+        for metric in _metrics(alarm):
+            assert metric["Period"] >= 60
     assert dev.only("AWS::DynamoDB::Table")["Properties"]["BillingMode"] == "PAY_PER_REQUEST"

@@ -164,7 +164,7 @@ def test_only_the_audit_log_is_left_behind(dev: Synthesised) -> None:
 
 
 def test_two_stages_share_no_name(dev: Synthesised, prod: Synthesised) -> None:
-    named = ("FunctionName", "LogGroupName", "AlarmName", "TableName", "BucketName", "RoleName")
+    named = ("FunctionName", "LogGroupName", "AlarmName", "DashboardName", "TableName", "BucketName", "RoleName")
     first, second = (
         {
             str(value)

@@ -362,6 +362,7 @@ def _physical_arn(service: Synthesised, logical_id: str, action: str, *, stage: 
     ).replace("tasks-dev", stack)
     return {
         "AWS::CloudWatch::Alarm": lambda: f"arn:aws:cloudwatch:{where}:alarm:{properties['AlarmName']}",
+        "AWS::CloudWatch::Dashboard": lambda: f"arn:aws:cloudwatch::123456789012:dashboard/{properties['DashboardName']}",
         "AWS::DynamoDB::Table": lambda: f"arn:aws:dynamodb:{where}:table/{random}",
         "AWS::IAM::Role": lambda: f"arn:aws:iam::123456789012:role/{random}",
         "AWS::Lambda::EventSourceMapping": lambda: f"arn:aws:lambda:{where}:event-source-mapping:1234-abcd",

@@ -74,6 +74,12 @@ DELETIONS: dict[str, Deletion] = {
         ("cloudwatch:DeleteAlarms",),
         ("cloudwatch:DescribeAlarms",),
     ),
+    "AWS::CloudWatch::Dashboard": Deletion(
+        # "Actions, resources, and condition keys for Amazon CloudWatch": dashboards belong to no region.
+        _named("arn:aws:cloudwatch::{account}:dashboard/{id}"),
+        ("cloudwatch:DeleteDashboards",),
+        ("cloudwatch:GetDashboard",),
+    ),
     "AWS::Cognito::UserPool": Deletion(_named(_USER_POOL), ("cognito-idp:DeleteUserPool",)),
     "AWS::Cognito::UserPoolClient": Deletion(_user_pool, ("cognito-idp:DeleteUserPoolClient",)),
     "AWS::Cognito::UserPoolDomain": Deletion(

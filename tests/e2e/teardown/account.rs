@@ -317,6 +317,9 @@ impl Account {
             "AWS::Logs::QueryDefinition" => {
                 aws.logs("DeleteQueryDefinition", json!({"queryDefinitionId": id})).await
             }
+            "AWS::CloudWatch::Dashboard" => {
+                aws.query("monitoring", "DeleteDashboards", &[("DashboardNames.member.1", id)]).await
+            }
             // Goes with what it is part of, or is a setting.
             _ => return false,
         };
@@ -392,6 +395,9 @@ impl Account {
             "AWS::Logs::MetricFilter" => {
                 let filters = aws.logs("DescribeMetricFilters", json!({"filterNamePrefix": id})).await.json();
                 filters["metricFilters"].as_array().is_some_and(|filters| !filters.is_empty())
+            }
+            "AWS::CloudWatch::Dashboard" => {
+                aws.query("monitoring", "GetDashboard", &[("DashboardName", id)]).await.found().is_some()
             }
             "AWS::Logs::QueryDefinition" => self.saved_queries().await.contains(id),
             "AWS::CloudWatch::Alarm" => {

@@ -56,6 +56,7 @@ impl Clients {
             types::LOG_GROUP => return self.log_group_presence(id).await,
             types::METRIC_FILTER => return self.metric_filter_presence(id, log_groups).await,
             types::QUERY_DEFINITION => return self.query_definition_presence(id).await,
+            types::DASHBOARD => return self.dashboard_presence(id).await,
             types::ALARM => return self.alarm_presence(id).await,
             types::METADATA => return Ok(Presence::Absent),
             kind => return Ok(Presence::Unproven(format!("no way is known to show {kind} absent"))),
@@ -114,6 +115,20 @@ impl Clients {
             if next.is_none() {
                 return Ok(Presence::Absent);
             }
+        }
+    }
+
+    /// Looks for a dashboard among those whose names begin so. There are never more than a page holds.
+    async fn dashboard_presence(&self, name: &str) -> Result<Presence, StepError> {
+        let listed = self.cloudwatch.list_dashboards().dashboard_name_prefix(name).send().await;
+        match listed.map_err(AwsError::from) {
+            Ok(found)
+                if found.dashboard_entries().iter().any(|board| board.dashboard_name() == Some(name)) =>
+            {
+                Ok(Presence::Present)
+            }
+            Ok(_) => Ok(Presence::Absent),
+            Err(error) => unproven(error.stop(name)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub const ALARM: &str = "AWS::CloudWatch::Alarm";
 pub const BUCKET: &str = "AWS::S3::Bucket";
+pub const DASHBOARD: &str = "AWS::CloudWatch::Dashboard";
 pub const FUNCTION: &str = "AWS::Lambda::Function";
 pub const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 /// A note of CDK's, nothing that exists.
