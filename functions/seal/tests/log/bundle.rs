@@ -1,6 +1,6 @@
 //! A log as the functions make it: tasks from their creation to their purge, records delivered twice, quiet minutes.
 
-use std::{io, sync::LazyLock};
+use std::{fs, io, path::Path, sync::LazyLock};
 
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use seal::{
@@ -194,6 +194,22 @@ impl Bundle {
 
     pub fn lines(&self) -> Vec<io::Result<Vec<u8>>> {
         self.records.iter().map(|record| Ok(record.to_string().into_bytes())).collect()
+    }
+
+    /// Writes it into a folder, as an exported bundle has it.
+    pub fn write(&self, folder: &Path) {
+        let (checkpoints, manifests) = self.documents();
+        for (part, key, documents) in [
+            ("checkpoints", Checkpoint::key as fn(u64) -> String, checkpoints),
+            ("manifests", Manifest::key, manifests),
+        ] {
+            fs::create_dir_all(folder.join(part)).unwrap();
+            for Document { number, content } in documents {
+                fs::write(folder.join(key(number)), content).unwrap();
+            }
+        }
+        let lines: Vec<_> = self.records.iter().map(|record| format!("{record}\n")).collect();
+        fs::write(folder.join("records.ndjson"), lines.concat()).unwrap();
     }
 
     pub fn report(&self) -> Report {

@@ -4,6 +4,7 @@
 
 mod bundle;
 mod leaves;
+mod python;
 mod seals;
 mod size;
 mod tampering;
