@@ -37,8 +37,9 @@ pub enum Command {
     Down,
     /// Run every check: format, clippy, unit tests, template tests, and the whole service on a local AWS of its own
     Test(test::TestArgs),
-    /// Measure sizes, memory, latencies and the teardown's overhead with the release binaries, on a local AWS of its own
-    Bench,
+    /// Measure sizes, memory, latencies, the seal's share of the audit function's time and the teardown's overhead with the release
+    /// binaries, on a local AWS of its own
+    Bench(bench::BenchArgs),
     /// Let every AWS call of a teardown fail in every way, on a local AWS of its own, and say how each run ended
     Faults(faults::FaultsArgs),
     /// Make a stack that nothing can delete any more, on a local AWS of its own, and remove it with the teardown workflow
@@ -68,7 +69,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::Up(args) => up::run(&workspace, args),
         Command::Down => down::run(&workspace),
         Command::Test(args) => test::run(&workspace, args),
-        Command::Bench => bench::run(&workspace),
+        Command::Bench(args) => bench::run(&workspace, args),
         Command::Faults(args) => faults::run(&workspace, args),
         Command::StuckDemo => stuck_demo::run(&workspace),
         Command::Fuzz(args) => fuzz::run(&workspace, args),

@@ -1,21 +1,25 @@
 //! `cargo xtask bench`: what the service costs, measured with the release binaries on a local AWS of its own.
 //!
-//! Targets exist for what is the same on every machine: sizes, resident memory, instructions, the teardown's transitions. Times are shown as
-//! ratios within the run.
+//! Targets exist for what is the same on every machine: sizes, resident memory, instructions, the teardown's transitions, and the
+//! seal's share of the audit function's time. Times are shown as ratios within the run.
 
+mod consumer;
 mod instructions;
 mod load;
 mod memory;
 mod overhead;
+mod runtime_api;
 mod traffic;
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
 use deployment::Outputs;
 use serde_json::Value;
 
+use self::consumer::Batches;
 use crate::local::client::LocalAws;
 use crate::local::disposable::Disposable;
 use crate::service::cdk::App;
@@ -32,17 +36,64 @@ const MOST_INIT: u64 = 1_000_000;
 const MOST_JWT: u64 = 1_500_000;
 const MOST_MEMORY: f64 = 9.0;
 const MOST_TRANSITIONS: usize = 60;
+const AUDIT: &str = "audit";
+/// The batches that the audit function is measured with, and how many percent of the records per second must be left with the seal.
+const BATCHES: [(&str, Batches, f64); 2] = [
+    ("in batches of 100", Batches { records: 100, count: 100, warm_up: 10 }, 70.0),
+    ("singly", Batches { records: 1, count: 2_000, warm_up: 50 }, 45.0),
+];
+
+/// The options of `bench`.
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// Measure only these parts [default: all]
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+}
+
+/// A part of the measurements.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Part {
+    /// sizes of the functions, instructions of the authorizer
+    Functions,
+    /// records per second of the audit function's processor time, with the seal and without
+    Audit,
+    /// memory, latencies, load and the teardown, on a local AWS
+    Service,
+}
 
 /// Measures, prints the table, and fails when a target is missed.
-pub fn run(workspace: &Workspace) -> Result<()> {
+pub fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
+    let has = |part| args.parts.is_empty() || args.parts.contains(&part);
     let binaries = step("Functions, release", || {
-        let both = functions::selection(&[App::Service, App::Teardown]);
-        functions::build(workspace, &[&["--release"][..], &both].concat())
+        let only_audit = args.parts == [Part::Audit];
+        let both = || functions::selection(&[App::Service, App::Teardown]);
+        let selection = if only_audit { functions::selection_of(vec![AUDIT]) } else { both() };
+        functions::build(workspace, &[&["--release"][..], &selection].concat())
     })?;
-    let mut rows = sizes(&binaries)?;
-    rows.extend(step("Instructions of the authorizer", || instructions(&binaries))?);
+    let mut rows = Vec::new();
+    if has(Part::Functions) {
+        rows.extend(sizes(&binaries)?);
+        rows.extend(step("Instructions of the authorizer", || instructions(&binaries))?);
+    }
+    if has(Part::Audit) {
+        rows.extend(step("Records of the audit function", || consumer(&binaries))?);
+    }
+    if has(Part::Service) {
+        rows.extend(service(workspace, &binaries)?);
+    }
+    println!("\n{}", table(&rows));
+    match rows.iter().filter(|row| row.missed).count() {
+        0 => Ok(()),
+        count => bail!("{count} of the targets missed: see the table"),
+    }
+}
+
+/// Measures the deployed service.
+fn service(workspace: &Workspace, binaries: &[Binary]) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
     let local = Disposable::new(workspace, "bench")?;
-    let outputs = local.bring_up(&binaries)?;
+    let outputs = local.bring_up(binaries)?;
     let aws = LocalAws::new(outputs.endpoint()?);
     let api = traffic::Api::new(outputs.service()?);
     step(&format!("{} requests", traffic::REQUESTS), || api.mix())?;
@@ -56,12 +107,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     rows.extend(loads(&load));
     let run = step("One teardown, its waits at a tenth", || overhead::measure(workspace, &aws, &outputs))?;
     rows.extend(teardown(&run));
-    drop(local);
-    println!("\n{}", table(&rows));
-    match rows.iter().filter(|row| row.missed).count() {
-        0 => Ok(()),
-        count => bail!("{count} of the targets missed: see the table"),
-    }
+    Ok(rows)
 }
 
 /// A line of the table.
@@ -125,6 +171,19 @@ fn instructions(binaries: &[Binary]) -> Result<Vec<Row>> {
         Row::shown("authorizer: the first of ten static tokens", thousands(found.first_token)),
         Row::shown("authorizer: the last of them", thousands(found.last_token)),
     ])
+}
+
+fn consumer(binaries: &[Binary]) -> Result<Vec<Row>> {
+    let audit =
+        binaries.iter().find(|binary| binary.name == AUDIT).context("the audit function was not built")?;
+    let row = |&(how, batches, least): &(&str, Batches, f64)| {
+        let found = consumer::measure(&audit.path, batches)?;
+        let percent = found.sealed / found.without * 100.0;
+        let figure = format!("{percent:.0} % ({:.0} of {:.0})", found.sealed, found.without);
+        let what = format!("audit: records per CPU second with the seal, of those without, {how}");
+        Ok(Row { target: format!("≥ {least:.0} %"), missed: percent < least, ..Row::shown(what, figure) })
+    };
+    BATCHES.iter().map(row).collect()
 }
 
 fn memory(local: &Disposable<'_>, outputs: &Outputs) -> Result<Row> {

@@ -41,8 +41,12 @@ pub fn of(app: App) -> &'static [&'static str] {
 /// selected packages want together, and compiles it again for others. So the functions of both apps share one compilation of
 /// what both need, and what only the teardown needs is compiled only for it.
 pub fn selection(apps: &[App]) -> Vec<&'static str> {
+    selection_of(apps.iter().flat_map(|&app| of(app)).copied().collect())
+}
+
+/// The same for some functions.
+pub fn selection_of(binaries: Vec<&'static str>) -> Vec<&'static str> {
     let packages = [App::Service, App::Teardown].map(of).concat();
-    let binaries: Vec<&str> = apps.iter().flat_map(|&app| of(app)).copied().collect();
     let options = |option, names: Vec<&'static str>| names.into_iter().flat_map(move |name| [option, name]);
     options("--package", packages).chain(options("--bin", binaries)).collect()
 }

@@ -1,19 +1,17 @@
 //! The instructions that the authorizer executes, counted by valgrind: unlike times, they are the same on every run.
 
-use std::collections::HashMap;
-use std::io::{BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::commands::bench::runtime_api;
 use crate::service::principals::{Principal, SCOPES};
 use crate::tools::process;
 
@@ -62,18 +60,11 @@ pub fn measure(authorizer: &Path) -> Result<Option<Instructions>> {
 
 /// Runs the function for some calls with a token, each of which must succeed, and returns all its instructions.
 fn count(authorizer: &Path, environment: &[(&str, String)], token: &str, calls: usize) -> Result<u64> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("no port is free")?;
-    let address = listener.local_addr().context("the port has no address")?;
+    let (listener, address) = runtime_api::listen()?;
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(authorizer);
     command.envs(environment.iter().map(|(name, value)| (name, value)));
-    command.envs([
-        ("AWS_LAMBDA_RUNTIME_API", address.to_string().as_str()),
-        ("AWS_LAMBDA_FUNCTION_NAME", "authorizer"),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
-        ("RUST_LOG", "info"),
-    ]);
+    command.envs(runtime_api::environment("authorizer", &address));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = process::start(&mut command)?;
     let mut output = child.stderr.take().context("valgrind's output cannot be read")?;
@@ -85,10 +76,17 @@ fn count(authorizer: &Path, environment: &[(&str, String)], token: &str, calls: 
         "type": "TOKEN", "authorizationToken": format!("Bearer {token}"),
         "methodArn": "arn:aws:execute-api:eu-west-1:123456789012:abcdefghij/dev/GET/tasks",
     });
-    thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let (event, served) = (event.to_string(), Arc::clone(&served));
-            thread::spawn(move || serve(connection, &event, &served, calls, pid));
+    let invocation = runtime_api::invocation(&event.to_string());
+    runtime_api::serve(listener, move |request| {
+        if request.line.ends_with("/response HTTP/1.1") {
+            served.fetch_add(1, Ordering::SeqCst);
+            Some(runtime_api::invocation(""))
+        } else if request.line.contains("/invocation/next ") && served.load(Ordering::SeqCst) < calls {
+            Some(invocation.clone())
+        } else {
+            // Enough, or an error.
+            process::signal(pid, Signal::SIGTERM);
+            None
         }
     });
     process::wait(&mut child, None)?;
@@ -97,44 +95,4 @@ fn count(authorizer: &Path, environment: &[(&str, String)], token: &str, calls: 
     let collected = text.lines().find_map(|line| line.split_once("Collected :"));
     let (_, number) = collected.with_context(|| format!("valgrind counted nothing:\n{text}"))?;
     number.trim().parse().context("valgrind's count is no number")
-}
-
-/// Answers as Lambda's Runtime API does ("Using the Lambda runtime API"), and stops the function after its calls.
-fn serve(connection: TcpStream, event: &str, succeeded: &AtomicUsize, calls: usize, pid: i32) -> Result<()> {
-    let mut reader = BufReader::new(connection.try_clone()?);
-    let mut connection = connection;
-    loop {
-        let (line, headers) = head(&mut reader)?;
-        let length = headers.get("content-length").map_or(Ok(0), |length| length.parse())?;
-        reader.read_exact(&mut vec![0; length])?;
-        if line.ends_with("/response HTTP/1.1") {
-            succeeded.fetch_add(1, Ordering::SeqCst);
-        } else if !line.contains("/invocation/next ") || succeeded.load(Ordering::SeqCst) == calls {
-            // Enough, or an error.
-            process::signal(pid, Signal::SIGTERM);
-            return Ok(());
-        }
-        let body = if line.starts_with("GET") { event } else { "" };
-        write!(
-            connection,
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nLambda-Runtime-Aws-Request-Id: 7f2c8b52-0000-4000-8000-000000000000\r\n\
-             Lambda-Runtime-Deadline-Ms: 4102444800000\r\nLambda-Runtime-Invoked-Function-Arn: arn\r\n\
-             Lambda-Runtime-Trace-Id: Root=1-67891233-abcdef012345678912345678;Sampled=0\r\n\r\n{body}",
-            body.len()
-        )?;
-    }
-}
-
-fn head(reader: &mut impl std::io::BufRead) -> Result<(String, HashMap<String, String>)> {
-    let mut lines = std::io::BufRead::lines(reader);
-    let mut line = || lines.next().context("the connection is closed")?.context("the connection broke");
-    let (first, mut headers) = (line()?, HashMap::new());
-    loop {
-        let next = line()?;
-        match next.split_once(':') {
-            Some((name, value)) => drop(headers.insert(name.to_lowercase(), value.trim().to_owned())),
-            None if next.is_empty() => return Ok((first, headers)),
-            None => bail!("a header without a colon: {next}"),
-        }
-    }
 }
