@@ -207,7 +207,7 @@ impl Notary {
     /// Puts the public keys beside what they sign.
     async fn publish(&self) -> Result<(), Error> {
         for key in self.signer.keys() {
-            self.store.put(&format!("keys/{}.pub", key.id()), &format!("{key}\n{}", key.pem())).await?;
+            self.store.put(&key.object(), &key.published()).await?;
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 //!
 //! Every record has a [`leaf`]. Before the audit function writes records, it states their leaves in an [`intent`]; the notary
 //! gathers the intents of some minutes into a [`manifest`] and signs a [`checkpoint`] over all leaves so far. [`verify`] holds
-//! records, manifests and checkpoints against each other, without any AWS.
+//! records, manifests and checkpoints against each other, without any AWS, and [`bundle`] keeps them in a directory.
 
+pub mod bundle;
 pub mod canonical;
 pub mod checkpoint;
 pub mod clock;

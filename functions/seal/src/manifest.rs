@@ -56,6 +56,10 @@ impl Manifest {
         if manifest.from > manifest.to {
             return Err("its minutes go back".to_owned());
         }
+        // White space, and members in another order.
+        if manifest.text().as_bytes() != text {
+            return Err("it is not written as a manifest is".to_owned());
+        }
         Ok(manifest)
     }
 
@@ -77,6 +81,13 @@ impl Manifest {
     #[must_use]
     pub fn key(number: u64) -> String {
         format!("manifests/{number:010}.json")
+    }
+
+    /// Returns the number in an object's name.
+    #[must_use]
+    pub fn number_of(key: &str) -> Option<u64> {
+        let number = key.strip_prefix("manifests/")?.strip_suffix(".json")?.parse().ok()?;
+        (Self::key(number) == key).then_some(number)
     }
 }
 
@@ -103,6 +114,8 @@ mod tests {
             text.replace(&manifest.leaves[0].hex(), &manifest.leaves[0].hex().to_uppercase()),
             text.replace("\"number\":1", "\"number\":1,\"more\":1"),
             text.replace("\"to\":\"1970", "\"to\":\"1969"),
+            format!("{text}\n"),
+            text.replace(':', ": "),
             String::new(),
         ] {
             assert!(Manifest::parse(bad.as_bytes()).is_err(), "{bad}");

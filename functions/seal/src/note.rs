@@ -74,6 +74,18 @@ impl VerifierKey {
         format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n")
     }
 
+    /// Returns the key as the notary publishes it: for notes, and in PEM.
+    #[must_use]
+    pub fn published(&self) -> String {
+        format!("{self}\n{}", self.pem())
+    }
+
+    /// The name of the object that holds it.
+    #[must_use]
+    pub fn object(&self) -> String {
+        format!("keys/{}.pub", self.id())
+    }
+
     /// Returns whether a signature of a text is this key's.
     #[must_use]
     pub fn verifies(&self, text: &str, signature: &[u8]) -> bool {

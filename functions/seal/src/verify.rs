@@ -10,7 +10,7 @@ mod seals;
 
 use std::io;
 
-pub use self::finding::{Finding, Report, Unchecked, Verdict};
+pub use self::finding::{Finding, Last, Report, Unchecked, Verdict};
 use self::{records::Records, seals::Seals};
 use crate::{Minute, Second, VerifierKey};
 
@@ -30,8 +30,60 @@ pub struct Demands {
     pub origin: Option<String>,
     /// The first minute that matters, for a log whose older records have expired.
     pub since: Option<Minute>,
+    /// The last minute that matters. The checkpoints must reach it, however old they are.
+    pub until: Option<Minute>,
     /// The time now, and the greatest age in seconds that the newest checkpoint may have.
     pub fresh: Option<(Second, i64)>,
+}
+
+/// A verification to which the lines of the log are given one by one, in any order and with copies.
+#[derive(Debug)]
+pub struct Verification {
+    demands: Demands,
+    seals: Seals,
+    records: Records,
+    report: Report,
+}
+
+impl Verification {
+    /// Verifies the checkpoints and manifests, which may come in any order.
+    pub fn begin(
+        demands: Demands,
+        checkpoints: impl IntoIterator<Item = Document>,
+        manifests: impl IntoIterator<Item = Document>,
+    ) -> Self {
+        let mut report = Report::default();
+        let seals = Seals::read(&demands, checkpoints, manifests, &mut report);
+        Self { demands, seals, records: Records::default(), report }
+    }
+
+    /// Takes a line. Lines without text are none.
+    pub fn take(&mut self, line: u64, text: &[u8]) {
+        self.records.take(line, text, false, &mut self.seals, &mut self.report);
+    }
+
+    /// Takes a line of a log that goes on, which may be newer than the newest checkpoint: it is counted then, and not judged.
+    pub fn take_of_growing(&mut self, line: u64, text: &[u8]) {
+        self.records.take(line, text, true, &mut self.seals, &mut self.report);
+    }
+
+    /// Notes that the lines end with an error.
+    pub fn unreadable(&mut self, line: u64, error: &io::Error) {
+        self.report.unchecked(Unchecked::Unreadable { line, reason: error.to_string() });
+    }
+
+    /// Returns the last minute that is sealed.
+    #[must_use]
+    pub fn sealed_until(&self) -> Option<Minute> {
+        self.seals.sealed.map(|(_, last)| last)
+    }
+
+    /// Judges what is not sealed and what is not there.
+    #[must_use]
+    pub fn end(mut self) -> Report {
+        self.records.judge(&self.demands, &self.seals, &mut self.report);
+        self.report
+    }
 }
 
 /// Verifies a log: its checkpoints and manifests in any order, and the lines of its records, in any order and with copies.
@@ -41,19 +93,15 @@ pub fn verify(
     manifests: impl IntoIterator<Item = Document>,
     records: impl IntoIterator<Item = io::Result<Vec<u8>>>,
 ) -> Report {
-    let mut report = Report::default();
-    let mut seals = Seals::read(demands, checkpoints, manifests, &mut report);
-    let mut taken = Records::default();
+    let mut verification = Verification::begin(demands.clone(), checkpoints, manifests);
     for (line, record) in (1..).zip(records) {
         match record {
-            Ok(record) if record.trim_ascii().is_empty() => {}
-            Ok(record) => taken.take(line, &record, &mut seals, &mut report),
+            Ok(record) => verification.take(line, &record),
             Err(err) => {
-                report.unchecked(Unchecked::Unreadable { line, reason: err.to_string() });
+                verification.unreadable(line, &err);
                 break;
             }
         }
     }
-    taken.judge(demands, &seals, &mut report);
-    report
+    verification.end()
 }

@@ -100,6 +100,7 @@ impl Scene {
             keys: keys.iter().map(|id| key(id, ORIGIN)).collect(),
             origin: Some(ORIGIN.to_owned()),
             since: None,
+            until: None,
             fresh: Some((Second::of_unix_millis(millis(now)), 3_600)),
         };
         verify(&demands, documents("checkpoints/"), documents("manifests/"), Vec::new())

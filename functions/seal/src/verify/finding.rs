@@ -70,8 +70,10 @@ pub enum Finding {
         checkpoint: u64,
         reason: String,
     },
+    /// There is no checkpoint with this number, nor with those up to the second one.
     CheckpointMissing {
         checkpoint: u64,
+        through: u64,
     },
     /// There are two histories: another checkpoint with this number, or one that does not follow the one before.
     Fork {
@@ -90,6 +92,32 @@ pub enum Finding {
         checkpoint: u64,
         at: Second,
     },
+    /// An object of the bucket that was written more than once.
+    WrittenAgain {
+        object: String,
+    },
+    /// An object of the bucket that someone deleted, although it is still there as an older version.
+    Deleted {
+        object: String,
+    },
+    /// An object among the seals that no notary makes.
+    Stranger {
+        object: String,
+    },
+    /// The bundle's label says something other than what is there.
+    LabelWrong {
+        reason: String,
+    },
+    /// A public key that is not written as the notary writes it.
+    KeyAltered {
+        object: String,
+        reason: String,
+    },
+    /// The bundle's label names a later minute than the newest checkpoint reaches.
+    CutShort {
+        until: Option<Minute>,
+        last: Option<Minute>,
+    },
 }
 
 /// Something that could not be checked.
@@ -98,6 +126,10 @@ pub enum Finding {
 pub enum Unchecked {
     /// No key was given, so anyone may have made the checkpoints.
     Signatures,
+    /// The only keys are those that came with the checkpoints, so whoever made one may have made the other.
+    KeysOfTheBundle,
+    /// The bundle says that it begins with this minute, and nobody asked for that.
+    Part { since: Minute },
     /// There is no checkpoint.
     NoCheckpoint,
     /// The bundle lacks the checkpoints before this one.
@@ -130,6 +162,12 @@ pub struct Report {
     pub copies: u64,
     /// Changes with a sealed record.
     pub sealed: u64,
+    /// Records of exports, which are not sealed.
+    pub exports: u64,
+    /// Records of a growing log that are newer than its newest checkpoint, and not judged.
+    pub newer: u64,
+    /// Checkpoints that are trusted.
+    pub checkpoints: u64,
     pub tasks: u64,
     /// The newest checkpoint that is trusted.
     pub last: Option<Last>,
@@ -138,6 +176,7 @@ pub struct Report {
 /// The newest checkpoint that is trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Last {
+    pub origin: String,
     pub checkpoint: u64,
     pub to: Minute,
     pub at: Second,
@@ -154,13 +193,20 @@ impl Finding {
             | Self::RecordAltered { .. }
             | Self::ToldTwice { .. }
             | Self::CheckpointAltered { .. }
-            | Self::ManifestAltered { .. } => Verdict::Altered,
-            Self::RecordForged { .. } | Self::CheckpointForged { .. } | Self::Fork { .. } => Verdict::Forged,
+            | Self::ManifestAltered { .. }
+            | Self::KeyAltered { .. }
+            | Self::LabelWrong { .. } => Verdict::Altered,
+            Self::RecordForged { .. }
+            | Self::CheckpointForged { .. }
+            | Self::Fork { .. }
+            | Self::WrittenAgain { .. }
+            | Self::Stranger { .. } => Verdict::Forged,
             Self::RecordsMissing { .. }
             | Self::ChainBroken { .. }
             | Self::CheckpointMissing { .. }
-            | Self::ManifestMissing { .. } => Verdict::Missing,
-            Self::RecordsTruncated { .. } | Self::Stale { .. } => Verdict::Truncated,
+            | Self::ManifestMissing { .. }
+            | Self::Deleted { .. } => Verdict::Missing,
+            Self::RecordsTruncated { .. } | Self::Stale { .. } | Self::CutShort { .. } => Verdict::Truncated,
         }
     }
 }
@@ -173,11 +219,13 @@ impl Report {
         self.findings.iter().map(Finding::verdict).min().unwrap_or(otherwise)
     }
 
-    pub(super) fn found(&mut self, finding: Finding) {
+    /// Adds something that is wrong.
+    pub fn found(&mut self, finding: Finding) {
         self.findings.push(finding);
     }
 
-    pub(super) fn unchecked(&mut self, unchecked: Unchecked) {
+    /// Adds something that could not be checked.
+    pub fn unchecked(&mut self, unchecked: Unchecked) {
         self.unchecked.push(unchecked);
     }
 }

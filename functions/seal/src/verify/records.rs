@@ -13,8 +13,15 @@ use crate::{Hash, Leaf, Minute, canonical::parse, leaf::leaf};
 /// The format of records that were made before there was a seal, and that of today.
 const SCHEMAS: [&str; 2] = ["task.audit/1", "task.audit/2"];
 
+/// The format of the record that an export of the log leaves in it. Nobody seals it, so it may have no member of a change.
+const EXPORT_SCHEMA: &str = "audit.export/1";
+const EXPORT_MEMBERS: [&str; 6] = ["action", "actor", "eventId", "export", "schema", "time"];
+
 /// How much later than its own minutes a checkpoint may seal an intent that was late.
 const LATE_MINUTES: i64 = 15;
+
+/// How far the clock of whoever made a record may be ahead.
+const CLOCKS_DIFFER: i64 = 5;
 
 /// The little that is kept of the records that were read.
 #[derive(Debug, Default)]
@@ -39,21 +46,47 @@ struct Unsealed {
     claimed: Option<Leaf>,
     /// When it was made. It is not part of the leaf, so anyone may have written it.
     audited: Option<Minute>,
+    /// When its change was streamed, which is part of the leaf.
+    streamed: Option<Minute>,
     /// The latest time that it names.
     latest: Option<Minute>,
+    /// It is of a log that goes on.
+    growing: bool,
 }
 
 impl Records {
-    pub fn take(&mut self, line: u64, text: &[u8], seals: &mut Seals, report: &mut Report) {
+    pub fn take(&mut self, line: u64, text: &[u8], growing: bool, seals: &mut Seals, report: &mut Report) {
+        if text.trim_ascii().is_empty() {
+            return;
+        }
         match Record::read(text) {
-            Ok(record) => self.take_record(line, record, seals, report),
+            Ok(record) if record.of_export => self.take_export(line, record, report),
+            Ok(record) => self.take_record(line, record, growing, seals, report),
             Err(reason) => report.found(Finding::NotARecord { line, reason }),
         }
     }
 
-    fn take_record(&mut self, line: u64, record: Record, seals: &mut Seals, report: &mut Report) {
+    /// Counts the record of an export. It must not bear the event id of another record.
+    fn take_export(&mut self, line: u64, record: Record, report: &mut Report) {
+        report.exports += 1;
+        let Record { event_id, leaf, .. } = record;
+        match self.events.entry(Hash::of(event_id.as_bytes())) {
+            Entry::Occupied(first) if first.get().0 == leaf => {}
+            Entry::Occupied(first) => self.told_twice.push((event_id, [*first.get(), (leaf, line)])),
+            Entry::Vacant(vacant) => drop(vacant.insert((leaf, line))),
+        }
+    }
+
+    fn take_record(
+        &mut self,
+        line: u64,
+        record: Record,
+        growing: bool,
+        seals: &mut Seals,
+        report: &mut Report,
+    ) {
         report.records += 1;
-        let Record { value, event_id, leaf, claimed } = record;
+        let Record { value, event_id, leaf, claimed, .. } = record;
         match self.events.entry(Hash::of(event_id.as_bytes())) {
             Entry::Occupied(first) if first.get().0 == leaf => report.copies += 1,
             Entry::Occupied(first) => {
@@ -67,9 +100,10 @@ impl Records {
         }
         let Some(first) = seals.see(&leaf) else {
             let time = |name: &str| value["time"][name].as_str().and_then(Minute::of_timestamp);
-            let audited = time("audited");
-            let latest = audited.max(time("streamed")).max(time("changed"));
-            return self.unsealed.push(Unsealed { line, event_id, leaf, claimed, audited, latest });
+            let (audited, streamed) = (time("audited"), time("streamed"));
+            let latest = audited.max(streamed).max(time("changed"));
+            let unsealed = Unsealed { line, event_id, leaf, claimed, audited, streamed, latest, growing };
+            return self.unsealed.push(unsealed);
         };
         report.sealed += u64::from(first);
         // All of it is as it was sealed, but for its own statement of that.
@@ -90,7 +124,7 @@ impl Records {
     pub fn judge(mut self, demands: &Demands, seals: &Seals, report: &mut Report) {
         let mut missing = seals.all_missing();
         if let Some(since) = demands.since {
-            missing.retain(|number, _| seals.manifests[number].from >= since);
+            missing.retain(|number, _| seals.manifests[number].to >= since);
         }
         self.judge_told_twice(seals, report);
         self.judge_unsealed(demands, seals, &mut missing, report);
@@ -130,6 +164,7 @@ impl Records {
             match place {
                 Place::OutOfScope => {}
                 Place::Before => before += 1,
+                Place::Newer => report.newer += 1,
                 Place::After => after += 1,
                 Place::InGap => in_gaps += 1,
                 // It is a finding already, as the second record of its event.
@@ -162,6 +197,8 @@ enum Place {
     /// Nobody asked about it.
     OutOfScope,
     Before,
+    /// It is newer than the newest checkpoint, as the newest records of a log that goes on are.
+    Newer,
     After,
     /// It may be in a manifest that is not there.
     InGap,
@@ -176,17 +213,29 @@ fn place(record: &Unsealed, demands: &Demands, seals: &Seals, gaps: &[(Minute, M
     // Without a checkpoint nothing is known of any minute, which the report says once.
     let Some((first, last)) = seals.sealed else { return Place::InGap };
     let Some(audited) = record.audited else { return Place::Sealed(None) };
-    if audited < first {
+    // A copy made long after its change may have been sealed by a checkpoint from before the first one that is there.
+    let sealed_before = !seals.from_the_beginning && record.streamed.is_some_and(|streamed| streamed < first);
+    if audited < first || sealed_before {
         return Place::Before;
     }
     if audited > last {
-        return Place::After;
+        return after(record, audited, demands);
     }
     if gaps.iter().any(|(from, to)| (*from..=to.plus(LATE_MINUTES)).contains(&audited)) {
         return Place::InGap;
     }
     let covers = |span: &Span| (span.from..=span.to).contains(&audited);
     Place::Sealed(seals.manifests.iter().find(|(_, span)| covers(span)).map(|(number, _)| *number))
+}
+
+/// Places a record that is newer than the newest checkpoint. No function's clock is ahead of the time now.
+fn after(record: &Unsealed, audited: Minute, demands: &Demands) -> Place {
+    let now = demands.fresh.map(|(now, _)| Minute::of_unix_millis(now.unix() * 1_000));
+    match now {
+        Some(now) if audited > now.plus(CLOCKS_DIFFER) && record.growing => Place::Sealed(None),
+        _ if record.growing => Place::Newer,
+        _ => Place::After,
+    }
 }
 
 /// Reports the sealed records that are not there: as truncated if the newest ones are all among them and nothing else is.
@@ -225,18 +274,29 @@ struct Record {
     event_id: String,
     leaf: Leaf,
     claimed: Option<Leaf>,
+    of_export: bool,
 }
 
 impl Record {
     fn read(text: &[u8]) -> Result<Self, String> {
         let value = parse(text).map_err(|err| format!("it is no JSON: {err}"))?;
         let schema = value["schema"].as_str().unwrap_or_default();
-        if !SCHEMAS.contains(&schema) {
+        let of_export = schema == EXPORT_SCHEMA;
+        if !of_export && !SCHEMAS.contains(&schema) {
             return Err(format!("its schema is {schema:?}"));
+        }
+        if of_export && let Some(member) = foreign_member(&value) {
+            return Err(format!("it says that it is the record of an export, and has the member {member:?}"));
         }
         let event_id = value["eventId"].as_str().ok_or("it has no eventId")?.to_owned();
         let leaf = leaf(&value).map_err(|err| err.to_string())?;
         let claimed = value["integrity"]["record"].as_str().and_then(Hash::parse_hex);
-        Ok(Self { value, event_id, leaf, claimed })
+        Ok(Self { value, event_id, leaf, claimed, of_export })
     }
+}
+
+/// Returns a member that the record of an export does not have.
+fn foreign_member(export: &Value) -> Option<&str> {
+    let mut names = export.as_object()?.keys().map(String::as_str);
+    names.find(|name| !EXPORT_MEMBERS.contains(name))
 }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Demands, Document,
@@ -15,6 +15,8 @@ pub(super) struct Seals {
     pub manifests: BTreeMap<u64, Span>,
     /// The first and the last minute of the trusted checkpoints.
     pub sealed: Option<(Minute, Minute)>,
+    /// The log's first checkpoint is there.
+    pub from_the_beginning: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +52,7 @@ impl Seals {
         seals.check_trees(&checkpoints, manifests, report);
         let trusted: Vec<&Checkpoint> = checkpoints.values().flatten().collect();
         seals.sealed = trusted.first().zip(trusted.last()).map(|(first, last)| (first.from, last.to));
+        seals.from_the_beginning = trusted.first().is_some_and(|first| first.number == 1);
         note_scope(demands, &trusted, report);
         seals
     }
@@ -85,7 +88,13 @@ impl Seals {
         let mut tree = (first == 1).then(Tree::default);
         // Manifests that no trusted checkpoint confirms yet.
         let mut waiting: Vec<Manifest> = Vec::new();
-        for number in first..=last {
+        let numbers: BTreeSet<u64> = checkpoints.keys().chain(manifests.keys()).copied().collect();
+        let mut before = None;
+        for number in numbers.into_iter().filter(|number| (first..=last).contains(number)) {
+            if before.replace(number).is_some_and(|before| before + 1 != number) {
+                waiting.clear();
+                tree = None;
+            }
             let manifest = manifests.remove(&number);
             if manifest.is_none() {
                 report.found(Finding::ManifestMissing { checkpoint: number });
@@ -237,12 +246,13 @@ fn read_manifests(documents: impl IntoIterator<Item = Document>, report: &mut Re
 
 /// Checks that each checkpoint follows the one before.
 fn check_order(checkpoints: &Checkpoints, report: &mut Report) {
+    // An untrusted one at the end says nothing about those before it.
+    let last = checkpoints.iter().rev().find(|(_, judged)| judged.is_some()).map_or(0, |(number, _)| *number);
     let mut before: Option<u64> = None;
-    for (&number, judged) in checkpoints {
-        for missing in before.map_or(number, |before| before + 1)..number {
-            report.found(Finding::CheckpointMissing { checkpoint: missing });
+    for (&number, judged) in checkpoints.range(..=last) {
+        if let Some(before) = before.replace(number).filter(|before| before + 1 < number) {
+            report.found(Finding::CheckpointMissing { checkpoint: before + 1, through: number - 1 });
         }
-        before = Some(number);
         let Some(checkpoint) = judged else { continue };
         let previous = number.checked_sub(1).and_then(|number| checkpoints.get(&number));
         let wrong = match previous.and_then(Option::as_ref) {
@@ -274,14 +284,20 @@ fn note_scope(demands: &Demands, trusted: &[&Checkpoint], report: &mut Report) {
     if first.number > 1 && demands.since.is_none_or(|since| since < first.from) {
         report.unchecked(Unchecked::Beginning { checkpoint: first.number });
     }
-    match demands.fresh {
-        None => report.unchecked(Unchecked::Freshness),
-        Some((now, age)) if now.unix() - last.at.unix() > age => {
-            report.found(Finding::Stale { checkpoint: last.number, at: last.at });
+    let stale = match (demands.until, demands.fresh) {
+        (Some(until), _) => last.to < until,
+        (None, Some((now, age))) => now.unix() - last.at.unix() > age,
+        (None, None) => {
+            report.unchecked(Unchecked::Freshness);
+            false
         }
-        Some(_) => {}
+    };
+    if stale {
+        report.found(Finding::Stale { checkpoint: last.number, at: last.at });
     }
+    report.checkpoints = trusted.len() as u64;
     report.last = Some(Last {
+        origin: last.origin.clone(),
         checkpoint: last.number,
         to: last.to,
         at: last.at,

@@ -1,10 +1,18 @@
 //! A log as the functions make it: tasks from their creation to their purge, records delivered twice, quiet minutes.
 
-use std::{fs, io, path::Path, sync::LazyLock};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use seal::{
     Checkpoint, Leaf, Manifest, Minute, Note, Second, Tree, VerifierKey,
+    bundle::{Counts, Label, Writer},
     leaf::leaf,
     verify::{Demands, Document, Report, Verdict, verify},
 };
@@ -112,11 +120,19 @@ impl Bundle {
         Self::with_copies(Self::seal(records(6, 2), &[1]))
     }
 
+    /// A log of 24 tasks in which copies stand beside their records, as in a log group.
+    pub fn interleaved() -> Self {
+        let mut bundle = Self::with_copies(Self::seal(records(24, 2), &[1]));
+        bundle.records.sort_by_key(|record| record["source"]["sequenceNumber"].as_str().map(str::to_owned));
+        bundle
+    }
+
     /// Adds a second delivery of every tenth record.
     fn with_copies(mut bundle: Self) -> Self {
         let mut copies: Vec<Value> = bundle.records.iter().step_by(10).cloned().collect();
         for copy in &mut copies {
-            copy["time"]["audited"] = json!("2026-11-28T09:00:00.000Z");
+            copy["time"]["audited"] =
+                json!(format!("{}:59.999Z", audited(copy).to_string().trim_end_matches('Z')));
         }
         bundle.records.extend(copies);
         bundle
@@ -168,6 +184,66 @@ impl Bundle {
         unreachable!()
     }
 
+    /// Lets the key 2 take over from the key 1, through checkpoints that both sign.
+    pub fn rotated(mut self) -> Self {
+        let mut previous = None;
+        for number in 1..=self.checkpoints.len() {
+            let seeds: &[u8] = if number < 6 {
+                &[1]
+            } else if number < 9 {
+                &[1, 2]
+            } else {
+                &[2]
+            };
+            let mut checkpoint = self.checkpoint(number);
+            checkpoint.keys = seeds.iter().map(|seed| key(*seed).id()).collect();
+            checkpoint.previous = previous;
+            previous = Some(checkpoint.hash());
+            self.checkpoints[number - 1] = sign(&checkpoint, seeds);
+        }
+        self.keys = vec![1, 2];
+        self
+    }
+
+    /// Writes it into a folder, as an exported bundle has it.
+    pub fn write(&self, target: &Path) {
+        self.write_with(target, &[]);
+    }
+
+    /// Writes it into a folder, with these records as newer than the newest checkpoint.
+    pub fn write_with(&self, target: &Path, newer: &[Value]) {
+        let mut writer = Writer::begin(target).unwrap();
+        let (checkpoints, manifests) = self.documents();
+        for Document { number, content } in checkpoints {
+            writer.object(&Checkpoint::key(number), 1, Some(&content)).unwrap();
+        }
+        for Document { number, content } in manifests {
+            writer.object(&Manifest::key(number), 1, Some(&content)).unwrap();
+        }
+        let keys: Vec<VerifierKey> = self.keys.iter().map(|seed| key(*seed)).collect();
+        for key in &keys {
+            writer.object(&key.object(), 1, Some(key.published().as_bytes())).unwrap();
+        }
+        for record in &self.records {
+            writer.record(record.to_string().as_bytes()).unwrap();
+        }
+        for record in newer {
+            writer.newer(record.to_string().as_bytes()).unwrap();
+        }
+        let label = Label {
+            schema: seal::bundle::SCHEMA.to_owned(),
+            origin: ORIGIN.to_owned(),
+            stage: "dev".to_owned(),
+            log_group: format!("/{ORIGIN}"),
+            since: None,
+            until: Some(self.checkpoint(self.checkpoints.len()).to),
+            made: self.now,
+            counts: Counts::default(),
+            keys: keys.iter().map(ToString::to_string).collect(),
+        };
+        writer.finish(label).unwrap();
+    }
+
     pub fn checkpoint(&self, number: usize) -> Checkpoint {
         Checkpoint::parse(&self.checkpoints[number - 1].text).unwrap()
     }
@@ -178,6 +254,7 @@ impl Bundle {
             keys: self.keys.iter().map(|seed| key(*seed)).collect(),
             origin: Some(ORIGIN.to_owned()),
             since: None,
+            until: None,
             fresh: Some((self.now, 30 * 60)),
         }
     }
@@ -196,22 +273,6 @@ impl Bundle {
         self.records.iter().map(|record| Ok(record.to_string().into_bytes())).collect()
     }
 
-    /// Writes it into a folder, as an exported bundle has it.
-    pub fn write(&self, folder: &Path) {
-        let (checkpoints, manifests) = self.documents();
-        for (part, key, documents) in [
-            ("checkpoints", Checkpoint::key as fn(u64) -> String, checkpoints),
-            ("manifests", Manifest::key, manifests),
-        ] {
-            fs::create_dir_all(folder.join(part)).unwrap();
-            for Document { number, content } in documents {
-                fs::write(folder.join(key(number)), content).unwrap();
-            }
-        }
-        let lines: Vec<_> = self.records.iter().map(|record| format!("{record}\n")).collect();
-        fs::write(folder.join("records.ndjson"), lines.concat()).unwrap();
-    }
-
     pub fn report(&self) -> Report {
         let (checkpoints, manifests) = self.documents();
         verify(&self.demands(), checkpoints, manifests, self.lines())
@@ -222,6 +283,23 @@ impl Bundle {
         let report = self.report();
         assert_eq!(report.verdict(), verdict, "{:#?}", (&report.findings, &report.unchecked));
         report
+    }
+}
+
+/// A directory of a test's own, which is not there yet and is gone after it.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("seal-bundle-{}-{number}", std::process::id())))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
     }
 }
 

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod bundle;
+mod files;
 mod leaves;
 mod python;
 mod seals;
 mod size;
 mod tampering;
+mod thousand;

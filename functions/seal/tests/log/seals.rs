@@ -2,10 +2,10 @@
 
 use seal::{
     Checkpoint, Hash, Note,
-    verify::{Demands, Finding, Unchecked, Verdict, verify},
+    verify::{Demands, Document, Finding, Unchecked, Verdict, verify},
 };
 
-use crate::bundle::{Bundle, EVERY, key, records, sign};
+use crate::bundle::{Bundle, EVERY, records, sign};
 
 /// Signs a checkpoint again after a change to it.
 fn resign(bundle: &mut Bundle, number: usize, seeds: &[u8], change: impl FnOnce(&mut Checkpoint)) {
@@ -101,6 +101,27 @@ fn a_dropped_checkpoint_is_missing_and_a_dropped_end_is_truncated() {
 }
 
 #[test]
+fn a_number_far_away_is_one_finding_and_no_endless_list() {
+    let bundle = Bundle::new();
+    let (mut checkpoints, mut manifests) = bundle.documents();
+    let count = checkpoints.len();
+    // A stranger's says nothing about those before it.
+    checkpoints.push(Document { number: u64::MAX, content: checkpoints[0].content.clone() });
+    manifests.push(Document { number: u64::MAX, content: Vec::new() });
+    let report = verify(&bundle.demands(), checkpoints, manifests, bundle.lines());
+    assert!(report.findings.len() <= 3, "{} findings", report.findings.len());
+    // The notary's own.
+    let (mut checkpoints, manifests) = bundle.documents();
+    let mut other = bundle.clone();
+    resign(&mut other, count, &[1], |c| c.number = u64::MAX);
+    checkpoints[count - 1] =
+        Document { number: u64::MAX, content: other.checkpoints[count - 1].to_string().into_bytes() };
+    let report = verify(&bundle.demands(), checkpoints, manifests, bundle.lines());
+    let missing = Finding::CheckpointMissing { checkpoint: count as u64, through: u64::MAX - 1 };
+    assert!(report.findings.contains(&missing) && report.findings.len() < 10, "{:?}", report.findings);
+}
+
+#[test]
 fn a_dropped_manifest_is_missing_and_blames_no_record() {
     for number in [1, 5, Bundle::new().manifests.len()] {
         let mut bundle = Bundle::new();
@@ -174,28 +195,13 @@ fn a_checkpoint_in_between_may_be_lost_and_its_records_are_still_vouched_for() {
     let mut bundle = Bundle::new();
     bundle.checkpoints.remove(4);
     let report = bundle.is(Verdict::Missing);
-    assert_eq!(report.findings, [Finding::CheckpointMissing { checkpoint: 5 }]);
+    assert_eq!(report.findings, [Finding::CheckpointMissing { checkpoint: 5, through: 5 }]);
     assert_eq!(report.unchecked, []);
 }
 
 #[test]
 fn keys_are_rotated_through_a_checkpoint_that_both_sign() {
-    let mut bundle = Bundle::new();
-    let ids = |seeds: &[u8]| seeds.iter().map(|seed| key(*seed).id()).collect::<Vec<_>>();
-    let count = bundle.checkpoints.len();
-    let mut previous = None;
-    for number in 1..=count {
-        let seeds: &[u8] = if number < 6 {
-            &[1]
-        } else if number < 9 {
-            &[1, 2]
-        } else {
-            &[2]
-        };
-        resign(&mut bundle, number, seeds, |c| (c.keys, c.previous) = (ids(seeds), previous));
-        previous = Some(bundle.checkpoint(number).hash());
-    }
-    bundle.keys = vec![1, 2];
+    let mut bundle = Bundle::new().rotated();
     bundle.is(Verdict::Intact);
     // Who does not know the new key cannot be told that all is well.
     bundle.keys = vec![1];
