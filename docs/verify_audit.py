@@ -1,286 +1,102 @@
 #!/usr/bin/env python3
-"""Verifies an audit log with Python's own library and OpenSSL 3 alone: docs/decisions/0030, told a second time.
+"""Says whether a bundle of the audit log is intact, with Python's own library and OpenSSL 3 alone (docs/decisions/0030).
 
-    python3 verify_audit.py BUNDLE KEY... [--at 2026-11-28T12:00Z]
+    python3 verify_audit.py BUNDLE KEY...
 
-BUNDLE is a directory that `taskctl audit export --format bundle` wrote. KEY is a public key of the log, as NAME+ID+BASE64 or as the
-path of a file that begins with it. It must come from elsewhere than the bundle: who makes a bundle can put any key into it.
-The newest checkpoint may be two hours older than --at, the moment of the export (by default now).
-Prints the findings and the verdict, and exits with 0 if the log is intact.
+BUNDLE is a directory that `taskctl audit export --format bundle` wrote of the whole log. A KEY is a line NAME+ID+BASE64 that comes
+from elsewhere: who makes a bundle can put any key into it. Stops at the first thing that is wrong, with exit code 1.
 """
 
-import argparse
-import collections
-import datetime
-import functools
-import hashlib
-import json
-import pathlib
-import re
-import subprocess
-import sys
-import tempfile
+import collections, hashlib, json, pathlib, re, subprocess, sys, tempfile
 from base64 import b64decode, b64encode
 
-VERDICTS = ["altered", "forged", "missing", "truncated", "cannot tell", "intact"]
-CHECKPOINT = re.compile(
-    r"(?P<origin>.+)\n(?P<size>\d+)\n(?P<root>\S+)\nnumber (?P<number>\d+)\nprevious (?P<previous>\S+)\nfrom (?P<start>\S+)\n"
-    r"to (?P<end>\S+)\nat (?P<at>\S+)\nquarantined \d+\nunknown-actors \d+\n(?P<keys>(key [0-9a-f]{8}\n)*)"
-)
-# What the readers below raise for something that is not of the form that they expect.
-MALFORMED = ValueError, TypeError, KeyError, AttributeError, RecursionError
-findings = []
+CHECKPOINT = re.compile(r"(.+)\n(\d+)\n(.+)\nnumber (\d+)\nprevious (.+)\nfrom (.+)\nto (.+)\nat (.+)\n"
+                        r"quarantined \d+\nunknown-actors \d+\n((?:key [0-9a-f]{8}\n)+)")  # fmt: skip
 
-
-def found(verdict, what):
-    findings.append((VERDICTS.index(verdict), what))
-
+def demand(truth, what):
+    truth or sys.exit(f"NOT INTACT: {what}")
 
 def sha(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
-
-def minute(text):
-    return int(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() // 60)
-
-
-def grow(roots, size, leaves):
-    """Returns the roots of a tree's full subtrees, from left to right, after leaves were added to it (RFC 6962, section 2.1)."""
-    roots = list(roots)
-    for count, node in enumerate(map(bytes.fromhex, leaves), size + 1):
-        for _ in range((count & -count).bit_length() - 1):
-            node = sha(b"\1", roots.pop(), node)
-        roots.append(node)
-    return roots
-
-
-def root(roots):
-    return functools.reduce(lambda right, left: sha(b"\1", left, right), reversed(roots)) if roots else sha()
-
-
-def read_key(given):
-    path = pathlib.Path(given)
-    name, _, key = (path.read_text() if path.is_file() else given).split()[0].split("+", 2)
-    return name, sha(name.encode(), b"\n", b64decode(key))[:4], b64decode(key)[1:]
-
-
-def is_signed(key, text, signature):
-    der = bytes.fromhex("302a300506032b6570032100") + key  # RFC 8410
+def is_signed(text, key, signature):
     with tempfile.TemporaryDirectory() as folder:
+        der = bytes.fromhex("302a300506032b6570032100") + key  # RFC 8410
         for name, content in ("key", der), ("text", text), ("signature", signature):
             pathlib.Path(folder, name).write_bytes(content)
-        command = "openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey key -in text -sigfile signature"
-        return subprocess.run(command.split(), cwd=folder, capture_output=True, check=False).returncode == 0
+        openssl = "openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey key -in text -sigfile signature"
+        return subprocess.run(openssl.split(), cwd=folder, capture_output=True).returncode == 0
 
+def members(pairs):
+    demand(len(dict(pairs)) == len(pairs), "a name stands twice in one object")
+    return dict(pairs)
 
-def read_checkpoint(number, note, keys):
-    """Reads a checkpoint that every key which it names has signed, and at least one of the keys that are trusted."""
-    text, _, signatures = note.rpartition(b"\n\n")
-    text += b"\n"
-    said = CHECKPOINT.fullmatch(text.decode()).groupdict()
-    said |= {name: minute(said[name]) for name in ("start", "end", "at")} | {"hash": b64encode(sha(text)).decode()}
-    lines = [re.fullmatch("— (\\S+) (\\S+)", line) for line in signatures.decode().removesuffix("\n").split("\n")]
-    signed = {(line[1], b64decode(line[2], validate=True)) for line in lines}
-    trusted = [(key, blob[4:]) for name, blob in signed for owner, id, key in keys if (owner, id) == (name, blob[:4])]
-    origins = [name for name, _, _ in keys] or [said["origin"]]
-    if int(said["number"]) != number or said["origin"] not in origins:
-        return found("forged", f"checkpoint {number}: it is number {said['number']} of {said['origin']}")
-    if not all(is_signed(key, text, signature) for key, signature in trusted):
-        return found("altered", f"checkpoint {number}: a signature is not that of its text")
-    if keys and not trusted:
-        return found("forged", f"checkpoint {number}: no trusted key signed it")
-    if keys and not set(said["keys"].split()[1::2]) <= {blob[:4].hex() for _, blob in signed}:
-        return found("altered", f"checkpoint {number}: a key that it names did not sign it")
-    return said
+def read_seals(bundle, keys):
+    """Returns the leaves that are sealed, and the last checkpoint's minute and time."""
+    sealed, subtrees, size, previous = set(), [], 0, "none"
+    count = len(list((bundle / "checkpoints").iterdir()))
+    demand(0 < count == len(list((bundle / "manifests").iterdir())), "not one manifest for each checkpoint")
+    for number in range(1, count + 1):
+        text, _, lines = (bundle / f"checkpoints/{number:010}").read_bytes().rpartition(b"\n\n")
+        said = CHECKPOINT.fullmatch((text := text + b"\n").decode())
+        origin, total, root, own, before, start, to, at, ids = said.groups()
+        signatures = [b64decode(line.split()[2]) for line in lines.decode().splitlines()]
+        signed = {blob[:4].hex(): blob[4:] for blob in signatures}
+        demand(set(ids.split()[1::2]) <= signed.keys(), f"checkpoint {number}: a key that it names did not sign it")
+        ours = signed.keys() & keys.keys()
+        are_true = all(keys[id][0] == origin and is_signed(text, keys[id][1], signed[id]) for id in ours)
+        demand(ours and are_true, f"checkpoint {number}: not signed with a key that is trusted")
+        demand((int(own), before) == (number, previous), f"checkpoint {number}: does not follow the one before")
+        manifest = json.loads((bundle / f"manifests/{number:010}.json").read_bytes(), object_pairs_hook=members)
+        for size, node in enumerate(map(bytes.fromhex, manifest["leaves"]), size + 1):  # RFC 6962, section 2.1
+            for _ in range((size & -size).bit_length() - 1):
+                node = sha(b"\1", subtrees.pop(), node)
+            subtrees.append(node)
+        top = subtrees[-1] if subtrees else sha()
+        for left in reversed(subtrees[:-1]):
+            top = sha(b"\1", left, top)
+        demand((int(total), b64decode(root)) == (size, top), f"manifest {number}: its leaves do not make the signed root")
+        rest = {"schema": "audit.manifest/1", "number": number, "from": start, "to": to, "frontier": [it.hex() for it in subtrees]}
+        demand(manifest == {"leaves": manifest["leaves"]} | rest, f"manifest {number}: not what its checkpoint says")
+        sealed.update(manifest["leaves"])
+        previous = b64encode(sha(text)).decode()
+    return sealed, to, at
 
-
-def read_manifest(number, content):
-    said = json.loads(content)
-    leaves, frontier = said.pop("leaves"), said.pop("frontier")
-    start, end = minute(said.pop("from")), minute(said.pop("to"))
-    are_hashes = all(re.fullmatch("[0-9a-f]{64}", it) for it in leaves + frontier)
-    if said != {"schema": "audit.manifest/1", "number": number} or leaves != sorted(set(leaves)) or not are_hashes:
-        raise ValueError("it is no manifest of this number")
-    return start, end, leaves, [bytes.fromhex(it) for it in frontier]
-
-
-def read_all(folder, suffix, read):
-    """Reads the files of a folder by their numbers. `None` stands for what cannot be trusted."""
-    all = {}
-    for path in sorted(folder.iterdir()):
-        name = re.fullmatch(r"(\d{10})" + suffix, path.name)
-        if not name:
-            found("forged", f"{folder.name}/{path.name}: a further version, or no part of a log")
+def read_records(lines, sealed, end):
+    """Returns the leaf of each event, the links of each task, and the number of records that are newer than the seals."""
+    events, tasks, newer = {}, collections.defaultdict(list), 0
+    for number, line in enumerate(filter(bytes.strip, lines), 1):
+        record = json.loads(line, object_pairs_hook=members)
+        if record["schema"] == "audit.export/1" and "task" not in record:
             continue
-        try:
-            all[int(name[1])] = read(int(name[1]), path.read_bytes())
-        except MALFORMED as error:
-            all[int(name[1])] = found("altered", f"{folder.name}/{path.name}: {error}")
-    return all
+        audited, stated = record["time"].pop("audited"), record["integrity"].pop("record")
+        canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        leaf = sha(b"\0", canonical.encode()).hex()
+        demand(stated == leaf, f"record {number}: it is not what its leaf says")
+        demand(events.setdefault(record["eventId"], leaf) == leaf, f"record {number}: another one of its event says otherwise")
+        demand(leaf in sealed or audited[:16] > end[:16], f"record {number}: it was never sealed")
+        newer += leaf not in sealed
+        if task := record.get("task"):
+            ends = [(record["integrity"][name], task[f"version{name.title()}"]) for name in ("before", "after")]
+            tasks[task["owner"], task["id"]].append((int(record["source"]["sequenceNumber"]), *ends))
+    return events, tasks, newer
 
+def main(path, *lines):
+    bundle, keys = pathlib.Path(path), {}
+    for name, _, key in (line.split("+", 2) for line in lines):
+        keys[sha(name.encode(), b"\n", b64decode(key))[:4].hex()] = name, b64decode(key)[1:]
+    sealed, end, at = read_seals(bundle, keys)
+    with (bundle / "records.ndjson").open("rb") as lines:
+        events, tasks, newer = read_records(lines, sealed, end)
+    missing = len(sealed - set(events.values()))
+    demand(not missing, f"{missing} sealed records are not there")
+    for task, links in tasks.items():
+        links = [(0, None, (None, None)), *sorted(set(links))]
+        for (_, _, after), (_, before, _) in zip(links, links[1:]):
+            demand(before == after, f"a change of task {task} has no record")
+    print(f"intact: {len(sealed)} records, sealed until {end} at {at}; {newer} newer ones cannot be judged yet")
 
-def check_order(checkpoints, numbers):
-    for number in numbers:
-        checkpoint, before = checkpoints.get(number), checkpoints.get(number - 1)
-        if number not in checkpoints:
-            found("missing", f"checkpoint {number}")
-        elif checkpoint and (checkpoint["previous"] == "none") != (number == 1):
-            found("forged", f"checkpoint {number}: only the first one follows none")
-        elif checkpoint and before:
-            if (checkpoint["previous"], checkpoint["start"]) != (before["hash"], before["end"] + 1):
-                found("forged", f"checkpoint {number}: it does not follow the one before it")
-
-
-def check_trees(checkpoints, manifests, numbers):
-    """Holds manifests to the roots that are signed. Returns the leaves that each was the first to hold, and whether that is all."""
-    sealed, is_all = {}, True
-    roots, size = ([], 0) if numbers.start == 1 else (None, None)
-    for number in numbers:
-        checkpoint, manifest = checkpoints.get(number), manifests.get(number)
-        if number not in manifests:
-            found("missing", f"manifest {number}")
-        if not manifest:
-            roots, is_all = None, False
-            continue
-        start, end, leaves, frontier = manifest
-        after = roots if roots is None else grow(roots, size, leaves)
-        if checkpoint and after is not None:
-            signed = [checkpoint[name] for name in ("size", "root", "start", "end")]
-            if signed != [str(size + len(leaves)), b64encode(root(after)).decode(), start, end] or after != frontier:
-                found("altered", f"manifest {number}: it does not make what was signed")
-                after = None
-        if after is None:
-            # The next one goes on from the frontier, which is the true one if it makes the root.
-            is_all = False
-            is_true = checkpoint and b64encode(root(frontier)).decode() == checkpoint["root"]
-            roots, size = (frontier, int(checkpoint["size"])) if is_true else (None, None)
-            continue
-        roots, size = after, size + len(leaves)
-        sealed |= {leaf: number for leaf in leaves if leaf not in sealed}
-    return sealed, is_all
-
-
-def strict(text):
-    """Parses JSON in which no object has a name twice and every number is an integer."""
-
-    def members(pairs):
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("a name stands twice in one object")
-        return dict(pairs)
-
-    def refuse(number):
-        raise ValueError(f"{number} is no integer")
-
-    return json.loads(text.decode(), object_pairs_hook=members, parse_float=refuse, parse_constant=refuse)
-
-
-def leaf_of(record):
-    record = dict(record)
-    for name, member in ("time", "audited"), ("integrity", "record"):
-        if isinstance(record.get(name), dict):
-            record[name] = {key: value for key, value in record[name].items() if key != member}
-    return sha(b"\0", json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hex()
-
-
-def link_of(record):
-    """Returns a record's task, its place in the stream, and the image and version of the task before and after it."""
-    task, integrity = record.get("task"), record["integrity"]
-    if task:
-        ends = [(integrity[end], task[f"version{end.title()}"]) for end in ("before", "after")]
-        return (task["owner"], task["id"]), int(record["source"]["sequenceNumber"]), *ends
-
-
-def read_records(lines, sealed):
-    """Reads the records by their leaves, and holds those of one event to each other."""
-    records, events, wrong = {}, {}, set()
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = strict(line)
-            leaf, event, schema = leaf_of(record), record["eventId"], record["schema"]
-            if schema not in ("task.audit/1", "task.audit/2"):
-                raise ValueError(f"its schema is {schema}")
-            first = events.setdefault(event, leaf)
-            if first != leaf:
-                wrong.add(leaf if first in sealed else first)
-                found("altered", f"line {number}: another record of event {event} says something else")
-            if leaf in sealed and record["integrity"]["record"] != leaf:
-                found("altered", f"line {number}: it does not state its own leaf")
-            records[leaf] = number, record, link_of(record)
-        except MALFORMED as error:
-            found("altered", f"line {number}: it is no audit record: {error}")
-    return records, wrong
-
-
-def check_leaves(records, wrong, sealed, is_all, start, end):
-    """Holds the records to the sealed leaves, and the sealed leaves to the records. Adds to the records that are wrong."""
-    missing = collections.Counter(number for leaf, number in sealed.items() if leaf not in records)
-    for leaf in records.keys() - sealed.keys() - wrong:
-        number, record, _ = records[leaf]
-        try:
-            is_covered = is_all and start <= minute(record["time"]["audited"]) <= end
-        except MALFORMED:
-            is_covered = True
-        is_edit = "integrity" in record and str(record["integrity"].get("record")) in sealed
-        if is_edit or is_covered:
-            wrong.add(leaf)
-            found("altered" if is_edit or missing else "forged", f"line {number}: this record was never sealed")
-        else:
-            found("cannot tell", f"line {number}: there is nothing by which its minute could be judged")
-    if missing:
-        counts = collections.Counter(sealed.values())
-        newest = [number for number in counts if number > min(missing)] + [max(counts)]
-        verdict = "truncated" if all(missing[number] == counts[number] for number in newest) else "missing"
-        for number, count in sorted(missing.items()):
-            found(verdict, f"{count} records of manifest {number}")
-
-
-def check_chains(records, wrong):
-    tasks = collections.defaultdict(list)
-    for leaf, (number, _, link) in records.items():
-        if link and leaf not in wrong:
-            tasks[link[0]].append((*link[1:], number))
-    for (owner, task), links in tasks.items():
-        links.sort(key=lambda link: link[0])
-        if links[0][1][0] is not None:
-            found("cannot tell", f"line {links[0][3]}: the first record of task {task} of {owner} is not its creation")
-        for (_, _, after, _), (_, before, _, number) in zip(links, links[1:]):
-            if after != before:
-                found("missing", f"line {number}: a change of task {task} of {owner} before it has no record")
-    return len(tasks)
-
-
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("bundle", type=pathlib.Path)
-    arguments.add_argument("key", nargs="*")
-    arguments.add_argument("--at", default=datetime.datetime.now(datetime.timezone.utc).isoformat())
-    given = arguments.parse_intermixed_args()
-    if not given.key:
-        found("cannot tell", "without a key, anyone may have made the checkpoints")
-    keys = [read_key(key) for key in given.key]
-    checkpoints = read_all(given.bundle / "checkpoints", "", functools.partial(read_checkpoint, keys=keys))
-    manifests = read_all(given.bundle / "manifests", r"\.json", read_manifest)
-    numbers = range(min(checkpoints, default=1), max(checkpoints, default=0) + 1)
-    check_order(checkpoints, numbers)
-    sealed, is_all = check_trees(checkpoints, manifests, numbers)
-    trusted = [checkpoint for _, checkpoint in sorted(checkpoints.items()) if checkpoint]
-    if numbers.start > 1 or not trusted or manifests.keys() - set(numbers):
-        found("cannot tell", "the first checkpoint is not there, or the one of a manifest")
-    if trusted and minute(given.at) - trusted[-1]["at"] > 120:
-        found("truncated", f"checkpoint {trusted[-1]['number']}, the newest, is too old")
-    start, end = (trusted[0]["start"], trusted[-1]["end"]) if trusted else (0, -1)
-    with open(given.bundle / "records.ndjson", "rb") as lines:
-        records, wrong = read_records(lines, sealed)
-    check_leaves(records, wrong, sealed, is_all, start, end)
-    tasks = check_chains(records, wrong)
-    for verdict, what in sorted(findings):
-        print(f"{VERDICTS[verdict]}: {what}")
-    verdict = VERDICTS[min(findings)[0]] if findings else "intact"
-    print(f"{len(records)} records of {tasks} tasks, {len(sealed)} sealed by {len(trusted)} checkpoints: {verdict}")
-    return verdict != "intact"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+try:
+    main(*sys.argv[1:])
+except Exception as error:
+    demand(False, f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-//! `docs/verify_audit.py`, which shares no code with the verifier, says of every log what the verifier says.
+//! `docs/verify_audit.py`, which shares no code with the verifier, finds intact what the verifier finds intact.
 
 use std::{
     fs,
@@ -26,17 +26,17 @@ impl Folder {
         folder
     }
 
-    /// Returns the script's verdict and all that it printed.
-    fn judge(&self, bundle: &Bundle) -> (String, String) {
+    /// Returns whether the script finds the log intact, and its words.
+    fn judge(&self, bundle: &Bundle) -> (bool, String) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verify_audit.py");
         let mut command = Command::new("python3");
-        command.arg(script).arg(&self.0).arg("--at").arg(bundle.now.to_string());
+        command.arg(script).arg(&self.0);
         let output = command.args(bundle.keys.iter().map(|seed| key(*seed).to_string())).output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        let verdict = said.trim_end().rsplit_once(": ").map(|(_, verdict)| verdict.to_owned());
-        let verdict = verdict.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        assert_eq!(output.status.success(), verdict == Verdict::Intact.to_string(), "{said}");
-        (verdict, said)
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let is_intact = output.status.success();
+        let words = if is_intact { "intact: " } else { "NOT INTACT: " };
+        assert!(said.starts_with(words) && said.lines().count() == 1, "{said}");
+        (is_intact, said)
     }
 }
 
@@ -155,28 +155,27 @@ fn forged(like: &Value) -> Value {
 }
 
 #[test]
-fn the_script_says_of_every_tampering_what_the_verifier_says() {
+fn the_script_finds_intact_what_the_verifier_finds_intact() {
+    // The end of the seals is for the reader to judge: the script prints it.
+    let beyond = "the newest checkpoints removed";
     for (name, verdict, tamper) in TAMPERINGS {
         let mut bundle = Bundle::new();
         tamper(&mut bundle);
         assert_eq!(bundle.report().verdict(), verdict, "{name}");
-        let (said, all) = Folder::of(name, &bundle).judge(&bundle);
-        assert_eq!(said, verdict.to_string(), "{name}\n{all}");
+        let (is_intact, said) = Folder::of(name, &bundle).judge(&bundle);
+        let is_beyond = name == beyond;
+        assert_eq!(is_intact, is_beyond || verdict == Verdict::Intact, "{name}: {said}");
+        assert_eq!(is_beyond, is_intact && !said.contains("; 0 newer ones"), "{name}: {said}");
     }
 }
 
 #[test]
-fn the_script_vouches_for_nothing_without_a_key_and_takes_one_from_a_file() {
+fn the_script_vouches_for_nothing_without_a_key() {
     let mut bundle = Bundle::new();
     let folder = Folder::of("key", &bundle);
     bundle.keys.clear();
-    assert_eq!(folder.judge(&bundle).0, "cannot tell");
-    let file = folder.0.join("trusted.pub");
-    fs::write(&file, format!("{}\n{}", key(1), key(1).pem())).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verify_audit.py");
-    let mut command = Command::new("python3");
-    command.arg(script).arg(&folder.0).arg(file).args(["--at", &bundle.now.to_string()]);
-    assert!(command.status().unwrap().success());
+    let (is_intact, said) = folder.judge(&bundle);
+    assert!(!is_intact && said.contains("not signed with a key that is trusted"), "{said}");
 }
 
 #[test]
@@ -193,8 +192,8 @@ fn the_script_finds_lines_that_only_some_parsers_take() {
         let lines = all.split(|byte| *byte == b'\n').map(|line| Ok(line.to_vec()));
         let report = verify(&bundle.demands(), checkpoints, manifests, lines);
         assert_eq!(report.verdict(), Verdict::Altered);
-        let (said, all) = folder.judge(&bundle);
-        assert_eq!((&*said, all.contains("line 1: ")), ("altered", true), "{all}");
+        let (is_intact, said) = folder.judge(&bundle);
+        assert!(!is_intact, "{said}");
     }
 }
 
@@ -204,7 +203,8 @@ fn the_script_finds_a_second_version_of_a_file() {
     for (name, version) in [("checkpoints/0000000003", "@2"), ("manifests/0000000003.json", "@2")] {
         let folder = Folder::of(name, &bundle);
         fs::copy(folder.0.join(name), folder.0.join(format!("{name}{version}"))).unwrap();
-        assert_eq!(folder.judge(&bundle).0, "forged", "{name}");
+        let (is_intact, said) = folder.judge(&bundle);
+        assert!(!is_intact, "{name}: {said}");
     }
 }
 
@@ -214,7 +214,7 @@ fn the_script_reads_a_hundred_thousand_records() {
     let bundle = Bundle::seal(records(18_000, 600), &[1]);
     let folder = Folder::of("large", &bundle);
     let start = Instant::now();
-    let (verdict, all) = folder.judge(&bundle);
-    println!("{}{:.1} s", all, start.elapsed().as_secs_f64());
-    assert_eq!(verdict, "intact");
+    let (is_intact, said) = folder.judge(&bundle);
+    println!("{said}{:.1} s", start.elapsed().as_secs_f64());
+    assert!(is_intact);
 }
