@@ -5,8 +5,8 @@
 
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use seal::{Leaf, Minute, leaf::leaf};
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use tasks::{
     audit::{AuditRecord, FreeText, LATEST_HOURS, StreamRecord, UNKNOWN_ACTOR},
@@ -190,6 +190,32 @@ impl Pending {
     }
 }
 
+/// A line of the quarantine. It is written as text around the payload's own text: read as a value, a payload could be nested too
+/// deeply, or have a number or an escape that no value can hold, and that may be why it is here.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct QuarantineLine<'a> {
+    schema: &'static str,
+    reason: &'a str,
+    sequence_number: Option<&'a str>,
+    quarantined: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<&'a RawValue>,
+    #[serde(flatten)]
+    part: Option<Part>,
+}
+
+/// A part of a payload that is too large for a line.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Part {
+    #[serde(rename = "part")]
+    number: usize,
+    #[serde(rename = "parts")]
+    of: usize,
+    payload_text: String,
+}
+
 /// Returns one line with the payload as it is or, if that is too large for a log event, one line per part of its text, to be
 /// joined in order.
 fn quarantine_lines(
@@ -198,29 +224,22 @@ fn quarantine_lines(
     sequence_number: Option<&str>,
     now: Timestamp,
 ) -> Vec<String> {
-    let head = json!({
-        "schema": "task.quarantine/1",
-        "reason": reason.chars().take(500).collect::<String>(),
-        "sequenceNumber": sequence_number,
-        "quarantined": now,
-    });
-    let line = |members: serde_json::Value| {
-        let mut line = head.clone();
-        line.as_object_mut()
-            .into_iter()
-            .for_each(|line| line.extend(members.as_object().cloned().unwrap_or_default()));
-        line.to_string()
+    let reason: String = reason.chars().take(500).collect();
+    let line = |payload, part| {
+        let schema = "task.quarantine/1";
+        let line =
+            QuarantineLine { schema, reason: &reason, sequence_number, quarantined: now, payload, part };
+        // Names, texts and a payload that is JSON already cannot fail to serialise.
+        serde_json::to_string(&line).unwrap_or_default()
     };
     if raw.get().len() <= QUARANTINE_BYTES {
-        return vec![line(json!({"payload": raw}))];
+        return vec![line(Some(raw), None)];
     }
     let characters: Vec<char> = raw.get().chars().collect();
-    let parts = characters.chunks(QUARANTINE_PART).map(|part| part.iter().collect::<String>());
-    let count = parts.len();
-    parts
-        .zip(1..)
-        .map(|(text, part)| line(json!({"part": part, "parts": count, "payloadText": text})))
-        .collect()
+    let texts = characters.chunks(QUARANTINE_PART).map(|part| part.iter().collect());
+    let of = texts.len();
+    let parts = (1..).zip(texts).map(|(number, payload_text)| Part { number, of, payload_text });
+    parts.map(|part| line(None, Some(part))).collect()
 }
 
 /// Returns a record's sequence number, even if the rest of the record is broken.
@@ -239,6 +258,8 @@ fn sequence_number(raw: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::log_sink::{CALL_BYTES, EVENT_OVERHEAD};
 

@@ -51,7 +51,13 @@ impl Scene {
 
     /// Returns the sequence number that the function reports, if any.
     async fn handle(&self, records: &[Value]) -> Option<String> {
-        let batch: Batch = serde_json::from_value(json!({"Records": records})).unwrap();
+        self.handle_text(&records.iter().map(Value::to_string).collect::<Vec<_>>()).await
+    }
+
+    /// The same for records that no JSON value can hold.
+    async fn handle_text(&self, records: &[String]) -> Option<String> {
+        let batch: Batch =
+            serde_json::from_str(&format!(r#"{{"Records":[{}]}}"#, records.join(","))).unwrap();
         let response = self.auditor.handle(&batch).await.unwrap();
         response.batch_item_failures.into_iter().next().and_then(|failure| failure.item_identifier)
     }
@@ -144,6 +150,34 @@ async fn a_quarantined_record_is_counted() {
         };
     let items = scene.table.items().await;
     assert_eq!((items.len(), counts(attribute::QUARANTINED, &items)), (3, 1));
+}
+
+/// Nested deeper than a decoder follows, or with a number or an escape that no value can hold.
+#[tokio::test]
+async fn a_payload_that_no_value_can_hold_is_quarantined_byte_for_byte_and_blocks_nothing() {
+    let scene = Scene::with(None).await;
+    let nested = |levels: usize| format!("{}1{}", r#"{"L":["#.repeat(levels), "]}".repeat(levels));
+    let digits = "9".repeat(400);
+    for (number, odd) in (2..).zip([
+        nested(200),
+        nested(5_000),
+        format!("{digits}.{digits}e-{digits}"),
+        r#""a lone half: \ud83d, \udE00""#.to_owned(),
+        r#"{ "N" : 1.10,"N":1e2 , "é\u00e9" : [ ] }"#.to_owned(),
+    ]) {
+        for member in ["", "odd"] {
+            let mut broken = created(number, true);
+            broken["dynamodb"]["NewImage"]["title"] = json!("PLACE");
+            let text = broken.to_string().replacen(r#""PLACE""#, &odd, 1);
+            let text = format!(r#"{{"{member}":{odd},{}"#, &text[1..]);
+            let batch = [created(number, true).to_string(), text.clone(), created(number, true).to_string()];
+            let before = scene.logs.lines("audit").len();
+            assert_eq!(scene.handle_text(&batch).await, None);
+            assert_eq!(scene.logs.lines("audit").len(), before + 2, "the others are audited");
+            let line = scene.logs.lines("quarantine").pop().unwrap();
+            assert!(line.ends_with(&format!(r#","payload":{text}}}"#)), "{line:.300}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::table::Table;
 
-/// The log service: the messages it accepted by group, and how many of its coming calls fail.
+/// The log service: the lines it accepted by group, and how many of its coming calls fail.
 #[derive(Clone)]
 pub struct Logs {
     pub endpoint: String,
@@ -19,7 +19,7 @@ pub struct Logs {
 
 #[derive(Default)]
 struct State {
-    messages: Vec<(String, Value)>,
+    lines: Vec<(String, String)>,
     /// The number of leaves that the table of intents held at each call.
     leaves_before: Vec<usize>,
     failures: usize,
@@ -39,9 +39,14 @@ impl Logs {
         Self { endpoint, state }
     }
 
-    pub fn messages(&self, group: &str) -> Vec<Value> {
+    /// Returns the lines of a group as they were written.
+    pub fn lines(&self, group: &str) -> Vec<String> {
         let state = self.state.lock().unwrap();
-        state.messages.iter().filter(|(of, _)| of == group).map(|(_, message)| message.clone()).collect()
+        state.lines.iter().filter(|(of, _)| of == group).map(|(_, line)| line.clone()).collect()
+    }
+
+    pub fn messages(&self, group: &str) -> Vec<Value> {
+        self.lines(group).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     pub fn leaves_before(&self) -> Vec<usize> {
@@ -67,8 +72,8 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, table: Arc<Table
                 "400 Bad Request"
             } else {
                 for event in call["logEvents"].as_array().unwrap() {
-                    let message = serde_json::from_str(event["message"].as_str().unwrap()).unwrap();
-                    state.messages.push((call["logGroupName"].as_str().unwrap().to_owned(), message));
+                    let line = event["message"].as_str().unwrap().to_owned();
+                    state.lines.push((call["logGroupName"].as_str().unwrap().to_owned(), line));
                 }
                 "200 OK"
             }
