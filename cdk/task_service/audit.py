@@ -76,6 +76,7 @@ class Audit(Construct):
                 *_failure_statements(self.failures),
             ],
             environment={
+                "STAGE": stage,
                 "AUDIT_LOG_GROUP": self.log_group.log_group_name,
                 "QUARANTINE_LOG_GROUP": self.quarantine.log_group_name,
                 "AUDIT_FREE_TEXT": "true" if free_text else "false",

@@ -19,9 +19,11 @@ INDEXED = (
     "eventId",
     "action",
     "actor.id",
+    "actor.credential",
     "request.id",
     "request.sourceIp",
     "request.idempotencyKey",
+    "request.traceId",
     "task.id",
     "task.owner",
     "sentinel",
@@ -29,6 +31,9 @@ INDEXED = (
 
 # Insights knows the members of a list by their place, so each change that a record can have is named.
 _CHANGES = ", ".join(f"changes.{n}.field, changes.{n}.new" for n in range(len(SCHEMA["fields"])))
+
+# A direct change of attributes that are no fields has their names; more than these few are in the record itself.
+_OTHERS = ", ".join(f"otherFields.{n}" for n in range(4))
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ QUERIES = (
         "task",
         "What happened to one task, in order? Put its id in the place of `TASK-ID`.",
         f"""filter task.id = "TASK-ID"
-| fields coalesce(task.versionBefore, 0) as version, time.changed, action, actor.id, request.id, {_CHANGES}, eventId
+| fields coalesce(task.versionBefore, 0) as version, time.changed, action, actor.id, request.method, request.id, {_CHANGES}, eventId
 | sort version asc
 | dedup eventId""",
     ),
@@ -54,7 +59,15 @@ QUERIES = (
         "actor",
         "What did one caller change? Put its id in the place of `ACTOR-ID`.",
         """filter actor.id = "ACTOR-ID"
-| fields time.changed, action, task.owner, task.id, request.sourceIp, request.userAgent, request.id, eventId
+| fields time.changed, action, actor.credential, task.owner, task.id, request.sourceIp, request.userAgent, request.id, eventId
+| sort @timestamp desc
+| dedup eventId""",
+    ),
+    Query(
+        "credential",
+        "What was changed with one token? Put the eight digits of its `credential` in the place of `CREDENTIAL`.",
+        """filter actor.credential = "CREDENTIAL"
+| fields time.changed, action, actor.id, request.method, request.route, request.sourceIp, task.owner, task.id, eventId
 | sort @timestamp desc
 | dedup eventId""",
     ),
@@ -78,7 +91,7 @@ QUERIES = (
         "out-of-band",
         "What bypassed the API?",
         f"""filter action in ["task.modified_out_of_band", "task.removed_out_of_band"] or actor.id = "unknown"
-| fields time.changed, action, actor.id, task.owner, task.id, {_CHANGES}, eventId
+| fields time.changed, action, actor.id, task.owner, task.id, {_CHANGES}, {_OTHERS}, eventId
 | sort @timestamp desc
 | dedup eventId""",
     ),

@@ -57,7 +57,7 @@ def test_the_audit_function_knows_its_groups(dev: Synthesised, prod: Synthesised
             "AUDIT_LOG_GROUP": f"/tasks/{stage}/audit",
             "QUARANTINE_LOG_GROUP": f"/tasks/{stage}/quarantine",
         }
-        assert environment == {"RUST_LOG": "info", "AUDIT_FREE_TEXT": free_text}
+        assert environment == {"RUST_LOG": "info", "STAGE": stage, "AUDIT_FREE_TEXT": free_text}
 
 
 def _environment(synthesised: Synthesised, binary: str) -> dict:

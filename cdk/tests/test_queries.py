@@ -59,6 +59,13 @@ def test_an_actors_changes_are_found_and_nobody_elses() -> None:
     assert events(found("actor", **{"ACTOR-ID": "nobody"})) == []
 
 
+def test_what_was_done_with_one_token_is_found_and_with_no_other() -> None:
+    rows = found("credential", CREDENTIAL="89abcdef")
+    assert events(rows) == ["e-09", "e-08", "e-01"]
+    assert [row["request.method"] for row in rows] == ["DELETE", "POST", "PUT"]
+    assert events(found("credential", CREDENTIAL="00000000")) == []
+
+
 def test_the_changes_from_an_address_are_found() -> None:
     rows = found("address", ADDRESS="192.0.2.1")
     assert events(rows) == ["e-04", "e-03", "e-02", "e-00"]
@@ -77,7 +84,9 @@ def test_deletes_show_who_and_what_removed_the_rest() -> None:
 
 
 def test_what_bypassed_the_api_is_found_and_ttls_removal_of_a_live_task_too() -> None:
-    assert events(found("out-of-band")) == ["e-07", "e-06", "e-05"]
+    rows = found("out-of-band")
+    assert events(rows) == ["e-07", "e-06", "e-05"]
+    assert (rows[1]["changes.0.field"], rows[1]["otherFields.0"]) == (None, "expiresAt")
 
 
 @pytest.mark.parametrize(

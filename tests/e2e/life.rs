@@ -30,6 +30,13 @@ async fn the_five_calls_of_a_tasks_life_leave_four_records() {
     assert_eq!(column("/task/versionAfter"), json!([1, 2, 3, null]));
     let who = "local-developer";
     assert_eq!(column("/actor/id"), json!([who, who, who, who]));
+    let hash = ring::digest::digest(&ring::digest::SHA256, app.outputs.token.as_bytes());
+    let start = u32::from_be_bytes(hash.as_ref()[..4].try_into().unwrap());
+    assert_eq!(column("/actor/credential"), json!(vec![format!("{start:08x}"); 4]));
+    assert_eq!(column("/request/method"), json!(["POST", "PUT", "DELETE", "DELETE"]));
+    let task = "/tasks/{id}";
+    assert_eq!(column("/request/route"), json!(["/tasks", task, task, task]));
+    assert_eq!(column("/stage"), json!(["dev", "dev", "dev", "dev"]));
     assert_eq!(column("/task/owner"), json!(["local", "local", "local", "local"]));
     assert_eq!(records[1]["changes"], json!([{"field": "status", "old": "PENDING", "new": "IN_PROGRESS"}]));
     assert_eq!(records[1]["request"]["id"], updated.header("X-Request-Id").unwrap());

@@ -9,7 +9,10 @@ use audit::{
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use runtime::{AwsSettings, client, init_log, optional, required, timeouts};
-use tasks::{audit::FreeText, task::Timestamp};
+use tasks::{
+    audit::{Deployment, FreeText},
+    task::Timestamp,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -32,7 +35,7 @@ async fn main() -> Result<(), Error> {
         audit: LogSink::new(logs.clone(), required("AUDIT_LOG_GROUP")?, stream.clone()),
         quarantine: LogSink::new(logs, required("QUARANTINE_LOG_GROUP")?, stream),
         intents,
-        free_text,
+        deployment: Deployment { stage: required("STAGE")?, free_text },
     });
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Batch>| {
         let auditor = Arc::clone(&auditor);

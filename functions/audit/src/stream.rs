@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use tasks::{
-    audit::{AuditRecord, FreeText, LATEST_HOURS, StreamRecord, UNKNOWN_ACTOR},
+    audit::{AuditRecord, Deployment, LATEST_HOURS, StreamRecord, UNKNOWN_ACTOR},
     task::Timestamp,
 };
 
@@ -65,7 +65,7 @@ pub struct Auditor {
     pub quarantine: LogSink,
     /// `None` if the log is not sealed.
     pub intents: Option<Intents>,
-    pub free_text: FreeText,
+    pub deployment: Deployment,
 }
 
 impl Auditor {
@@ -131,7 +131,7 @@ impl Auditor {
     fn outcome(&self, raw: &RawValue, now: Timestamp) -> Outcome {
         let audited = serde_json::from_str::<StreamRecord>(raw.get())
             .map_err(|err| format!("not a stream record: {err}"))
-            .and_then(|record| record.audit(self.free_text, now).map_err(|err| err.to_string()));
+            .and_then(|record| record.audit(&self.deployment, now).map_err(|err| err.to_string()));
         match audited {
             Err(reason) => Outcome::Poison { reason },
             Ok(None) => Outcome::Ignored,

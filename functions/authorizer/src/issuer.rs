@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use http::{Uri, uri::Scheme};
 use serde::Deserialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tasks::principal::{Auth, Principal, Scope};
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     keyring::Keyring,
     keys::{Algorithm, KeySet},
     refusal::Reason,
+    token,
 };
 
 /// The seconds by which an issuer's clock may be ahead of ours. It does not make `exp` later: a token ends to the second, here and
@@ -175,11 +177,11 @@ impl Issuer {
         let algorithm = self.algorithms.iter().find(|algorithm| algorithm.name() == jwt.algorithm);
         let algorithm = *algorithm.ok_or(Denied::Refused(Reason::WrongAlgorithm))?;
         self.keyring.verify(jwt, algorithm, fetcher, now).await?;
-        self.principal(claims, now).map_err(Denied::Refused)
+        self.principal(jwt, claims, now).map_err(Denied::Refused)
     }
 
     /// Checks the claims of a token whose signature is verified.
-    fn principal(&self, claims: &Object, now: i64) -> Result<Principal, Reason> {
+    fn principal(&self, jwt: &Jwt<'_>, claims: &Object, now: i64) -> Result<Principal, Reason> {
         self.check_audience(claims)?;
         let expires_at = seconds(claims, "exp")?.ok_or(Reason::Malformed)?;
         // RFC 7519, 4.1.4: not on or after it.
@@ -201,6 +203,7 @@ impl Issuer {
             scopes: self.scopes(claims)?,
             auth: Auth::Jwt,
             expires_at: Some(expires_at),
+            credential: Some(credential(jwt, claims)),
         })
     }
 
@@ -231,6 +234,12 @@ impl Issuer {
             .collect();
         Ok(Scope::ALL.into_iter().filter(|scope| granted.contains(scope)).collect())
     }
+}
+
+/// Returns the name of a token: of its `jti` or, without one, of what is signed. A signature itself can have several forms.
+fn credential(jwt: &Jwt<'_>, claims: &Object) -> String {
+    let id = claims.get("jti").and_then(Value::as_str).map_or(jwt.signed, str::as_bytes);
+    token::credential(&Sha256::digest(id).into())
 }
 
 /// Reads a claim that is one text or a list of texts; none if it is absent.

@@ -24,6 +24,7 @@ use aws_lambda_events::{
     iam::{IamPolicyEffect, IamPolicyStatement},
 };
 use lambda_runtime::{Context, Diagnostic};
+use runtime::trace_id;
 use tasks::principal::Principal;
 
 pub use self::refusal::Reason;
@@ -104,7 +105,8 @@ impl Authorizer {
             Err(denied) => denied,
         };
         let (method, route) = arn.map_or(("other", "other"), |arn| (arn.method, arn.route));
-        let (request_id, trace) = (&context.request_id, trace(context));
+        let trace = context.xray_trace_id.as_deref().and_then(trace_id);
+        let request_id = &context.request_id;
         match denied {
             Denied::Refused(reason) => {
                 tracing::info!(reason = reason.code(), method, route, request_id, trace, "refused a token");
@@ -144,17 +146,6 @@ fn bare_token(header: &str) -> Option<&str> {
         None => header,
     };
     (!token.is_empty()).then_some(token)
-}
-
-/// Returns the X-Ray trace's id, which the gateway's access log has too. Clients can send one, so its form is checked
-/// ("Sending trace data to AWS X-Ray": version, eight and twenty-four hexadecimal digits).
-fn trace(context: &Context) -> Option<&str> {
-    let header = context.xray_trace_id.as_deref()?;
-    let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
-    let is_hex =
-        |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let parts: Vec<_> = root.split('-').collect();
-    matches!(parts[..], ["1", time, random] if is_hex(time, 8) && is_hex(random, 24)).then_some(root)
 }
 
 /// Returns a policy for the whole stage: API Gateway caches it per token, so it must also cover the paths of later calls.

@@ -10,7 +10,7 @@ use tasks::{
 
 use crate::refusal::Reason;
 
-type Hash = [u8; 32];
+pub type Hash = [u8; 32];
 
 /// One element of the JSON array in `PRINCIPALS`. A principal may be listed several times, so that its token can be replaced
 /// without downtime: add the new hash, move the clients, remove the old hash.
@@ -50,7 +50,13 @@ pub fn principal(entries: &[Entry], token: &str, now: i64) -> Result<Principal, 
         scopes: entry.scopes.clone(),
         auth: Auth::Token,
         expires_at: entry.expires_at,
+        credential: Some(credential(&hash)),
     })
+}
+
+/// Returns the name of a credential: eight hexadecimal digits of its hash, too few to look for the token with.
+pub fn credential(hash: &Hash) -> String {
+    hex::encode(&hash[..4])
 }
 
 /// Finds the entry that is `equal`. Asks about every one and branches on no answer, so that timing reveals neither a hash's bytes

@@ -5,6 +5,7 @@ mod clients;
 mod error_chain;
 mod log;
 mod settings;
+mod trace;
 mod transient;
 
 pub use self::{
@@ -12,5 +13,6 @@ pub use self::{
     error_chain::error_chain,
     log::init_log,
     settings::{AwsSettings, Error, optional, required},
+    trace::trace_id,
     transient::is_transient,
 };

@@ -89,10 +89,19 @@ impl<'a> Route<'a> {
     }
 }
 
+/// A Lambda invocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Invocation<'a> {
+    pub request_id: &'a str,
+    /// The id of its X-Ray trace, if it has one.
+    pub trace_id: Option<&'a str>,
+}
+
 /// An authorized request, with what every handler needs.
 struct Call<'a> {
     request: &'a Request,
-    request_id: &'a str,
+    invocation: Invocation<'a>,
+    route: &'static str,
     principal: Principal,
 }
 
@@ -102,12 +111,12 @@ impl Api {
         Self { store, edge }
     }
 
-    /// Answers one request. `request_id` is the Lambda invocation's.
-    pub async fn handle(&self, request: &Request, request_id: &str) -> Response {
+    pub async fn handle(&self, request: &Request, invocation: Invocation<'_>) -> Response {
+        let request_id = invocation.request_id;
         let started = Instant::now();
         let path = request.resource_path();
         let route = Route::of(&path);
-        let outcome = self.route(route, request, request_id).await;
+        let outcome = self.route(route, request, invocation).await;
         let instance = &request.request_context.path;
         let (response, cause) = match outcome {
             Ok(response) => (response, None),
@@ -127,13 +136,13 @@ impl Api {
         &self,
         route: Route<'_>,
         request: &Request,
-        request_id: &str,
+        invocation: Invocation<'_>,
     ) -> Result<Response, Problem> {
         let method = match request.http_method.as_str() {
             "HEAD" => "GET",
             method => method,
         };
-        let caller = || Call::authenticated(request, request_id);
+        let caller = || Call::authenticated(request, invocation, route.name());
         let call = || caller()?.authorized();
         match (method, route) {
             (_, Route::Unknown) => Err(Problem::unknown_path()),
@@ -244,13 +253,17 @@ impl Api {
 
 impl<'a> Call<'a> {
     /// Reads the principal. The gateway caches who it is for longer than some tokens last, so its end is checked here.
-    fn authenticated(request: &'a Request, request_id: &'a str) -> Result<Self, Error> {
+    fn authenticated(
+        request: &'a Request,
+        invocation: Invocation<'a>,
+        route: &'static str,
+    ) -> Result<Self, Error> {
         let principal = Principal::from_context(&request.request_context.authorizer)
             .ok_or_else(|| Error::internal("the event names no principal: is the authorizer attached?"))?;
         if principal.has_expired(Timestamp::now()) {
             return Err(Error::Expired);
         }
-        Ok(Self { request, request_id, principal })
+        Ok(Self { request, invocation, route, principal })
     }
 
     /// Checks the scope, which nothing before this function does: the authorizer says who calls, and not what they may do.
@@ -264,7 +277,10 @@ impl<'a> Call<'a> {
         let identity = &self.request.request_context.identity;
         Author {
             principal: self.principal.clone(),
-            request_id: self.request_id.to_owned(),
+            request_id: self.invocation.request_id.to_owned(),
+            trace_id: self.invocation.trace_id.map(str::to_owned),
+            method: self.request.http_method.clone(),
+            route: self.route,
             source_ip: identity.source_ip.clone(),
             user_agent: identity.user_agent.clone(),
             at: Timestamp::now(),

@@ -7,8 +7,11 @@ use gateway::{
     http::Request,
 };
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use runtime::{AwsSettings, client, init_log, required, timeouts};
-use task_api::{api::Api, store::Store};
+use runtime::{AwsSettings, client, init_log, required, timeouts, trace_id};
+use task_api::{
+    api::{Api, Invocation},
+    store::Store,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -22,7 +25,12 @@ async fn main() -> Result<(), Error> {
     let api = Arc::new(Api::new(store, edge));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| {
         let api = Arc::clone(&api);
-        async move { Ok::<_, Error>(api.handle(&event.payload, &event.context.request_id).await) }
+        async move {
+            let trace = event.context.xray_trace_id.as_deref();
+            let invocation =
+                Invocation { request_id: &event.context.request_id, trace_id: trace.and_then(trace_id) };
+            Ok::<_, Error>(api.handle(&event.payload, invocation).await)
+        }
     }))
     .await
 }

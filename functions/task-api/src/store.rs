@@ -54,6 +54,10 @@ pub struct Author {
     pub principal: Principal,
     /// The Lambda invocation's id: unique, unlike API Gateway's request id, which a client can set.
     pub request_id: String,
+    pub trace_id: Option<String>,
+    pub method: String,
+    /// The route's name, without ids.
+    pub route: &'static str,
     pub source_ip: Option<String>,
     pub user_agent: Option<String>,
     pub at: Timestamp,
@@ -117,9 +121,9 @@ impl Store {
         let mut may_exist = replayed;
         let record = claim.as_ref().map(|claim| claim.record.as_str());
         retry_idempotent(deadline, async || {
-            let item = item::from_task(by, &task, key, record).map_err(Failure::Undone)?;
+            let item = item::from_task(by, &task, record).map_err(Failure::Undone)?;
             if std::mem::replace(&mut may_exist, true) {
-                self.put_again(&by.principal.owner, id, claim.as_ref(), item).await
+                self.put_again(&by.principal.owner, &task, claim.as_ref(), item).await
             } else {
                 self.put(item).await
             }
@@ -133,14 +137,16 @@ impl Store {
     async fn put_again(
         &self,
         owner: &str,
-        id: TaskId,
+        task: &Task,
         claim: Option<&Claim>,
         mut item: Attributes,
     ) -> Result<(), Failure> {
-        item.insert(PUT_AGAIN.to_owned(), item::flag(true));
+        // The task's own times are those of the first try, which the client was told.
+        let now = Timestamp::now().max(task.created_at);
+        item.insert(PUT_AGAIN.to_owned(), item::text(now.to_string()));
         match claim {
             Some(claim) => self.put_unless_deleted(owner, claim, item).await,
-            None if self.read(owner, id).await?.is_absent() => self.put(item).await,
+            None if self.read(owner, task.id).await?.is_absent() => self.put(item).await,
             None => Ok(()),
         }
     }

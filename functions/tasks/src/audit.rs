@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    item::{Field, InAudit, PARTITION_KEY, SENTINEL_PREFIX, SORT_KEY, TASK_PREFIX, attribute},
+    item::{
+        Field, IDEMPOTENCY_PREFIX, InAudit, PARTITION_KEY, SENTINEL_PREFIX, SORT_KEY, TASK_PREFIX, attribute,
+    },
     task::{DESCRIPTION_MAX, Timestamp},
 };
 
@@ -24,8 +26,10 @@ pub const UNKNOWN_ACTOR: &str = "unknown";
 
 /// The longest name, address or id in an audit record, in characters; the rest is cut off.
 const NAME_MAX: usize = 300;
-/// The most names in a list of an audit record; the rest is left out.
-const NAMES_MAX: usize = 10;
+/// The most scopes in an audit record; the rest is left out.
+const SCOPES_MAX: usize = 10;
+/// The most names of other attributes in an audit record. The API's own are fewer.
+const OTHERS_MAX: usize = 30;
 
 /// An attribute value in DynamoDB JSON. Numbers stay text: DynamoDB keeps 38 digits, a float 15.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,13 +114,23 @@ pub enum Action {
     Sentinel,
 }
 
+/// The outcome of what a record is about. The table shows only what was done; calls that were refused are in other logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Success,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditRecord {
     pub schema: &'static str,
     /// The stream's id of the change, by which readers drop duplicates.
     pub event_id: String,
+    /// The stage of the service whose table was changed.
+    pub stage: String,
     pub action: Action,
+    pub outcome: Outcome,
     pub actor: Actor,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Value>,
@@ -126,6 +140,9 @@ pub struct AuditRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentinel: Option<String>,
     pub changes: Vec<FieldChange>,
+    /// The names of other attributes that a change which bypassed the API touched; never their values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_fields: Vec<String>,
     pub time: Times,
     pub source: Source,
     pub integrity: Integrity,
@@ -138,6 +155,9 @@ pub struct Actor {
     pub auth: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
+    /// The beginning of a hash of the token, by which two tokens of one actor can be told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -159,10 +179,14 @@ pub struct FieldChange {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Times {
     /// By the API's clock; `streamed` for a change that the API did not make, and for a purge, unless that would be before the
     /// deletion.
     pub changed: Option<Timestamp>,
+    /// The time of the first try, by the API's clock, if it took more than one to create the task: the task's `createdAt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_tried: Option<Timestamp>,
     /// By the stream's clock, in whole seconds on AWS.
     pub streamed: Option<Timestamp>,
     /// When this record was made: the one member that differs when a batch is delivered again.
@@ -185,6 +209,13 @@ pub struct Integrity {
     /// The record's own leaf (docs/decisions/0030), which the audit function puts in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
+}
+
+/// The deployment, as far as it shows in the records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    pub stage: String,
+    pub free_text: FreeText,
 }
 
 /// The form of free text in the audit log, as the deployment chooses it.
@@ -217,15 +248,15 @@ impl<'a> Kind<'a> {
 
 impl StreamRecord {
     /// Returns the audit record of this change, or `None` if it does not concern the audit log.
-    pub fn audit(&self, free_text: FreeText, audited: Timestamp) -> Result<Option<AuditRecord>, Undecodable> {
+    pub fn audit(&self, of: &Deployment, audited: Timestamp) -> Result<Option<AuditRecord>, Undecodable> {
         let owner = text(&self.change.keys, PARTITION_KEY).ok_or(Undecodable("Keys.PK"))?;
         let sort_key = text(&self.change.keys, SORT_KEY).ok_or(Undecodable("Keys.SK"))?;
         match Kind::of(sort_key) {
-            Kind::Task(id) => self.audit_task(owner, id, free_text, audited),
+            Kind::Task(id) => self.audit_task(owner, id, of, audited),
             Kind::Sentinel(name) if self.change.new_image.is_some() => {
                 let actor = actor_of(self.change.new_image.as_ref());
                 let sentinel = Some(name.to_owned());
-                Ok(Some(AuditRecord { sentinel, ..self.record(Action::Sentinel, actor, audited) }))
+                Ok(Some(AuditRecord { sentinel, ..self.record(of, Action::Sentinel, actor, audited) }))
             }
             Kind::Sentinel(_) | Kind::Other => Ok(None),
         }
@@ -235,7 +266,7 @@ impl StreamRecord {
         &self,
         owner: &str,
         id: &str,
-        free_text: FreeText,
+        of: &Deployment,
         audited: Timestamp,
     ) -> Result<Option<AuditRecord>, Undecodable> {
         let (old, new) = (self.change.old_image.as_ref(), self.change.new_image.as_ref());
@@ -257,35 +288,45 @@ impl StreamRecord {
             version_before: old.and_then(version),
             version_after: new.and_then(version),
         };
-        let mut record = self.record(action, actor, audited);
-        record.request = written.and_then(request_of);
+        let mut record = self.record(of, action, actor, audited);
+        record.request = written.and_then(|image| request_of(image, action));
         record.task = Some(task);
-        record.changes = changes(old, new, free_text);
-        let written_at = |image: &Image| text(image, attribute::UPDATED_AT).and_then(Timestamp::parse);
+        record.changes = changes(old, new, of.free_text);
+        if action == Action::ModifiedOutOfBand {
+            record.other_fields = other_fields(old, new);
+        }
+        let at =
+            |image: Option<&Image>, name: &str| image.and_then(|i| text(i, name)).and_then(Timestamp::parse);
         match action {
-            Action::Created | Action::Updated | Action::Deleted => {
-                record.time.changed = new.and_then(written_at);
+            Action::Created => {
+                let (first, again) = (at(new, attribute::UPDATED_AT), at(new, attribute::PUT_AGAIN));
+                record.time.changed = again.or(first);
+                record.time.first_tried = again.and(first);
             }
+            Action::Updated | Action::Deleted => record.time.changed = at(new, attribute::UPDATED_AT),
             // The stream's time has no milliseconds, so it could be before the deletion that the purge follows.
-            Action::Purged => record.time.changed = record.time.streamed.max(old.and_then(written_at)),
+            Action::Purged => record.time.changed = record.time.streamed.max(at(old, attribute::UPDATED_AT)),
             Action::RemovedOutOfBand | Action::ModifiedOutOfBand | Action::Sentinel => {}
         }
         Ok(Some(record))
     }
 
     /// Returns a record with the members that every action has.
-    fn record(&self, action: Action, actor: Actor, audited: Timestamp) -> AuditRecord {
+    fn record(&self, of: &Deployment, action: Action, actor: Actor, audited: Timestamp) -> AuditRecord {
         let streamed = self.streamed();
         AuditRecord {
             schema: SCHEMA,
             event_id: self.event_id.clone(),
+            stage: of.stage.clone(),
             action,
+            outcome: Outcome::Success,
             actor,
             request: None,
             task: None,
             sentinel: None,
             changes: Vec::new(),
-            time: Times { changed: streamed, streamed, audited },
+            other_fields: Vec::new(),
+            time: Times { changed: streamed, first_tried: None, streamed, audited },
             source: Source {
                 stream_arn: self.stream_arn.clone(),
                 sequence_number: self.change.sequence_number.clone(),
@@ -369,14 +410,19 @@ fn version(image: &Image) -> Option<u64> {
 
 impl Actor {
     fn ttl() -> Self {
-        Self { id: "dynamodb-ttl".to_owned(), auth: Some("service".to_owned()), scopes: None }
+        Self {
+            id: "dynamodb-ttl".to_owned(),
+            auth: Some("service".to_owned()),
+            scopes: None,
+            credential: None,
+        }
     }
 }
 
 /// Returns the actor that a write names, or `unknown` for a write that bypassed the API.
 fn actor_of(image: Option<&Image>) -> Actor {
     let Some(Attribute::M(actor)) = image.and_then(|image| image.get(attribute::ACTOR)) else {
-        return Actor { id: UNKNOWN_ACTOR.to_owned(), auth: None, scopes: None };
+        return Actor { id: UNKNOWN_ACTOR.to_owned(), auth: None, scopes: None, credential: None };
     };
     let scopes = match actor.get("scopes") {
         Some(Attribute::L(scopes)) => Some(scopes),
@@ -389,15 +435,23 @@ fn actor_of(image: Option<&Image>) -> Actor {
     Actor {
         id: short(text(actor, "id").unwrap_or(UNKNOWN_ACTOR)),
         auth: text(actor, "auth").map(short),
-        scopes: scopes.map(|scopes| scopes.iter().take(NAMES_MAX).filter_map(scope).collect()),
+        scopes: scopes.map(|scopes| scopes.iter().take(SCOPES_MAX).filter_map(scope).collect()),
+        credential: text(actor, "credential").map(short),
     }
 }
 
-fn request_of(image: &Image) -> Option<Value> {
+fn request_of(image: &Image, action: Action) -> Option<Value> {
     let Attribute::M(request) = image.get(attribute::REQUEST)? else { return None };
-    let known = ["id", "sourceIp", "userAgent", "idempotencyKey"];
+    let known = ["id", "method", "route", "sourceIp", "userAgent", "idempotencyKey", "traceId"];
     let member = |name: &str| Some((name.to_owned(), json!(short(text(request, name)?))));
-    Some(known.into_iter().filter_map(member).collect())
+    let mut members: serde_json::Map<_, _> = known.into_iter().filter_map(member).collect();
+    // The key's hash is long, and the name of its record has it already.
+    let key =
+        text(image, attribute::IDEMPOTENCY_RECORD).and_then(|name| name.strip_prefix(IDEMPOTENCY_PREFIX));
+    if let (Action::Created, Some(key)) = (action, key) {
+        members.insert("idempotencyKey".to_owned(), json!(short(key)));
+    }
+    Some(Value::Object(members))
 }
 
 /// Cuts a text. The API writes shorter ones, but someone writing to the table directly must not make a record too large for
@@ -414,6 +468,17 @@ fn changes(old: Option<&Image>, new: Option<&Image>, free_text: FreeText) -> Vec
         .filter(|field| value(old, *field) != value(new, *field))
         .map(|field| FieldChange { field: field.name(), old: shown(old, field), new: shown(new, field) })
         .collect()
+}
+
+/// Returns the names of the attributes that are neither fields nor keys and differ, in alphabetical order.
+fn other_fields(old: Option<&Image>, new: Option<&Image>) -> Vec<String> {
+    let names: BTreeSet<&String> = old.into_iter().chain(new).flat_map(BTreeMap::keys).collect();
+    let is_known = |name: &str| {
+        [PARTITION_KEY, SORT_KEY].contains(&name) || Field::ALL.into_iter().any(|field| field.name() == name)
+    };
+    let differs = |name: &str| old.and_then(|image| image.get(name)) != new.and_then(|image| image.get(name));
+    let others = names.into_iter().filter(|name| !is_known(name) && differs(name));
+    others.take(OTHERS_MAX).map(|name| short(name)).collect()
 }
 
 fn value(image: Option<&Image>, field: Field) -> Option<&Attribute> {

@@ -39,7 +39,7 @@ pub mod attribute {
     pub const DELETED_AT: &str = "deletedAt";
     /// The Unix time, in seconds, after which TTL removes the item.
     pub const EXPIRES_AT: &str = "expiresAt";
-    /// Marks a task that was put more than once: an earlier put may still arrive.
+    /// The time of the last put of a task that was put more than once: an earlier put may still arrive.
     pub const PUT_AGAIN: &str = "putAgain";
     /// The sort key of the idempotency record of a task's create.
     pub const IDEMPOTENCY_RECORD: &str = "idempotencyRecord";

@@ -82,6 +82,9 @@ pub struct Principal {
     /// answer for longer than some tokens last.
     #[serde(serialize_with = "as_timestamp")]
     pub expires_at: Option<i64>,
+    /// The beginning of a hash of the token, for the audit log: a principal may have several tokens.
+    #[serde(skip)]
+    pub credential: Option<String>,
 }
 
 #[expect(clippy::ref_option, reason = "the signature that serde calls")]
@@ -113,6 +116,7 @@ impl Principal {
             ("auth", self.auth.as_str().to_owned()),
         ]);
         context.extend(self.expires_at.map(|end| ("expiresAt", end.to_string())));
+        context.extend(self.credential.clone().map(|credential| ("credential", credential)));
         context
     }
 
@@ -128,6 +132,7 @@ impl Principal {
                 Some(end) => Some(end.parse().ok()?),
                 None => None,
             },
+            credential: context.credential.clone(),
         };
         (!principal.id.is_empty() && !principal.owner.is_empty()).then_some(principal)
     }
@@ -142,6 +147,7 @@ pub struct AuthorizerContext {
     pub scopes: Option<String>,
     pub auth: Option<String>,
     pub expires_at: Option<String>,
+    pub credential: Option<String>,
 }
 
 #[cfg(test)]
@@ -161,6 +167,7 @@ mod tests {
                 scopes: vec![Scope::Read, Scope::Write],
                 auth,
                 expires_at,
+                credential: expires_at.map(|_| "0a1b2c3d".into()),
             };
             let made = principal.to_context();
             let received = AuthorizerContext {
@@ -169,6 +176,7 @@ mod tests {
                 scopes: made.get("scopes").cloned(),
                 auth: made.get("auth").cloned(),
                 expires_at: made.get("expiresAt").cloned(),
+                credential: made.get("credential").cloned(),
             };
             assert_eq!(Principal::from_context(&received), Some(principal));
         }

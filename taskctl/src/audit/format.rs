@@ -12,7 +12,7 @@ use crate::{
 pub const EXPORT_SCHEMA: &str = "audit.export/1";
 
 /// The columns of a CSV file, with each one's place in a record.
-const COLUMNS: [(&str, &str); 19] = [
+const COLUMNS: [(&str, &str); 27] = [
     ("changed", "/time/changed"),
     ("action", "/action"),
     ("actor", "/actor/id"),
@@ -25,6 +25,14 @@ const COLUMNS: [(&str, &str); 19] = [
     ("sourceIp", "/request/sourceIp"),
     ("userAgent", "/request/userAgent"),
     ("requestId", "/request/id"),
+    ("method", "/request/method"),
+    ("route", "/request/route"),
+    ("traceId", "/request/traceId"),
+    ("credential", "/actor/credential"),
+    ("outcome", "/outcome"),
+    ("stage", "/stage"),
+    ("otherFields", "/otherFields"),
+    ("firstTried", "/time/firstTried"),
     ("streamed", "/time/streamed"),
     ("audited", "/time/audited"),
     ("schema", "/schema"),

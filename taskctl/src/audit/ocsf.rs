@@ -20,6 +20,7 @@ pub fn event(record: &Record) -> Value {
         millis("/time/changed").or_else(|| millis("/time/streamed")).or_else(|| millis("/time/audited"));
     let out_of_band = record.action().ends_with("_out_of_band");
     let (severity, severity_name) = if out_of_band { (4, "High") } else { (1, "Informational") };
+    let (status, status_name) = status(record);
     let mut event = json!({
         "activity_id": activity,
         "activity_name": activity_name,
@@ -32,8 +33,8 @@ pub fn event(record: &Record) -> Value {
         "time": time.unwrap_or_default(),
         "severity_id": severity,
         "severity": severity_name,
-        "status_id": 1,
-        "status": "Success",
+        "status_id": status,
+        "status": status_name,
         "message": format!("{} by {}", record.action(), record.actor()),
         "metadata": metadata(record),
         "actor": {"user": user(record)},
@@ -46,10 +47,22 @@ pub fn event(record: &Record) -> Value {
     if let Some(address) = record.text("/request/sourceIp").filter(|text| text.parse::<IpAddr>().is_ok()) {
         event["src_endpoint"] = json!({"ip": address});
     }
-    if let Some(agent) = record.text("/request/userAgent") {
-        event["http_request"] = without_null(json!({"user_agent": agent, "uid": record.text("/request/id")}));
+    let request = json!({"user_agent": record.text("/request/userAgent"), "http_method": record.text("/request/method")});
+    let mut request = without_null(request);
+    if request.as_object().is_some_and(|members| !members.is_empty()) {
+        request["uid"] = json!(record.text("/request/id"));
+        event["http_request"] = without_null(request);
     }
     event
+}
+
+/// Returns the class's status, with its caption. Records of the first format have no outcome, and are of what was done too.
+fn status(record: &Record) -> (u64, &'static str) {
+    match record.text("/outcome") {
+        Some("success") | None => (1, "Success"),
+        Some("failure") => (2, "Failure"),
+        Some(_) => (99, "Other"),
+    }
 }
 
 /// Returns the class's activity, with its caption or, for one that it does not know, our own name.
@@ -76,6 +89,7 @@ fn metadata(record: &Record) -> Value {
         "correlation_uid": record.text("/request/id"),
         "original_time": record.changed(),
         "logged_time": record.text("/time/audited").and_then(clock::parse_date_time),
+        "labels": record.text("/stage").map(|stage| [format!("stage:{stage}")]),
     }))
 }
 
@@ -85,7 +99,10 @@ fn user(record: &Record) -> Value {
         Some(_) => (1, "User"),
         None => (0, "Unknown"),
     };
-    json!({"uid": record.actor(), "name": record.actor(), "type_id": type_id, "type": kind})
+    without_null(json!({
+        "uid": record.actor(), "name": record.actor(), "type_id": type_id, "type": kind,
+        "credential_uid": record.text("/actor/credential"),
+    }))
 }
 
 /// Returns the task as it was before or after the change, as far as the record tells.
@@ -177,6 +194,31 @@ mod tests {
             (&json!("6"), &json!("7"))
         );
         assert_eq!(event["raw_data"], record.line.as_str());
+    }
+
+    /// One of each kind, as the audit function writes them.
+    #[test]
+    fn recorded_records_are_events_that_the_schema_allows() {
+        for line in include_str!("../../../functions/tasks/audit-records.jsonl").lines() {
+            let record = Record::parse(line.into()).expect("a record");
+            let event = event(&record);
+            assert_eq!(errors(&event), Vec::<String>::new(), "{event:#}");
+            assert_eq!(
+                (&event["status_id"], &event["metadata"]["labels"]),
+                (&json!(1), &json!(["stage:prod"]))
+            );
+            assert_eq!(event["http_request"]["http_method"].as_str(), record.text("/request/method"));
+            assert_eq!(event["actor"]["user"]["credential_uid"].as_str(), record.text("/actor/credential"));
+        }
+    }
+
+    #[test]
+    fn an_outcome_is_the_events_status() {
+        for (outcome, status) in [("success", 1), ("failure", 2), ("partial", 99)] {
+            let line = json!({"schema": "task.audit/2", "eventId": "e", "action": "task.updated", "outcome": outcome});
+            let event = event(&Record::parse(line.to_string()).expect("a record"));
+            assert_eq!((errors(&event), &event["status_id"]), (vec![], &json!(status)), "{outcome}");
+        }
     }
 
     #[test]

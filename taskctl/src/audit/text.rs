@@ -22,7 +22,9 @@ pub fn entry(record: &Record, paint: Paint, width: Option<usize>) -> String {
     let mut parts = vec![format!("by {}", who(record))];
     parts.extend(record.text("/task/owner").map(|owner| format!("owner {}", visible(owner))));
     parts.extend(record.text("/request/sourceIp").map(|address| format!("from {}", visible(address))));
-    let changes: Vec<String> = record.changes().map(|(field, old, new)| change(field, old, new)).collect();
+    let mut changes: Vec<String> =
+        record.changes().map(|(field, old, new)| change(field, old, new)).collect();
+    changes.extend(others(record).map(|names| format!("also {names}")));
     let about = [parts.join(", "), changes.join("; ")].into_iter().filter(|part| !part.is_empty());
     let lines = about.map(|part| format!("    {}", cut(&part, width, 4)));
     std::iter::once(head.trim_end().to_owned()).chain(lines).collect::<Vec<_>>().join("\n")
@@ -59,23 +61,33 @@ fn full(record: &Record, paint: Paint) -> Vec<(&'static str, String)> {
     let action = paint.text(colour(record.action()), &visible(&action(record)));
     let mut lines = vec![("", format!("{}  {action}  {versions}", visible(record.changed())))];
     lines.push(("by", who(record)));
-    let request = |path: &str| record.text(path).map(visible);
-    lines.extend(request("/request/sourceIp").map(|address| ("from", address)));
-    lines.extend(request("/request/userAgent").map(|agent| ("with", agent)));
-    lines.extend(request("/request/id").map(|id| ("request", id)));
+    let text = |path: &str| record.text(path).map(visible);
+    lines.extend(text("/actor/credential").map(|credential| ("token", credential)));
+    lines.extend(text("/request/sourceIp").map(|address| ("from", address)));
+    lines.extend(text("/request/userAgent").map(|agent| ("with", agent)));
+    let call = [text("/request/method"), text("/request/route")].into_iter().flatten().collect::<Vec<_>>();
+    if !call.is_empty() {
+        lines.push(("call", call.join(" ")));
+    }
+    lines.extend(text("/request/id").map(|id| ("request", id)));
+    lines.extend(text("/request/traceId").map(|trace| ("trace", trace)));
+    lines.extend(text("/time/firstTried").map(|time| ("first tried", time)));
     lines.extend(
         record
             .changes()
             .enumerate()
             .map(|(at, (field, old, new))| (if at == 0 { "changed" } else { " " }, change(field, old, new))),
     );
-    let others = record.value.get("otherFields").and_then(Value::as_array).into_iter().flatten();
-    let others: Vec<String> = others.filter_map(Value::as_str).map(visible).collect();
-    if !others.is_empty() {
-        lines.push(("also", others.join(", ")));
-    }
+    lines.extend(others(record).map(|names| ("also", names)));
     lines.push(("event", visible(record.event_id())));
     lines
+}
+
+/// Returns the names of the other attributes that a direct change touched.
+fn others(record: &Record) -> Option<String> {
+    let names = record.value.get("otherFields")?.as_array()?.iter().filter_map(Value::as_str);
+    let names: Vec<String> = names.map(visible).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// Returns an action in words: `created`, `removed out of band`, `exported`.
@@ -162,10 +174,21 @@ mod tests {
         ];
         let purged =
             [("/task/versionAfter", json!(null)), ("/integrity/after", json!(null)), ("/changes", json!([]))];
+        let by = json!({"id": "alice", "auth": "token", "credential": "0a1b2c3d"});
+        let call = json!({
+            "id": "request-1", "method": "POST", "route": "/tasks", "traceId": "1-67891233-abcdef012345678912345678",
+        });
+        let time = json!({"changed": "2026-11-23T15:41:01.376Z", "firstTried": "2026-11-23T09:00:00.000Z"});
+        let mut direct = record(3, "task.modified_out_of_band", &direct).value;
+        direct["otherFields"] = json!(["expiresAt", "\u{202e}note"]);
         vec![
-            record(1, "task.created", &[("/changes", created)]),
+            record(
+                1,
+                "task.created",
+                &[("/changes", created), ("/actor", by), ("/request", call), ("/time", time)],
+            ),
             record(2, "task.updated", &[("/request/userAgent", hostile)]),
-            record(3, "task.modified_out_of_band", &direct),
+            Record::parse(direct.to_string()).expect("a record"),
             record(4, "task.deleted", &[("/changes", gone)]),
             record(5, "task.purged", &purged),
         ]

@@ -12,7 +12,7 @@ use seal::{
     leaf::leaf,
 };
 use serde_json::{Value, json};
-use tasks::audit::FreeText;
+use tasks::audit::{Deployment, FreeText};
 
 use crate::{
     logs::Logs,
@@ -44,7 +44,7 @@ impl Scene {
             audit: sink("audit"),
             quarantine: sink("quarantine"),
             intents,
-            free_text: FreeText::Hashed,
+            deployment: Deployment { stage: "dev".into(), free_text: FreeText::Hashed },
         };
         Self { table, logs, auditor }
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    app::{ARN, App, Log, NOW, TRACE, claims, pinned},
+    app::{ARN, App, Log, NOW, TRACE, claims, claims_with, pinned},
     signer::Signer,
 };
 
@@ -88,6 +88,24 @@ async fn static_tokens_and_jwts_work_side_by_side() {
     assert_eq!(policy.context["auth"], "jwt");
     assert_eq!(policy.context["expiresAt"], (NOW + 600).to_string());
     assert_eq!(app.refuses("unknown").await, Reason::UnknownToken);
+}
+
+/// Eight digits of the token's own SHA-256, of its `jti`'s, or of what is signed.
+#[tokio::test]
+async fn each_token_of_a_caller_has_a_name_that_is_no_part_of_it() {
+    let signer = Signer::ed25519("ed");
+    let app: App = Authorizer::parse(&principals(), &json!([pinned(&[&signer])]).to_string()).unwrap().into();
+    let digits = |text: &str| hex::encode(&Sha256::digest(text)[..4]);
+    for (token, of) in [("old", "old"), ("Bearer new", "new")] {
+        assert_eq!(app.accepts(token).await.context["credential"], digits(of));
+    }
+    let named = signer.token(&claims_with(&json!({"jti": "a-token-of-its-own"})));
+    assert_eq!(app.accepts(&named).await.context["credential"], digits("a-token-of-its-own"));
+    for nameless in [json!({}), json!({"jti": 7})] {
+        let token = signer.token(&claims_with(&nameless));
+        let (content, _) = token.rsplit_once('.').unwrap();
+        assert_eq!(app.accepts(&token).await.context["credential"], digits(content));
+    }
 }
 
 #[tokio::test]

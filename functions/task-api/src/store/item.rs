@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use super::Author;
 use tasks::{
     error::Error,
-    input::{IdempotencyKey, Preconditions, Tags},
+    input::{Preconditions, Tags},
     item::{
         Field, Index, PARTITION_KEY, SORT_KEY, TASK_PREFIX,
         attribute::{
@@ -118,12 +118,7 @@ pub fn task_key(owner: &str, id: TaskId) -> Attributes {
 }
 
 /// Returns a new task's item. `record` is the sort key of its idempotency record.
-pub fn from_task(
-    by: &Author,
-    task: &Task,
-    key: Option<&IdempotencyKey>,
-    record: Option<&str>,
-) -> Result<Attributes, Error> {
+pub fn from_task(by: &Author, task: &Task, record: Option<&str>) -> Result<Attributes, Error> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(Error::internal)?;
     let mut item = task_key(&by.principal.owner, task.id);
@@ -136,7 +131,7 @@ pub fn from_task(
             (UPDATED_BY, text(&task.updated_by)),
             (SALT, AttributeValue::B(Blob::new(salt))),
             (ACTOR, actor(by)),
-            (REQUEST, request(by, key)),
+            (REQUEST, request(by)),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
@@ -156,20 +151,26 @@ pub fn from_task(
 
 fn actor(by: &Author) -> AttributeValue {
     let scopes = by.principal.scopes.iter().map(|scope| text(scope.as_str())).collect();
-    AttributeValue::M(HashMap::from([
+    let mut actor = HashMap::from([
         ("id".to_owned(), text(&by.principal.id)),
         ("auth".to_owned(), text(by.principal.auth.as_str())),
         ("scopes".to_owned(), AttributeValue::L(scopes)),
-    ]))
+    ]);
+    actor.extend(
+        by.principal.credential.as_ref().map(|credential| ("credential".to_owned(), text(credential))),
+    );
+    AttributeValue::M(actor)
 }
 
-fn request(by: &Author, key: Option<&IdempotencyKey>) -> AttributeValue {
+fn request(by: &Author) -> AttributeValue {
     let user_agent = by.user_agent.as_ref().map(|agent| agent.chars().take(USER_AGENT_MAX).collect());
     let fields = [
         ("id", Some(by.request_id.clone())),
+        ("method", Some(by.method.clone())),
+        ("route", Some(by.route.to_owned())),
         ("sourceIp", by.source_ip.clone()),
         ("userAgent", user_agent),
-        ("idempotencyKey", key.map(IdempotencyKey::hash)),
+        ("traceId", by.trace_id.clone()),
     ];
     let present = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value?))));
     AttributeValue::M(present.collect())
@@ -229,7 +230,7 @@ impl Expression {
         let (updated_at, now) = expression.set(UPDATED_AT, text(by.at.to_string()));
         expression.set(UPDATED_BY, text(&by.principal.id));
         expression.set(ACTOR, actor(by));
-        expression.set(REQUEST, request(by, None));
+        expression.set(REQUEST, request(by));
         expression.conditions.push(format!("attribute_exists({version})"));
         expression.conditions.push(format!("attribute_not_exists({deleted_by})"));
         // Times are stored in one form of fixed length, so that they sort as text.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tasks::{
-    audit::{AuditRecord, FreeText, StreamRecord},
+    audit::{AuditRecord, Deployment, FreeText, StreamRecord},
     item::{Field, InAudit, Index},
     task::{TaskId, Timestamp},
 };
@@ -31,11 +31,11 @@ fn body(nth: usize) -> Value {
 }
 
 /// Returns a task's item in DynamoDB JSON, null if there is none.
-fn image(table: &Table, id: &str) -> Value {
+pub fn image(table: &Table, id: &str) -> Value {
     table.item(id).map_or(Value::Null, |item| serde_json::to_value(item).unwrap())
 }
 
-fn audit(old: &Value, new: &Value) -> AuditRecord {
+pub fn audit(old: &Value, new: &Value) -> AuditRecord {
     let keys = if new.is_null() { old } else { new };
     let record = json!({
         "eventID": "e", "eventSourceARN": "arn",
@@ -44,7 +44,8 @@ fn audit(old: &Value, new: &Value) -> AuditRecord {
         },
     });
     let record: StreamRecord = serde_json::from_value(record).unwrap();
-    record.audit(FreeText::Hashed, Timestamp::now()).unwrap().unwrap()
+    let deployment = Deployment { stage: "dev".into(), free_text: FreeText::Hashed };
+    record.audit(&deployment, Timestamp::now()).unwrap().unwrap()
 }
 
 /// Asserts that the record lists every field, with `old` and `new` as the audit log shows them.

@@ -11,5 +11,6 @@ mod cost;
 mod due;
 mod fields;
 mod openapi;
+mod records;
 mod small_print;
 mod table;

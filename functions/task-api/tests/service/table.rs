@@ -32,11 +32,17 @@ use gateway::{
 };
 use runtime::{http_client, retries};
 use serde_json::{Value, json};
-use task_api::{api::Api, store::Store};
+use task_api::{
+    api::{Api, Invocation},
+    store::Store,
+};
 use tasks::item::{Index, PARTITION_KEY, SORT_KEY, indexes};
 
 const NAME: &str = "tasks";
 pub const RATE_LIMIT_POLICY: &str = r#""default";q=500;w=1"#;
+
+/// The X-Ray trace of every request.
+pub const TRACE: &str = "1-67891233-abcdef012345678912345678";
 
 /// The capacity units that one call consumed, of the table and of all its indexes.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,14 +117,15 @@ impl Table {
         self.handle(event).await
     }
 
-    async fn handle(&self, event: Value) -> Answer {
+    pub async fn handle(&self, event: Value) -> Answer {
         let request: Request = serde_json::from_value(event).unwrap();
         let request_id = {
             let mut next = self.next_request.lock().unwrap();
             *next += 1;
             format!("request-{next}")
         };
-        Answer(self.api.handle(&request, &request_id).await)
+        let invocation = Invocation { request_id: &request_id, trace_id: Some(TRACE) };
+        Answer(self.api.handle(&request, invocation).await)
     }
 
     pub async fn send(&self, method: &str, target: &str, headers: Value, body: &str) -> Answer {
@@ -139,13 +146,17 @@ impl Table {
 
     /// Returns the raw item of a task.
     pub fn item(&self, id: &str) -> Option<dynoxide::Item> {
-        let request = serde_json::from_value(at_key(id)).unwrap();
+        self.item_of("team", id)
+    }
+
+    pub fn item_of(&self, owner: &str, id: &str) -> Option<dynoxide::Item> {
+        let request = serde_json::from_value(at_key(owner, id)).unwrap();
         self.database.get_item(request).unwrap().item
     }
 
     /// Removes the item of a task, past the API.
     pub fn remove(&self, id: &str) {
-        let request = serde_json::from_value(at_key(id)).unwrap();
+        let request = serde_json::from_value(at_key("team", id)).unwrap();
         self.database.delete_item(request).unwrap();
     }
 
@@ -155,12 +166,12 @@ impl Table {
 }
 
 /// Returns the part that requests for one item of the table have in common.
-fn at_key(id: &str) -> Value {
-    json!({"TableName": NAME, "Key": {"PK": {"S": "team"}, "SK": {"S": format!("TASK#{id}")}}})
+fn at_key(owner: &str, id: &str) -> Value {
+    json!({"TableName": NAME, "Key": {"PK": {"S": owner}, "SK": {"S": format!("TASK#{id}")}}})
 }
 
 /// Returns a proxy event without a body. A header with several lines is an array of them.
-fn event(owner: &str, method: &str, target: &str, headers: &Value) -> Value {
+pub fn event(owner: &str, method: &str, target: &str, headers: &Value) -> Value {
     let mut every_line = headers.clone();
     for value in every_line.as_object_mut().unwrap().values_mut().filter(|value| value.is_string()) {
         *value = json!([value.take()]);

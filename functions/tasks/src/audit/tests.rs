@@ -6,14 +6,20 @@ const ID: &str = "019a0000-0000-7000-8000-000000000001";
 
 /// A live task's image at `version`, written by request `r<version>`.
 fn live(version: u64, title: &str) -> Value {
+    let (method, route) = if version == 1 { ("POST", "/tasks") } else { ("PUT", "/tasks/{id}") };
     json!({
         "PK": {"S": "team"}, "SK": {"S": format!("TASK#{ID}")}, "statusKey": {"S": format!("PENDING#{ID}")},
         "title": {"S": title}, "description": {"S": ""}, "status": {"S": "PENDING"}, "priority": {"S": "NORMAL"},
         "version": {"N": version.to_string()},
         "createdAt": {"S": "2026-01-01T00:00:00.000Z"}, "updatedAt": {"S": "2026-01-01T00:00:00.123Z"},
         "createdBy": {"S": "alice"}, "updatedBy": {"S": "alice"}, "salt": {"B": "AAECAwQFBgcICQoLDA0ODw=="},
-        "actor": {"M": {"id": {"S": "alice"}, "auth": {"S": "token"}, "scopes": {"L": [{"S": "tasks:write"}]}}},
-        "request": {"M": {"id": {"S": format!("r{version}")}, "sourceIp": {"S": "192.0.2.1"}, "x": {"S": "no"}}},
+        "actor": {"M": {
+            "id": {"S": "alice"}, "auth": {"S": "token"}, "scopes": {"L": [{"S": "tasks:write"}]}, "credential": {"S": "0a1b2c3d"},
+        }},
+        "request": {"M": {
+            "id": {"S": format!("r{version}")}, "method": {"S": method}, "route": {"S": route},
+            "sourceIp": {"S": "192.0.2.1"}, "traceId": {"S": "1-67891233-abcdef012345678912345678"}, "x": {"S": "no"},
+        }},
     })
 }
 
@@ -22,6 +28,7 @@ fn tombstone(version: u64) -> Value {
     for gone in ["title", "description", "status", "priority", "salt", "statusKey"] {
         image.as_object_mut().unwrap().remove(gone);
     }
+    image["request"]["M"]["method"] = json!({"S": "DELETE"});
     image["deletedBy"] = json!({"S": "alice"});
     image["expiresAt"] = json!({"N": "1800000000"});
     image
@@ -54,8 +61,12 @@ fn audited_at() -> Timestamp {
     Timestamp::parse("2026-01-01T00:00:01Z").unwrap()
 }
 
+fn deployment(free_text: FreeText) -> Deployment {
+    Deployment { stage: "prod".into(), free_text }
+}
+
 fn audit(old: &Value, new: &Value) -> Option<AuditRecord> {
-    stream_record(old, new).audit(FreeText::Hashed, audited_at()).unwrap()
+    stream_record(old, new).audit(&deployment(FreeText::Hashed), audited_at()).unwrap()
 }
 
 fn action(old: &Value, new: &Value) -> Action {
@@ -98,7 +109,7 @@ fn a_write_that_bypassed_the_api_is_out_of_band_and_has_no_actor() {
 fn ttl_is_the_actor_of_its_purges() {
     let mut record = stream_record(&tombstone(3), &Value::Null);
     record.user_identity = Some(UserIdentity { principal_id: "dynamodb.amazonaws.com".into() });
-    let record = record.audit(FreeText::Hashed, audited_at()).unwrap().unwrap();
+    let record = record.audit(&deployment(FreeText::Hashed), audited_at()).unwrap().unwrap();
     assert_eq!(json!(record.actor), json!({"id": "dynamodb-ttl", "auth": "service"}));
     assert_eq!((record.action, record.request), (Action::Purged, None));
 }
@@ -107,8 +118,16 @@ fn ttl_is_the_actor_of_its_purges() {
 fn an_update_says_who_what_and_when() {
     let new = with(live(2, "b"), "status", json!({"S": "COMPLETED"}));
     let record = json!(audit(&live(1, "a"), &new).unwrap());
-    assert_eq!(record["actor"], json!({"id": "alice", "auth": "token", "scopes": ["tasks:write"]}));
-    assert_eq!(record["request"], json!({"id": "r2", "sourceIp": "192.0.2.1"}));
+    let actor = json!({"id": "alice", "auth": "token", "scopes": ["tasks:write"], "credential": "0a1b2c3d"});
+    assert_eq!(
+        (&record["stage"], &record["outcome"], &record["actor"]),
+        (&json!("prod"), &json!("success"), &actor)
+    );
+    let request = json!({
+        "id": "r2", "method": "PUT", "route": "/tasks/{id}", "sourceIp": "192.0.2.1",
+        "traceId": "1-67891233-abcdef012345678912345678",
+    });
+    assert_eq!(record["request"], request);
     let task = json!({"owner": "team", "id": ID, "versionBefore": 1, "versionAfter": 2});
     assert_eq!(record["task"], task);
     assert_eq!(record["changes"][1], json!({"field": "status", "old": "PENDING", "new": "COMPLETED"}));
@@ -118,6 +137,47 @@ fn an_update_says_who_what_and_when() {
     });
     assert_eq!(record["time"], times);
     assert_eq!(record["source"]["sequenceNumber"], "4421584500000000017450439091");
+}
+
+/// As an earlier version of the service wrote it.
+#[test]
+fn an_item_without_the_newer_attributes_leaves_a_record_without_their_members() {
+    let mut old = live(2, "b");
+    old["actor"]["M"].as_object_mut().unwrap().remove("credential");
+    old["request"] = json!({"M": {"id": {"S": "r2"}}});
+    old["putAgain"] = json!({"BOOL": true});
+    let record = json!(audit(&live(1, "a"), &old).unwrap());
+    assert_eq!(record["actor"], json!({"id": "alice", "auth": "token", "scopes": ["tasks:write"]}));
+    assert_eq!(record["request"], json!({"id": "r2"}));
+    let created = with(live(1, "a"), "putAgain", json!({"BOOL": true}));
+    let time = json!(audit(&Value::Null, &created).unwrap().time);
+    assert_eq!((&time["changed"], &time["firstTried"]), (&json!("2026-01-01T00:00:00.123Z"), &Value::Null));
+}
+
+#[test]
+fn a_create_that_was_tried_again_has_the_time_of_its_write_and_that_of_the_first_try() {
+    let created = with(live(1, "a"), "putAgain", json!({"S": "2026-01-01T09:00:00.456Z"}));
+    let time = json!(audit(&Value::Null, &created).unwrap().time);
+    let (changed, first) = (json!("2026-01-01T09:00:00.456Z"), json!("2026-01-01T00:00:00.123Z"));
+    assert_eq!((&time["changed"], &time["firstTried"]), (&changed, &first));
+    let updated = with(live(2, "b"), "putAgain", json!({"S": "2026-01-01T09:00:00.456Z"}));
+    let time = json!(audit(&created, &updated).unwrap().time);
+    assert_eq!((&time["changed"], &time["firstTried"]), (&first, &Value::Null), "the change's own time");
+}
+
+#[test]
+fn a_change_of_other_attributes_out_of_band_shows_their_names_and_no_value() {
+    let mut changed = with(live(1, "a"), "note", json!({"S": "a secret"}));
+    changed["expiresAt"] = json!({"N": "1"});
+    changed.as_object_mut().unwrap().remove("salt");
+    let record = audit(&live(1, "a"), &changed).unwrap();
+    assert_eq!(record.other_fields, ["expiresAt", "note", "salt"]);
+    assert!(record.changes.is_empty() && !json!(record).to_string().contains("a secret"));
+    assert_eq!(audit(&live(1, "a"), &live(2, "b")).unwrap().other_fields, [""; 0], "by the API");
+    let mut put = live(1, "a");
+    put.as_object_mut().unwrap().retain(|name, _| ["PK", "SK", "title", "version"].contains(&name.as_str()));
+    let record = audit(&Value::Null, &put).unwrap();
+    assert_eq!((record.changes.len(), record.other_fields), (1, vec!["version".to_owned()]));
 }
 
 #[test]
@@ -130,7 +190,7 @@ fn free_text_is_hashed_with_a_salt_unless_plain_text_is_asked_for() {
     assert_eq!(title.old, Value::Null);
     assert!(!json!(record).to_string().contains("secret plan"));
     let plain = stream_record(&Value::Null, &live(1, "secret plan"));
-    let plain = plain.audit(FreeText::Plain, audited_at()).unwrap().unwrap();
+    let plain = plain.audit(&deployment(FreeText::Plain), audited_at()).unwrap().unwrap();
     assert_eq!(plain.changes[0].new, "secret plan");
 }
 
@@ -153,25 +213,35 @@ fn numbers_keep_all_their_digits() {
 #[test]
 fn no_direct_write_to_the_table_makes_a_record_too_large() {
     let huge = "\u{1}".repeat(390_000);
-    for name in ["title", "priority", "dueAt", "actor", "request"] {
+    for name in ["title", "priority", "dueAt", "actor", "request", &huge] {
         let value = match name {
-            "actor" => json!({"M": {"id": {"S": huge}, "scopes": {"L": [{"S": huge}]}}}),
-            "request" => json!({"M": {"id": {"S": huge}, "userAgent": {"S": huge}}}),
+            "actor" => {
+                json!({"M": {"id": {"S": huge}, "credential": {"S": huge}, "scopes": {"L": [{"S": huge}]}}})
+            }
+            "request" => {
+                let names = ["id", "method", "route", "sourceIp", "userAgent", "idempotencyKey", "traceId"];
+                json!({"M": names.map(|name| (name, json!({"S": huge}))).into_iter().collect::<BTreeMap<_, _>>()})
+            }
             _ => json!({"S": huge}),
         };
         let record = stream_record(&live(1, "a"), &with(live(2, "a"), name, value));
         for free_text in [FreeText::Hashed, FreeText::Plain] {
-            let record = record.audit(free_text, audited_at()).unwrap().unwrap();
-            assert!(json!(record).to_string().len() < 100_000, "{name}");
+            let record = record.audit(&deployment(free_text), audited_at()).unwrap().unwrap();
+            assert!(json!(record).to_string().len() < 100_000, "{name:.20}");
         }
     }
+    let many = (0..400)
+        .fold(live(1, "a"), |image, n| with(image, &format!("{}{n}", "\u{1}".repeat(900)), json!({"S": ""})));
+    let record = audit(&live(1, "a"), &many).unwrap();
+    assert_eq!(record.other_fields.len(), OTHERS_MAX);
+    assert!(json!(record).to_string().len() < 100_000);
 }
 
 #[test]
 fn a_missing_stream_time_is_not_1970() {
     let mut record = stream_record(&Value::Null, &live(1, "a"));
     record.change.approximate_creation_date_time = None;
-    let record = record.audit(FreeText::Hashed, audited_at()).unwrap().unwrap();
+    let record = record.audit(&deployment(FreeText::Hashed), audited_at()).unwrap().unwrap();
     assert_eq!(record.time.streamed, None);
 }
 
@@ -179,7 +249,7 @@ fn a_missing_stream_time_is_not_1970() {
 fn other_items_and_writes_that_change_nothing_leave_no_record() {
     let mut other = stream_record(&Value::Null, &live(1, "a"));
     other.change.keys.insert("SK".into(), Attribute::S("IDEMPOTENCY#x".into()));
-    assert_eq!(other.audit(FreeText::Hashed, audited_at()), Ok(None));
+    assert_eq!(other.audit(&deployment(FreeText::Hashed), audited_at()), Ok(None));
     assert_eq!(audit(&live(1, "a"), &live(1, "a")), None);
 }
 
@@ -187,19 +257,19 @@ fn other_items_and_writes_that_change_nothing_leave_no_record() {
 fn a_sentinel_leaves_a_record_when_it_is_written() {
     let mut sentinel = stream_record(&Value::Null, &live(1, "a"));
     sentinel.change.keys.insert("SK".into(), Attribute::S("SENTINEL#7".into()));
-    let record = sentinel.audit(FreeText::Hashed, audited_at()).unwrap().unwrap();
+    let record = sentinel.audit(&deployment(FreeText::Hashed), audited_at()).unwrap().unwrap();
     assert_eq!((record.action, record.sentinel.as_deref()), (Action::Sentinel, Some("7")));
     sentinel.change.new_image = None;
-    assert_eq!(sentinel.audit(FreeText::Hashed, audited_at()), Ok(None));
+    assert_eq!(sentinel.audit(&deployment(FreeText::Hashed), audited_at()), Ok(None));
 }
 
 #[test]
 fn a_stream_without_images_or_keys_cannot_be_audited() {
     let record = stream_record(&Value::Null, &Value::Null);
-    assert_eq!(record.audit(FreeText::Hashed, audited_at()), Err(Undecodable("images")));
+    assert_eq!(record.audit(&deployment(FreeText::Hashed), audited_at()), Err(Undecodable("images")));
     let mut record = stream_record(&Value::Null, &live(1, "a"));
     record.change.keys.remove("SK");
-    assert_eq!(record.audit(FreeText::Hashed, audited_at()), Err(Undecodable("Keys.SK")));
+    assert_eq!(record.audit(&deployment(FreeText::Hashed), audited_at()), Err(Undecodable("Keys.SK")));
 }
 
 #[test]
@@ -251,6 +321,8 @@ proptest! {
 fn lines_of_every_kind() -> Vec<String> {
     let by = |mut image: Value, actor: &str, address: &str| {
         image["actor"]["M"]["id"] = json!({"S": actor});
+        let credential = if actor == "bob" { "89abcdef" } else { "0a1b2c3d" };
+        image["actor"]["M"]["credential"] = json!({"S": credential});
         image["request"]["M"]["sourceIp"] = json!({"S": address});
         image
     };
@@ -290,7 +362,8 @@ fn lines_of_every_kind() -> Vec<String> {
             if task == 0 { "SENTINEL#s-1".to_owned() } else { format!("TASK#{}{task}", &ID[..ID.len() - 1]) };
         record.change.keys.insert(SORT_KEY.to_owned(), Attribute::S(key));
         record.user_identity = by_ttl.then(|| UserIdentity { principal_id: "dynamodb.amazonaws.com".into() });
-        serde_json::to_string(&record.audit(FreeText::Hashed, audited_at()).unwrap().unwrap()).unwrap()
+        serde_json::to_string(&record.audit(&deployment(FreeText::Hashed), audited_at()).unwrap().unwrap())
+            .unwrap()
     };
     (0..).zip(steps).map(line).collect()
 }

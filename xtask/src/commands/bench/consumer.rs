@@ -76,6 +76,7 @@ fn run(audit: &Path, batches: Batches, is_sealed: bool) -> Result<f64> {
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("AWS_REGION", REGION),
         ("AWS_ENDPOINT_URL", &format!("http://{sink_address}")),
+        ("STAGE", "bench"),
         ("AUDIT_LOG_GROUP", "audit"),
         ("QUARANTINE_LOG_GROUP", "quarantine"),
         ("AUDIT_FREE_TEXT", "false"),

@@ -461,6 +461,14 @@ pub const ROWS: &[Row] = &[
         check: Check::Service(service::discarded_batch),
     },
     Row {
+        id: "trace-in-record",
+        part: Part::Audit,
+        assumption: "Lambda passes the gateway's trace on: `request.traceId` of a record is `xrayTraceId` of its line in the access log, which has the record's `actor.credential` too",
+        used: "`functions/runtime/src/trace.rs`, `cdk/task_service/api.py`",
+        by_hand: "`aws logs filter-log-events --log-group-name /tasks/dev/audit` after a change, and the same for `/tasks/dev/access`: both values are in both",
+        check: Check::ByHand("the local AWS has no traces"),
+    },
+    Row {
         id: "teardown-run",
         part: Part::Workflow,
         assumption: "the workflow removes a service, with proof: the permissions of the executor and of the step function suffice for every type",
