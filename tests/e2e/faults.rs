@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::{alone, assert_chain, eventually, of_task, shared};
+use crate::stack::{alone, assert_chain, assert_published, eventually, of_task, shared};
 
 fn throttled() -> Value {
     json!({"error": {"status": 400, "code": "ThrottlingException", "message": "Rate exceeded"}})
@@ -161,6 +161,7 @@ async fn a_broken_record_goes_to_quarantine_and_the_others_are_audited() {
         quarantined.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let ours: Vec<_> = quarantined.iter().filter(|line| line["payload"] == poison).collect();
     assert_eq!(ours.len(), 1, "{quarantined:#?}");
+    assert_published(ours[0]);
     assert_eq!(ours[0]["sequenceNumber"], format!("{:021}", 2));
 }
 

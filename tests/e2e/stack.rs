@@ -4,10 +4,12 @@ use std::{
     collections::{BTreeMap, HashSet},
     env,
     path::{Path, PathBuf},
+    sync::LazyLock,
     time::Duration,
 };
 
 use deployment::{Outputs, Service};
+use jsonschema::{Draft, Validator};
 use reqwest::{Client, Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use tokio::{
@@ -19,6 +21,12 @@ use crate::{
     aws::Aws,
     document::{self, Received},
 };
+
+/// The published schema of a line of the audit log.
+static LINES: LazyLock<Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(include_str!("../../docs/audit-record.schema.json")).expect("JSON");
+    jsonschema::options().with_draft(Draft::Draft202012).build(&schema).expect("a schema")
+});
 
 /// The time within which a condition must come true. It keeps a test from hanging and measures nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -157,6 +165,9 @@ impl<Guard> Stack<Guard> {
         })
         .await;
         assert_eq!(records.len(), count, "{records:#?}");
+        for record in &records {
+            assert_published(record);
+        }
         assert_chain(&records);
         records
     }
@@ -223,6 +234,12 @@ impl<Guard> Stack<Guard> {
         assert!(answer["errorType"].is_null(), "{function}: {answer}");
         answer
     }
+}
+
+/// Asserts that a line of the audit log or of its quarantine is as docs/audit-record.schema.json says.
+pub fn assert_published(line: &Value) {
+    let errors: Vec<String> = LINES.iter_errors(line).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}: {line:#}");
 }
 
 /// Returns the key of a task of the read/write principal's owner.

@@ -137,7 +137,7 @@ impl Export<'_> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::{Export, Exported, head, line, quoted};
     use crate::{
@@ -187,12 +187,18 @@ mod tests {
         );
     }
 
+    fn published(record: &Value) -> bool {
+        let schema =
+            serde_json::from_str(include_str!("../../../docs/audit-record.schema.json")).expect("JSON");
+        jsonschema::options().build(&schema).expect("a schema").is_valid(record)
+    }
+
     #[test]
     fn an_export_is_a_record_itself() {
         let conditions = ConditionArgs { owner: Some("team".into()), ..ConditionArgs::default() };
         let range = RangeArgs { since: Some(0), until: None };
         let export = Export {
-            id: "e1",
+            id: "7d0f3a6f5b0e4c1d9a8b7c6d5e4f3a2b",
             by: "arn:aws:iam::1:user/eve",
             format: Format::Csv,
             range,
@@ -203,11 +209,15 @@ mod tests {
             (export.record(None, 5), "audit.export_started"),
             (export.record(Some(ended), 5), "audit.exported"),
         ] {
+            assert!(published(&record), "{record:#}");
             let record = Record::parse(record.to_string()).expect("a record");
             assert_eq!((record.action(), record.actor()), (action, "arn:aws:iam::1:user/eve"));
             assert_eq!(record.text("/export/since"), Some("1970-01-01T00:00:00.000Z"));
             assert_eq!(record.text("/export/conditions/owner"), Some("team"));
         }
-        assert_eq!(export.record(Some(ended), 5)["export"]["records"], json!(2));
+        let mut record = export.record(Some(ended), 5);
+        assert_eq!(record["export"]["records"], json!(2));
+        record["action"] = json!("audit.export_started");
+        assert!(!published(&record), "totals before the end");
     }
 }

@@ -16,6 +16,7 @@ use tasks::audit::{Deployment, FreeText};
 
 use crate::{
     logs::Logs,
+    schema,
     table::{NAME, Table},
 };
 
@@ -59,6 +60,13 @@ impl Scene {
         let batch: Batch =
             serde_json::from_str(&format!(r#"{{"Records":[{}]}}"#, records.join(","))).unwrap();
         let response = self.auditor.handle(&batch).await.unwrap();
+        for group in ["audit", "quarantine"] {
+            // Some payloads are quarantined because no value can hold them.
+            let lines = self.logs.lines(group);
+            for line in lines.iter().filter_map(|line| serde_json::from_str(line).ok()) {
+                assert!(schema::allows(&line), "{line:#}");
+            }
+        }
         response.batch_item_failures.into_iter().next().and_then(|failure| failure.item_identifier)
     }
 }

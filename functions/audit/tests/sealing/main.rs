@@ -5,4 +5,5 @@
 
 mod intents;
 mod logs;
+mod schema;
 mod table;
