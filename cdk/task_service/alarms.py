@@ -18,6 +18,9 @@ from constructs import Construct
 _MINUTE = Duration.minutes(1)
 _FIVE_MINUTES = Duration.minutes(5)
 
+# Refusals in five minutes that are a burst: one per second. Single ones are normal, and anyone can cause them.
+_BURST = 300
+
 # Parts of the lines that Lambda writes when a function times out and when its process exits (in the functions' log format, Text),
 # and of a Rust panic's own line: a panic is caught and reported, so Lambda writes no line for it.
 _CRASHES = ("Task timed out", "Runtime exited", "panicked at")
@@ -41,6 +44,7 @@ class Alarms(Construct):
         api: apigateway.RestApi,
         functions: Sequence[tuple[str, lambda_.Function]],
         authorizer_log: logs.LogGroup,
+        task_api_log: logs.LogGroup,
         audit_function: lambda_.Function,
         audit_mapping: lambda_.EventSourceMapping,
         audit_log: logs.LogGroup,
@@ -57,6 +61,7 @@ class Alarms(Construct):
         self._watch_silence(audit_log=audit_log, table=table)
         self._watch_service(api=api, functions=functions)
         self._watch_authorizer(authorizer_log)
+        self._watch_refusals(task_api_log)
 
     def _watch_audit(self, *, audit_function: lambda_.Function, mapping_id: str) -> None:
         self._alarm(
@@ -175,8 +180,7 @@ class Alarms(Construct):
             "refused-tokens",
             "Many tokens are refused: someone tries tokens, or a client keeps sending one that has ended",
             self._metric("RefusedTokens", log, refused).metric(statistic="Sum", period=_FIVE_MINUTES),
-            # One per second. Single refusals are normal, and anyone can cause them.
-            threshold=300,
+            threshold=_BURST,
         )
         # The reasons are few and ours (refusal.rs): each is a metric of its own, and is charged as one.
         self._metric(
@@ -190,6 +194,19 @@ class Alarms(Construct):
         """Returns one line for each reason that occurred, whichever there will be."""
         search = f'{{Tasks/{self._stage},Reason}} MetricName="RefusedTokensByReason"'
         return cloudwatch.MathExpression(expression=f"SEARCH('{search}', 'Sum', 300)", label="", using_metrics={}, period=_FIVE_MINUTES)
+
+    def _watch_refusals(self, log: logs.LogGroup) -> None:
+        """Watches for callers who are known, and try what they may not (403) or go on after their token's end (401)."""
+        refused = logs.FilterPattern.all(
+            logs.FilterPattern.string_value("$.message", "=", "answered a request"),
+            logs.FilterPattern.exists("$.reason"),
+        )
+        self._alarm(
+            "refused-callers",
+            "Many calls of known callers are refused: someone tries what their token is not for, or goes on after its end",
+            self._metric("RefusedCallers", log, refused).metric(statistic="Sum", period=_FIVE_MINUTES),
+            threshold=_BURST,
+        )
 
     def _metric(
         self,

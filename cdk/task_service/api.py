@@ -31,6 +31,7 @@ ACCESS_LOG_FIELDS = CHOSEN_BY_CLIENTS | {
     "integrationRequestId": "$context.integration.requestId",
     "time": "$context.requestTimeEpoch",
     "principalId": "$context.authorizer.principalId",
+    "credential": "$context.authorizer.credential",
     "resource": "$context.resourcePath",
     "status": "$context.status",
     "errorType": "$context.error.responseType",

@@ -130,6 +130,14 @@ newest - oldest + 1 - seen as missing by task.owner, task.id
 | sort refused desc""",
         log="authorizer",
     ),
+    Query(
+        "refused-callers",
+        "Which known callers tried what their token is not for, or went on after its end?",
+        """filter ispresent(reason)
+| stats count(*) as refused by principal, reason, method, route, source_ip
+| sort refused desc""",
+        log="task-api",
+    ),
 )
 
 

@@ -70,7 +70,7 @@ class ServiceStack(Stack):
             self,
             "Queries",
             stage=settings.stage,
-            logs_by_name={"audit": audit.log_group, "authorizer": authorizer.log_group},
+            logs_by_name={"audit": audit.log_group, "authorizer": authorizer.log_group, "task-api": task_api.log_group},
         )
         functions = [("task-api", task_api.function), ("docs", docs.function), ("audit", audit.function)]
         alarms = Alarms(
@@ -80,6 +80,7 @@ class ServiceStack(Stack):
             api=api.api,
             functions=functions,
             authorizer_log=authorizer.log_group,
+            task_api_log=task_api.log_group,
             audit_function=audit.function,
             audit_mapping=audit.mapping,
             audit_log=audit.log_group,

@@ -20,6 +20,7 @@ WATCHED = {
     "docs-errors": ("AWS/Lambda", "Errors", "Sum"),
     "authorizer-crashes": ("Tasks/dev", "AuthorizerCrashes", "Sum"),
     "refused-tokens": ("Tasks/dev", "RefusedTokens", "Sum"),
+    "refused-callers": ("Tasks/dev", "RefusedCallers", "Sum"),
     "audit-errors": ("AWS/Lambda", "Errors", "Sum"),
 }
 
@@ -98,6 +99,7 @@ COUNTED = {
     ),
     "AuthorizerCrashes": ("/authorizer", '?"Task timed out" ?"Runtime exited" ?"panicked at"', "authorizer-crashes"),
     "RefusedTokens": ("/authorizer", '{ $.message = "refused a token" }', "refused-tokens"),
+    "RefusedCallers": ("/task-api", '{ ($.message = "answered a request") && ($.reason = "*") }', "refused-callers"),
 }
 
 

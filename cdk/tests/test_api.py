@@ -64,6 +64,7 @@ def test_the_access_log_is_json_names_the_call_and_the_caller_and_no_header_of_t
         "$context.extendedRequestId",
         "$context.integration.requestId",
         "$context.authorizer.principalId",
+        "$context.authorizer.credential",
         "$context.httpMethod",
         "$context.path",
         "$context.status",

@@ -19,6 +19,9 @@ TEXTS = {query.name: query.text for query in QUERIES}
 RECORDS = (REPOSITORY / "functions/tasks/audit-records.jsonl").read_text().splitlines()
 # The authorizer's line, as docs/auth.md shows it.
 (REFUSED,) = re.findall(r'^\{"timestamp".*"refused a token".*$', (REPOSITORY / "docs/auth.md").read_text(), re.MULTILINE)
+# The task function's line, as docs/audit.md shows it, and others of its log.
+(FORBIDDEN,) = re.findall(r'^\{"timestamp".*"answered a request".*$', (REPOSITORY / "docs/audit.md").read_text(), re.MULTILINE)
+SERVED = (FORBIDDEN.replace('"reason":"insufficient-scope",', ""), "START RequestId: 1 Version: $LATEST")
 FIRST, SECOND, THIRD = (f"019a0000-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
 
 
@@ -121,6 +124,14 @@ def test_refusals_are_counted_by_reason_among_the_authorizers_other_lines() -> N
     assert [(row["reason"], row["refused"]) for row in rows] == [("expired", 2), ("malformed", 1)]
 
 
+def test_refused_callers_are_counted_by_what_they_tried() -> None:
+    rows = found("refused-callers", [FORBIDDEN, FORBIDDEN, *SERVED, FORBIDDEN.replace('"DELETE"', '"PUT"')])
+    assert [(row["principal"], row["reason"], row["method"], row["refused"]) for row in rows] == [
+        ("reader", "insufficient-scope", "DELETE", 2),
+        ("reader", "insufficient-scope", "PUT", 1),
+    ]
+
+
 def test_every_query_is_tried_here() -> None:
     source = "".join(line for line in open(__file__) if "def test_" not in line)
     assert [name for name in TEXTS if f'"{name}"' not in source] == []
@@ -156,6 +167,16 @@ def test_the_filters_for_what_bypassed_the_api_find_what_the_query_finds(dev: Sy
     ]
     matches = patterns.compiled(pattern)
     assert sorted(json.loads(line)["eventId"] for line in RECORDS if matches(line)) == sorted(events(found("out-of-band")))
+
+
+def test_the_filter_for_refused_callers_finds_what_the_query_finds(dev: Synthesised) -> None:
+    (pattern,) = [
+        one["Properties"]["FilterPattern"]
+        for one in dev.of_type("AWS::Logs::MetricFilter").values()
+        if one["Properties"]["MetricTransformations"][0]["MetricName"] == "RefusedCallers"
+    ]
+    matches = patterns.compiled(pattern)
+    assert [matches(line) for line in (FORBIDDEN, *SERVED)] == [True, False, False]
 
 
 def test_nobody_can_have_a_name_that_the_records_use_where_no_caller_acted() -> None:

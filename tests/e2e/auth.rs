@@ -85,6 +85,17 @@ async fn a_read_only_token_reads_and_may_not_write() {
         for member in ["principal", "source_ip", "route", "gateway_request_id"] {
             assert!(line[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {line}");
         }
+        let pattern = json!(format!("{{ $.requestId = {} }}", line["gateway_request_id"]));
+        let access = eventually("the line of a 403 in the access log", async || {
+            app.matches("/tasks/dev/access", &pattern).await.pop()
+        });
+        let access: Value = serde_json::from_str(&access.await).unwrap();
+        assert_eq!(
+            (&access["status"], &access["principalId"]),
+            (&json!("403"), &line["principal"]),
+            "{access}"
+        );
+        assert!(access["credential"].as_str().is_some_and(|digits| digits.len() == 8), "{access}");
     }
     assert_eq!(app.call_with("GET", &path, &headers, Value::Null).await.status, 200);
     assert_eq!(app.call_with("HEAD", &path, &headers, Value::Null).await.body, "");
