@@ -36,7 +36,7 @@ class Launcher:
         assert self.process.poll() is None, (state_dir / "log").read_text()
         self.url = json.loads((state_dir / "ready.json").read_text())["endpointUrl"]
 
-    def client(self, service: str, caller: str | None = None, account: str = "test", secret: str = "test"):
+    def client(self, service: str, caller: str | None = None, account: str = "test", secret: str = "test", token: str | None = None):
         """Returns an AWS client without retries; ``caller`` is put into the user agent, as the functions' SDKs do."""
         session = botocore.session.Session()
         config = botocore.config.Config(
@@ -49,6 +49,7 @@ class Launcher:
             config=config,
             aws_access_key_id=account,
             aws_secret_access_key=secret,
+            aws_session_token=token,
         )
 
     def call(self, method: str, path: str, body=None, headers: dict | None = None) -> Answer:

@@ -9,11 +9,12 @@ CloudFormation, API Gateway, KMS, S3; "Working with Lambda execution environment
 - each Lambda operation is an action of its own; DynamoDB's streams and backups are resources;
 - ``dynamodb:LeadingKeys`` has the partition keys in the request, ``cloudformation:RoleArn`` the role that is passed,
   ``lambda:FunctionArn`` a mapping's function, ``lambda:SourceFunctionArn`` the function whose credentials are used;
+- ``aws:PrincipalArn`` of a role's session is the role ("AWS global condition context keys");
 - the tags are those of the resource or of the API it belongs to, with CloudFormation's own (``aws:cloudformation:stack-name``).
 
 What stock MiniStack does: checks the group without a stream, the alias instead of the key, and PutObject alone; knows some twenty
 Lambda actions and lets through what it has no name for (UpdateEventSourceMapping, everything in Smithy's RPC); takes streams and
-backups for ``*``; has none of these keys.
+backups for ``*``; has none of these keys; takes the session for ``aws:PrincipalArn``.
 
 Stock also sets ``aws:SecureTransport`` to false for plain HTTP. Since the loopback interface has nothing else, every request
 counts as secure here.
@@ -48,6 +49,7 @@ def apply() -> None:
     iam_actions.s3_additional_checks = _with_locks(iam_actions.s3_additional_checks)
     iam_actions.request_tag_context = _completed(iam_actions.request_tag_context)
     iam_evaluator.enforce = _about_the_resource(iam_evaluator.enforce)
+    iam_evaluator._resolve_condition_key = _of_the_role(iam_evaluator._resolve_condition_key)
     iam_evaluator._principal_keys = _about_the_caller(iam_evaluator._principal_keys)
 
 
@@ -187,6 +189,20 @@ def _about_the_resource(enforce):
         return enforce(access_key, action, service, region, resource_arn=resource_arn, service_context=keys)
 
     return enforced
+
+
+def _of_the_role(resolve):
+    from ministack.core.iam_evaluator import _role_name_from_assumed_arn as role_name
+
+    def resolved(key, context):
+        if key.lower() != "aws:principalarn" or context.principal_type != "AssumedRole":
+            return resolve(key, context)
+        from ministack.services import iam
+
+        name = role_name(context.principal_arn)
+        return (iam._roles.get_scoped(context.principal_account, None, name) or {}).get("Arn")
+
+    return resolved
 
 
 def _about_the_caller(principal_keys):

@@ -11,7 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.tests.iam import LAMBDA, REGION, User, allow, allowed, fresh, function, let, role, table
+from local.tests.iam import ACCOUNT, LAMBDA, REGION, User, allow, allowed, fresh, function, let, role, table
 from local.tests.stacks import Stack
 
 
@@ -71,6 +71,20 @@ def test_a_key_is_checked_as_itself_by_whatever_name_it_is_called(iam):
         assert allowed(user.sign, KeyId=name, **message), name
     assert not allowed(user.sign, KeyId=other["KeyId"], **message)
     assert not allowed(user.disable_key, KeyId=alias)
+
+
+def test_a_roles_session_is_known_as_the_role(iam):
+    own, other = (role(iam, LAMBDA) for _ in range(2))
+    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    for arn in (own, other):
+        iam.client("iam").update_assume_role_policy(RoleName=arn.rsplit("/", 1)[1], PolicyDocument=document)
+        let(iam, arn, allow("logs:CreateLogGroup", ArnLike={"aws:PrincipalArn": f"{own}*"}))
+    user = User(iam, allow("sts:AssumeRole")).client("sts")
+    for arn in (own, other):
+        given = user.assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
+        logs = iam.client("logs", account=given["AccessKeyId"], secret=given["SecretAccessKey"], token=given["SessionToken"])
+        assert allowed(logs.create_log_group, logGroupName=f"/{fresh('group')}") == (arn == own)
 
 
 def test_a_lock_of_its_own_takes_more_than_putting_an_object(iam):
