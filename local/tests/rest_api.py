@@ -42,7 +42,8 @@ def handler(event):
 PROBLEM = '{"requestId":"$context.requestId","detail":$context.error.messageString,"instance":"$context.path","gone":"$context.nothing.here"}'
 
 ACCESS = (
-    "$context.requestId $context.status $context.authorizer.principalId $context.error.responseType $context.nothing"
+    "$context.requestId $context.status $context.authorizer.principalId $context.error.responseType $context.nothing "
+    "$context.integration.requestId"
 )
 PREFLIGHT = """#set($origin = $input.params().header.get("Origin"))
 #if($origin == "")#set($origin = $input.params().header.get("origin"))#end

@@ -85,7 +85,7 @@ async fn a_read_only_token_reads_and_may_not_write() {
         for member in ["principal", "source_ip", "route", "gateway_request_id"] {
             assert!(line[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {line}");
         }
-        let pattern = json!(format!("{{ $.requestId = {} }}", line["gateway_request_id"]));
+        let pattern = json!(format!(r#"{{ $.integrationRequestId = "{id}" }}"#));
         let access = eventually("the line of a 403 in the access log", async || {
             app.matches("/tasks/dev/access", &pattern).await.pop()
         });

@@ -36,6 +36,11 @@ async fn the_five_calls_of_a_tasks_life_leave_four_records() {
     assert_eq!(column("/request/method"), json!(["POST", "PUT", "DELETE", "DELETE"]));
     let task = "/tasks/{id}";
     assert_eq!(column("/request/route"), json!(["/tasks", task, task, task]));
+    for record in &records {
+        // The trace of X-Ray begins with a version and a time.
+        let trace = record["request"]["traceId"].as_str().unwrap_or_default();
+        assert!(trace.starts_with("1-") && trace.len() == 35, "{record:#}");
+    }
     assert_eq!(column("/stage"), json!(["dev", "dev", "dev", "dev"]));
     assert_eq!(column("/task/owner"), json!(["local", "local", "local", "local"]));
     assert_eq!(records[1]["changes"], json!([{"field": "status", "old": "PENDING", "new": "IN_PROGRESS"}]));

@@ -2,13 +2,14 @@
 
 What AWS does ("Set up CloudWatch logging for REST APIs in API Gateway", "Variables for access logging for API Gateway"): a line
 in the stage's format goes to the log group of its access-log settings, with the ``$context`` variables replaced, unescaped, and
-``-`` where there is no value.
+``-`` where there is no value. ``integration.requestId`` is the id of the function's invocation.
 
 What stock MiniStack does: nothing.
 """
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 import logging
 import re
@@ -18,14 +19,19 @@ from local.corrections.api_gateway.request import current_request
 
 logger = logging.getLogger(__name__)
 
+# The request whose integration runs, also in the thread that invokes the function.
+_integrated: contextvars.ContextVar[dict | None] = contextvars.ContextVar("integrated", default=None)
+
 _VARIABLE = re.compile(r"\$context((?:\.[A-Za-z]\w*)+)")
 
 
 def apply() -> None:
+    from ministack.core import lambda_runtime
     from ministack.services import apigateway_v1
 
     _note_the_authorizer(apigateway_v1)
     _note_the_integration(apigateway_v1)
+    _note_the_invocation(lambda_runtime.ProvidedWorker)
     _note_the_error(apigateway_v1)
     _write_the_line(apigateway_v1)
 
@@ -51,13 +57,26 @@ def _note_the_integration(gateway) -> None:
 
     async def noting(*args, **kwargs):
         begun = time.monotonic()
+        _integrated.set(current_request())
         try:
             return await invoke(*args, **kwargs)
         finally:
+            _integrated.set(None)
             if (request := current_request()) is not None:
                 request["integration_latency"] = _milliseconds(begun)
 
     gateway._invoke_lambda_proxy_v1 = noting
+
+
+def _note_the_invocation(worker: type) -> None:
+    invoke = worker.invoke
+
+    def noting(self, event, request_id, **kwargs):
+        if (request := _integrated.get()) is not None:
+            request["invocation"] = request_id
+        return invoke(self, event, request_id, **kwargs)
+
+    worker.invoke = noting
 
 
 def _note_the_error(gateway) -> None:
@@ -109,6 +128,7 @@ def variables(request: dict, status: int, length: int, latency: int) -> dict[str
         "identity.sourceIp": get_request_client_ip(),
         "identity.userAgent": headers.get("user-agent"),
         "integration.latency": request.get("integration_latency"),
+        "integration.requestId": request.get("invocation"),
         "path": request.get("path"),
         "protocol": "HTTP/1.1",
         "requestId": request["request_id"],

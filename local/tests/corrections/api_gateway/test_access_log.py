@@ -20,12 +20,14 @@ def test_every_request_leaves_an_access_log_line(api):
     served, refused = api.call("x"), api.call("x", "denied")
     logs = api.aws.client("logs")
 
-    def lines():
-        return [event["message"] for event in logs.filter_log_events(logGroupName=api.access)["events"]]
+    def lines(group=api.access):
+        return [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
 
     until(lambda: any(refused.headers["x-amzn-requestid"] in line for line in lines()))
-    assert f"{served.headers['x-amzn-requestid']} 200 p - -" in lines()
-    assert f"{refused.headers['x-amzn-requestid']} 403 - ACCESS_DENIED -" in lines()
+    (line,) = [line for line in lines() if line.startswith(f"{served.headers['x-amzn-requestid']} 200 p - - ")]
+    started = f"START RequestId: {line.rsplit(' ', 1)[1]} "
+    until(lambda: any(message.startswith(started) for message in lines(f"/aws/lambda/{api.name}")))
+    assert f"{refused.headers['x-amzn-requestid']} 403 - ACCESS_DENIED - -" in lines()
 
 
 def test_its_lines_are_counted_by_metric_filters(api):

@@ -466,7 +466,7 @@ pub const ROWS: &[Row] = &[
         assumption: "Lambda passes the gateway's trace on: `request.traceId` of a record is `xrayTraceId` of its line in the access log, which has the record's `actor.credential` too",
         used: "`functions/runtime/src/trace.rs`, `cdk/task_service/api.py`",
         by_hand: "`aws logs filter-log-events --log-group-name /tasks/dev/audit` after a change, and the same for `/tasks/dev/access`: both values are in both",
-        check: Check::ByHand("the local AWS has no traces"),
+        check: Check::ByHand("on the local AWS, each invocation begins a trace of its own"),
     },
     Row {
         id: "teardown-run",
