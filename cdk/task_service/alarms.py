@@ -1,6 +1,7 @@
-"""The alarms, and the metrics they watch. Every alarm stays quiet without data: an idle service is a healthy one.
+"""The alarms, and the metrics they watch. Every alarm but one stays quiet without data: an idle service is a healthy one.
 
-But where changes are written, silence of the audit log is not healthy: `audit-silent` compares the two.
+But where changes are written, silence of the audit log is not healthy: `audit-silent` compares the two. And the notary is never
+idle: `audit-unsealed` goes off when nothing is heard of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from constructs import Construct
 
 _MINUTE = Duration.minutes(1)
 _FIVE_MINUTES = Duration.minutes(5)
+# Five of the notary's runs.
+_SEAL_LAG_SECONDS = 25 * 60
 
 # Refusals in five minutes that are a burst: one per second. Single ones are normal, and anyone can cause them.
 _BURST = 300
@@ -50,6 +53,7 @@ class Alarms(Construct):
         audit_log: logs.LogGroup,
         quarantine: logs.LogGroup,
         table: dynamodb.Table,
+        seal_lag: cloudwatch.Metric | None,
         topic_arn: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -59,6 +63,8 @@ class Alarms(Construct):
         self._watch_audit(audit_function=audit_function, mapping_id=audit_mapping.event_source_mapping_id)
         self._watch_records(audit_log=audit_log, quarantine=quarantine)
         self._watch_silence(audit_log=audit_log, table=table)
+        if seal_lag:
+            self._watch_seal(seal_lag)
         self._watch_service(api=api, functions=functions)
         self._watch_authorizer(authorizer_log)
         self._watch_refusals(task_api_log)
@@ -138,6 +144,21 @@ class Alarms(Construct):
             ),
             periods=12,
             datapoints=2,
+        )
+
+    def _watch_seal(self, lag: cloudwatch.Metric) -> None:
+        """Watches that minutes are sealed, which takes eight of them at most.
+
+        A notary that is stopped, or never called, or only fails, says nothing: that counts as too late. So a new stage is in alarm
+        until the first run, five minutes after its deployment.
+        """
+        self._alarm(
+            "audit-unsealed",
+            "Records of the audit log are not sealed: until they are, whoever may write to the table of intents can alter them unseen",
+            lag,
+            threshold=_SEAL_LAG_SECONDS,
+            periods=3,
+            missing=cloudwatch.TreatMissingData.BREACHING,
         )
 
     def _watch_service(self, *, api: apigateway.RestApi, functions: Sequence[tuple[str, lambda_.Function]]) -> None:
@@ -242,6 +263,7 @@ class Alarms(Construct):
         threshold: int = 1,
         periods: int = 1,
         datapoints: int | None = None,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
         alarm = cloudwatch.Alarm(
             self,
@@ -253,7 +275,7 @@ class Alarms(Construct):
             evaluation_periods=periods,
             datapoints_to_alarm=datapoints,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=missing,
         )
         self.all.append(alarm)
         if self._topic is not None:

@@ -19,6 +19,10 @@ from task_service.queries import INDEXED
 # than needed.
 _FAILURES_KEPT_DAYS = 90
 
+# The function retries PutLogEvents for a while before the whole batch is delivered again. The notary seals a minute only once
+# no invocation of that minute can run any more.
+TIMEOUT = Duration.seconds(60)
+
 
 class Audit(Construct):
     def __init__(
@@ -28,6 +32,7 @@ class Audit(Construct):
         *,
         stage: str,
         table: dynamodb.Table,
+        intents: dynamodb.Table | None,
         assets: Path,
         architecture: str,
         audit_retention_days: int,
@@ -74,15 +79,17 @@ class Audit(Construct):
                     resources=[self.log_group.log_group_arn, self.quarantine.log_group_arn],
                 ),
                 *_failure_statements(self.failures),
+                *_intent_statements(intents),
             ],
             environment={
                 "STAGE": stage,
                 "AUDIT_LOG_GROUP": self.log_group.log_group_name,
                 "QUARANTINE_LOG_GROUP": self.quarantine.log_group_name,
                 "AUDIT_FREE_TEXT": "true" if free_text else "false",
+                # Without it, the log is not sealed.
+                **({"INTENT_TABLE": intents.table_name} if intents else {}),
             },
-            # The function retries PutLogEvents for a while before the whole batch is delivered again.
-            timeout=Duration.seconds(60),
+            timeout=TIMEOUT,
             memory_mib=256,
         )
         nag.accept(
@@ -172,6 +179,12 @@ def _failure_statements(bucket: s3.Bucket) -> list[iam.PolicyStatement]:
         iam.PolicyStatement(actions=["s3:PutObject"], resources=[bucket.arn_for_objects("*")], conditions=ours),
         iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn], conditions=ours),
     ]
+
+
+def _intent_statements(intents: dynamodb.Table | None) -> list[iam.PolicyStatement]:
+    if intents is None:
+        return []
+    return [iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[intents.table_arn])]
 
 
 def _logical_id(construct: Construct) -> str:

@@ -1,6 +1,6 @@
 """The dashboard: what changed, how late it was audited, what was refused, and how the API and the table do.
 
-All but two metrics are what AWS measures anyway. Changes by action come from a query of the audit log, which is paid by the data that it
+All but three metrics are what AWS measures anyway. Changes by action come from a query of the audit log, which is paid by the data that it
 reads when somebody looks; a metric per action would be paid by the month, and count a redelivered record twice.
 """
 
@@ -37,6 +37,7 @@ class Dashboard(Construct):
         audit_log: logs.LogGroup,
         quarantine: logs.LogGroup,
         table: dynamodb.Table,
+        seal_lag: cloudwatch.Metric | None,
         alarms: Alarms,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -101,6 +102,7 @@ class Dashboard(Construct):
                             for kind in ("Read", "Write")
                         ),
                     ),
+                    *([_graph("Age of what is not sealed", seal_lag.with_(label="seconds"))] if seal_lag else []),
                 ],
             ],
         )

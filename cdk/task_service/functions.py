@@ -34,12 +34,15 @@ class RustFunction(Construct):
         environment: Mapping[str, str],
         timeout: Duration,
         memory_mib: int,
+        managed_policies: Sequence[iam.IManagedPolicy] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         variables = {"RUST_LOG": "info", **environment}
         check_size(name, variables)
         self.log_group = log_group(self, "Logs", name=log_group_name, retention_days=log_retention_days)
-        self.role = _role(self, log_group_arn=self.log_group.log_group_arn, statements=statements)
+        self.role = _role(
+            self, log_group_arn=self.log_group.log_group_arn, statements=statements, managed_policies=managed_policies
+        )
         self.function = lambda_.Function(
             self,
             "Function",
@@ -61,7 +64,13 @@ class RustFunction(Construct):
         )
 
 
-def _role(scope: Construct, *, log_group_arn: str, statements: Sequence[iam.PolicyStatement]) -> iam.Role:
+def _role(
+    scope: Construct,
+    *,
+    log_group_arn: str,
+    statements: Sequence[iam.PolicyStatement],
+    managed_policies: Sequence[iam.IManagedPolicy],
+) -> iam.Role:
     # Not AWSLambdaBasicExecutionRole, which may create and write to every log group in the account.
     own_logs = iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log_group_arn])
     tracing = iam.PolicyStatement(actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"])
@@ -70,6 +79,7 @@ def _role(scope: Construct, *, log_group_arn: str, statements: Sequence[iam.Poli
         "Role",
         assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         inline_policies={"Function": iam.PolicyDocument(statements=[own_logs, tracing, *statements])},
+        managed_policies=list(managed_policies) or None,
     )
     nag.accept(
         role,

@@ -12,6 +12,7 @@ from task_service.cognito import Cognito
 from task_service.dashboard import Dashboard
 from task_service.functions import RustFunction
 from task_service.queries import SavedQueries
+from task_service.seal import AuditSeal
 from task_service.settings import Settings
 from task_service.table import TaskTable
 
@@ -35,11 +36,13 @@ class ServiceStack(Stack):
         cognito = _cognito(self, settings=settings)
         authorizer = _authorizer(self, settings=settings, cognito=cognito)
         docs = _docs(self, settings=settings)
+        seal = _seal(self, settings=settings)
         audit = Audit(
             self,
             "Audit",
             stage=settings.stage,
             table=table.table,
+            intents=seal.intents if seal else None,
             assets=settings.assets,
             architecture=settings.architecture,
             audit_retention_days=settings.audit_retention_days,
@@ -73,6 +76,8 @@ class ServiceStack(Stack):
             logs_by_name={"audit": audit.log_group, "authorizer": authorizer.log_group, "task-api": task_api.log_group},
         )
         functions = [("task-api", task_api.function), ("docs", docs.function), ("audit", audit.function)]
+        if seal:
+            functions.append(("notary", seal.function))
         alarms = Alarms(
             self,
             "Alarms",
@@ -86,6 +91,7 @@ class ServiceStack(Stack):
             audit_log=audit.log_group,
             quarantine=audit.quarantine,
             table=table.table,
+            seal_lag=seal.lag if seal else None,
             topic_arn=settings.alarm_topic_arn,
         )
         Dashboard(
@@ -98,6 +104,7 @@ class ServiceStack(Stack):
             audit_log=audit.log_group,
             quarantine=audit.quarantine,
             table=table.table,
+            seal_lag=seal.lag if seal else None,
             alarms=alarms,
         )
         outputs = {
@@ -113,6 +120,8 @@ class ServiceStack(Stack):
             "DocsFunction": docs.function.function_name,
             "AuditFunction": audit.function.function_name,
         }
+        if seal:
+            outputs |= seal.outputs()
         if cognito:
             outputs |= cognito.outputs()
         for name, value in outputs.items():
@@ -153,6 +162,24 @@ def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> Rust
         timeout=Duration.seconds(10),
         # More than its working set of a few MiB: CPU scales with memory, and a cold start is TLS and JSON.
         memory_mib=256,
+    )
+
+
+def _seal(scope: Construct, *, settings: Settings) -> AuditSeal | None:
+    if settings.seal is None:
+        return None
+    return AuditSeal(
+        scope,
+        "Seal",
+        stage=settings.stage,
+        settings=settings.seal,
+        deletion_protection=settings.deletion_protection,
+        audit_retention_days=settings.audit_retention_days,
+        retain_audit_log=settings.retain_audit_log,
+        audit_deletion_protection=settings.audit_deletion_protection,
+        assets=settings.assets,
+        architecture=settings.architecture,
+        log_retention_days=settings.log_retention_days,
     )
 
 

@@ -11,11 +11,13 @@ from task_service.issuers import Issuer
 from task_service.names import STAGE
 from task_service.principals import Principal
 
-BINARIES = ("task-api", "authorizer", "docs", "audit")
+BINARIES = ("task-api", "authorizer", "docs", "audit", "notary")
 VIEWER = "docs/viewer/swagger-ui-bundle.js"
 ARCHITECTURES = ("arm64", "x86_64")
 # Who signs callers in besides the principals file: nobody, or a user pool in the stack.
 AUTH = ("tokens", "cognito")
+# Who may delete a checkpoint before its time: nobody, or who has a permission for it.
+SEAL_LOCKS = ("compliance", "governance")
 _OF_COGNITO = (
     "cognitoCallbackUrls",
     "cognitoDomain",
@@ -58,6 +60,14 @@ class CognitoSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SealSettings:
+    lock: str
+    """`compliance`: nobody can delete a checkpoint before its time, not even the account's root. `governance`: who has
+    `s3:BypassGovernanceRetention` can."""
+    retention_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     stage: str
     architecture: str
@@ -73,6 +83,7 @@ class Settings:
     audit_deletion_protection: bool
     audit_free_text: bool
     audit_retention_days: int
+    seal: SealSettings | None
     access_log_retention_days: int
     log_retention_days: int
     audit_retry_attempts: int
@@ -117,6 +128,7 @@ class Settings:
             audit_deletion_protection=_audit_deletion_protection(context, retained=retain_audit_log),
             audit_free_text=context.boolean("auditFreeText", default=False),
             audit_retention_days=_audit_days(context),
+            seal=_seal(context, disposable=disposable),
             access_log_retention_days=context.days("accessLogRetentionDays", default=365),
             log_retention_days=context.days("logRetentionDays", default=30),
             audit_retry_attempts=context.integer("auditRetryAttempts", default=100, least=1, most=10_000),
@@ -294,6 +306,17 @@ def _audit_days(context: Context) -> int:
             "change, and CloudWatch Logs rejects records older than the retention"
         )
     return days
+
+
+def _seal(context: Context, *, disposable: bool) -> SealSettings | None:
+    """Reads how the audit log is sealed; a checkpoint is locked for as long as the records that it seals are kept."""
+    if not context.boolean("auditSeal", default=True):
+        if context.given("auditSealLock"):
+            raise SettingsError("auditSealLock is a setting of the seal, which auditSeal=false leaves out: leave one of the two out")
+        return None
+    # Nothing in a stage that is removed again and again is evidence.
+    locks = tuple(reversed(SEAL_LOCKS)) if disposable else SEAL_LOCKS
+    return SealSettings(lock=context.choice("auditSealLock", locks), retention_days=_audit_days(context))
 
 
 def _topic(context: Context) -> str | None:

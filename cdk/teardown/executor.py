@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from teardown.grants import Grant, accept_patterns, describe_alarms, describe_log_groups, statements
-from teardown.scope import Scope, api_arn, arn
+from teardown.scope import BUCKET, INTENTS, TABLE, Scope, api_arn, arn
 
 # A test holds this table to the registry's schemas and to the service stack's template, both ways.
 DELETE_ACTIONS: dict[str, tuple[str, ...]] = {
@@ -28,6 +28,7 @@ DELETE_ACTIONS: dict[str, tuple[str, ...]] = {
     "AWS::Cognito::UserPoolDomain": ("cognito-idp:DeleteUserPoolDomain", "cognito-idp:DescribeUserPoolDomain"),
     "AWS::Cognito::UserPoolResourceServer": ("cognito-idp:DeleteResourceServer",),
     "AWS::DynamoDB::Table": ("dynamodb:DeleteTable", "dynamodb:DescribeTable"),
+    "AWS::Events::Rule": ("events:DeleteRule", "events:DescribeRule", "events:ListTargetsByRule", "events:RemoveTargets"),
     "AWS::IAM::Role": (
         "iam:DeleteRole",
         "iam:DeleteRolePolicy",
@@ -38,6 +39,8 @@ DELETE_ACTIONS: dict[str, tuple[str, ...]] = {
         "iam:TagRole",
         "iam:UntagRole",
     ),
+    # Retained.
+    "AWS::KMS::Key": (),
     "AWS::Lambda::EventSourceMapping": ("lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping"),
     "AWS::Lambda::Function": ("lambda:DeleteFunction", "lambda:GetFunction"),
     "AWS::Lambda::Permission": ("lambda:RemovePermission",),
@@ -64,6 +67,11 @@ NOT_NEEDED = {
             "kms:ReEncryptFrom",
             "kms:ReEncryptTo",
         )
+    },
+    "AWS::Events::Rule": {"iam:PassRole": "the rule calls a function, which lets it; it has no role"},
+    "AWS::KMS::Key": {
+        action: "the key that signed the audit log's checkpoints is retained, whatever the settings"
+        for action in ("kms:DescribeKey", "kms:ScheduleKeyDeletion")
     },
     "AWS::Lambda::Function": {"ec2:DescribeNetworkInterfaces": "no function of the service is in a VPC"},
     "AWS::Lambda::EventSourceMapping": {"kms:Decrypt": "the mapping has no filter encrypted with a key of ours"},
@@ -127,8 +135,13 @@ def _grants(scope: Scope) -> list[Grant]:
         ),
         Grant(
             actions=("dynamodb:DeleteTable", "dynamodb:DescribeTable"),
-            resources=scope.tables(),
+            resources=scope.tables(TABLE, INTENTS),
             why=named,
+        ),
+        Grant(
+            actions=DELETE_ACTIONS["AWS::Events::Rule"],
+            resources=scope.rules(),
+            why="The notary's schedule has a name of ours",
         ),
         Grant(
             actions=DELETE_ACTIONS["AWS::IAM::Role"],
@@ -160,7 +173,7 @@ def _grants(scope: Scope) -> list[Grant]:
         ),
         Grant(
             actions=("s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:ListBucket"),
-            resources=scope.buckets(),
+            resources=scope.buckets(BUCKET),
             why=named,
         ),
     ]

@@ -1,6 +1,6 @@
 """The things of the service stacks: their names as ARN patterns, as narrow as CloudFormation's naming allows.
 
-Functions, alarms, dashboards and log groups have names of ours. The table, the bucket and the roles are named by CloudFormation,
+Functions, alarms, dashboards, rules and log groups have names of ours. The tables, the buckets and the roles are named by CloudFormation,
 `<stack>-<logical id>-<random>`; REST APIs, user pools and stream mappings have ids that say nothing.
 """
 
@@ -14,8 +14,10 @@ from teardown.contract import NAMES
 
 # Logical ids of the service stack, without CDK's hash. A test finds them in its template.
 TABLE = "TasksTable"
+INTENTS = "SealIntents"
 BUCKET = "AuditFailures"
-ROLES = ("TaskApiRole", "AuthorizerRole", "DocsRole", "AuditConsumerRole")
+SEAL_BUCKET = "SealBucket"
+ROLES = ("TaskApiRole", "AuthorizerRole", "DocsRole", "AuditConsumerRole", "SealNotaryRole")
 
 
 class Scope:
@@ -36,6 +38,9 @@ class Scope:
         """Dashboards belong to no region. Each has the name of its stack."""
         return [arn("cloudwatch", f"dashboard/{service}", region="") for service in self.services]
 
+    def rules(self) -> list[str]:
+        return [arn("events", f"rule/{service}-notary") for service in self.services]
+
     def user_pools(self) -> list[str]:
         """Their ids are random: `not_of_another_stack` has to stand beside this."""
         return [arn("cognito-idp", "userpool/*")]
@@ -51,13 +56,17 @@ class Scope:
             for logical_id in logical_ids or ROLES
         ]
 
-    def tables(self, below: str = "") -> list[str]:
+    def tables(self, *logical_ids: str) -> list[str]:
         """A table's streams and backups have ARNs below its own; `*` covers those too."""
-        return [arn("dynamodb", f"table/{service}-{TABLE}*{below}") for service in self.services]
+        return [arn("dynamodb", f"table/{service}-{logical_id}*") for service in self.services for logical_id in logical_ids]
 
-    def buckets(self, below: str = "") -> list[str]:
+    def buckets(self, *logical_ids: str, below: str = "") -> list[str]:
         """CloudFormation writes a bucket's name in lower case."""
-        return [_join("s3", "", "", f"{service}-{BUCKET.lower()}*{below}") for service in self.services]
+        return [
+            _join("s3", "", "", f"{service}-{logical_id.lower()}*{below}")
+            for service in self.services
+            for logical_id in logical_ids
+        ]
 
     def audit_logs(self) -> list[str]:
         # With and without what follows the name: "log-group" and "log-stream" actions write the ARN differently.

@@ -13,7 +13,7 @@ from constructs import Construct
 from task_service.functions import RustFunction
 from teardown.contract import LIMITS, NAMES
 from teardown.grants import Grant, accept_patterns, describe_alarms, list_what_has_no_resource, statements
-from teardown.scope import Scope, api_arn, arn
+from teardown.scope import BUCKET, INTENTS, SEAL_BUCKET, TABLE, Scope, api_arn, arn
 from teardown.settings import BINARY, TeardownSettings
 
 _LOG_RETENTION_DAYS = 90
@@ -36,7 +36,6 @@ class StepFunction(Construct):
             *_stack_grants(service_scope, executor=executor),
             *_data_grants(service_scope, evidence=evidence),
             *_function_grants(service_scope),
-            *_log_grants(service_scope, reports=reports),
             *_api_grants(),
             *_user_pool_grants(service_scope),
             *_leftover_grants(service_scope, executor=executor),
@@ -46,6 +45,17 @@ class StepFunction(Construct):
                 why="Executions are named when they start; only this machine's are read, to see who holds a stack",
             ),
         ]
+        # Apart, because they would not fit beside the others: a role's inline policies have 10,240 characters, a managed policy has
+        # 6,144 of its own ("IAM and AWS STS quotas").
+        log_grants = _log_grants(service_scope, reports=reports)
+        logs_policy = iam.ManagedPolicy(
+            self,
+            "LogPolicy",
+            managed_policy_name=f"{settings.teardown}-step-logs",
+            description="The teardown's step function: log groups. Of no use to anybody else",
+            statements=statements(log_grants),
+        )
+        accept_patterns(logs_policy, log_grants)
         rust_function = RustFunction(
             self,
             "Step",
@@ -70,6 +80,7 @@ class StepFunction(Construct):
             # call of AWS.
             timeout=Duration.seconds(LIMITS["functionSeconds"]),
             memory_mib=256,
+            managed_policies=[logs_policy],
         )
         accept_patterns(rust_function.role, grants)
         self.function = rust_function.function
@@ -127,13 +138,19 @@ def _data_grants(scope: Scope, *, evidence: dynamodb.Table) -> list[Grant]:
                 "dynamodb:UpdateContinuousBackups",
                 "dynamodb:UpdateTable",
             ),
-            resources=scope.tables(),
+            resources=scope.tables(TABLE),
+            why=table,
+        ),
+        # It is neither drained nor backed up.
+        Grant(
+            actions=("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:UpdateTable"),
+            resources=scope.tables(INTENTS),
             why=table,
         ),
         # Sentinels, and never an item that could be a task: those have an owner's key.
         Grant(
             actions=("dynamodb:PutItem",),
-            resources=scope.tables(),
+            resources=scope.tables(TABLE),
             conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{NAMES['sentinelPrefix']}*"]}},
             why=table,
         ),
@@ -230,13 +247,24 @@ def _leftover_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
             why="The inventory says which roles are to be shown absent; all begin with the service's name",
         ),
         Grant(
+            actions=("events:DescribeRule",),
+            resources=scope.rules(),
+            why="The notary's schedule has a name of ours",
+        ),
+        # That of checkpoints is only looked for: it stays.
+        Grant(
+            actions=("s3:ListBucket",),
+            resources=scope.buckets(SEAL_BUCKET),
+            why="CloudFormation gives the bucket's name a random end",
+        ),
+        Grant(
             actions=("s3:ListBucket", "s3:ListBucketVersions"),
-            resources=scope.buckets(),
+            resources=scope.buckets(BUCKET),
             why=bucket,
         ),
         Grant(
             actions=("s3:DeleteObject", "s3:DeleteObjectVersion"),
-            resources=scope.buckets("/*"),
+            resources=scope.buckets(BUCKET, below="/*"),
             why=bucket,
         ),
     ]

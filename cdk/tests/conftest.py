@@ -57,6 +57,19 @@ class Synthesised:
         assert len(found) == 1, f"{len(found)} resources of type {resource_type} with {properties}"
         return found[0]
 
+    def id_of(self, resource_type: str, beginning: str) -> str:
+        """Returns the logical id of the one resource of this type whose logical id begins so."""
+        (found,) = [name for name in self.of_type(resource_type) if name.startswith(beginning)]
+        return found
+
+    @property
+    def task_table(self) -> str:
+        return self.id_of("AWS::DynamoDB::Table", "Tasks")
+
+    @property
+    def failure_bucket(self) -> str:
+        return self.id_of("AWS::S3::Bucket", "Audit")
+
 
 class Project:
     """A folder with built functions and a principals file, as `cargo xtask` leaves them."""
@@ -146,6 +159,7 @@ def prod(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesi
         auditFreeText="true",
         retainAuditLog="false",
         auditRetentionDays="731",
+        auditSealLock="governance",
         accessLogRetentionDays="90",
         logRetentionDays="7",
         auditRetryAttempts="5",
@@ -161,6 +175,12 @@ def prod(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesi
         cognitoMfaRequired="true",
         cognitoSelfSignUp="true",
     )
+
+
+@pytest.fixture(scope="session")
+def unsealed(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Synthesised:
+    """A disposable stack whose audit log is not sealed."""
+    return project.synthesise(tmp_path_factory.mktemp("unsealed"), auditSeal="false")
 
 
 @pytest.fixture(scope="session")

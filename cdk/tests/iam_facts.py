@@ -48,7 +48,6 @@ def permissions(synthesised: Synthesised, document: dict) -> set[Permission]:
 
 def role_document(role: dict) -> dict:
     """Returns the one inline policy of a role."""
-    assert "ManagedPolicyArns" not in role["Properties"]
     (policy,) = role["Properties"]["Policies"]
     return policy["PolicyDocument"]
 
@@ -88,6 +87,7 @@ def _arn(synthesised: Synthesised, logical_id: str) -> str:
     return {
         "AWS::DynamoDB::Table": lambda: f"arn:aws:dynamodb:{region}:{account}:table/{properties.get('TableName', named)}",
         "AWS::IAM::Role": lambda: f"arn:aws:iam::{account}:role/{properties.get('RoleName', named)}",
+        "AWS::KMS::Key": lambda: f"arn:aws:kms:{region}:{account}:key/{logical_id}",
         "AWS::Lambda::Function": lambda: f"arn:aws:lambda:{region}:{account}:function:{properties['FunctionName']}",
         "AWS::Logs::LogGroup": lambda: f"arn:aws:logs:{region}:{account}:log-group:{properties['LogGroupName']}:*",
         "AWS::S3::Bucket": lambda: f"arn:aws:s3:::{named.lower()}",

@@ -14,6 +14,7 @@ ACTIONS = {
     # "Actions defined by Amazon S3": HeadBucket needs s3:ListBucket, and versions of objects have separate actions.
     ("s3", "delete_objects"): {"s3:DeleteObject", "s3:DeleteObjectVersion"},
     ("s3", "head_bucket"): {"s3:ListBucket"},
+    ("s3", "list_objects_v2"): {"s3:ListBucket"},
     ("s3", "list_object_versions"): {"s3:ListBucketVersions"},
     # Writes the whole schedule, including its role.
     ("scheduler", "update_schedule"): {"iam:PassRole", "scheduler:UpdateSchedule"},
@@ -24,6 +25,7 @@ PREFIXES = {
     "cloudwatchlogs": "logs",
     "cognitoidentityprovider": "cognito-idp",
     "dynamodbstreams": "dynamodb",
+    "eventbridge": "events",
     "sfn": "states",
 }
 

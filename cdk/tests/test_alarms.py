@@ -22,6 +22,7 @@ WATCHED = {
     "refused-tokens": ("Tasks/dev", "RefusedTokens", "Sum"),
     "refused-callers": ("Tasks/dev", "RefusedCallers", "Sum"),
     "audit-errors": ("AWS/Lambda", "Errors", "Sum"),
+    "notary-errors": ("AWS/Lambda", "Errors", "Sum"),
 }
 
 
@@ -36,7 +37,7 @@ def test_an_alarm_watches_its_metric_and_is_quiet_without_data(dev: Synthesised,
 
 def test_no_alarm_is_forgotten_here(dev: Synthesised) -> None:
     names = {alarm["Properties"]["AlarmName"] for alarm in dev.of_type("AWS::CloudWatch::Alarm").values()}
-    assert names == {f"tasks-dev-{name}" for name in (*WATCHED, "audit-silent")}
+    assert names == {f"tasks-dev-{name}" for name in (*WATCHED, "audit-silent", "audit-unsealed")}
 
 
 def test_writes_without_records_raise_an_alarm_and_nothing_else_does(dev: Synthesised) -> None:
@@ -44,7 +45,7 @@ def test_writes_without_records_raise_an_alarm_and_nothing_else_does(dev: Synthe
     alarm = dev.only("AWS::CloudWatch::Alarm", AlarmName="tasks-dev-audit-silent")["Properties"]
     by_id = {query["Id"]: query for query in alarm["Metrics"]}
     (math,) = [query["Expression"] for query in alarm["Metrics"] if "Expression" in query]
-    (table,) = dev.of_type("AWS::DynamoDB::Table")
+    table = dev.task_table
     (log,) = [name for name, group in dev.of_type("AWS::Logs::LogGroup").items() if group["Properties"].get("LogGroupName") == "/tasks/dev/audit"]
     for operation in ("PutItem", "UpdateItem"):
         stat = by_id[operation.lower()]["MetricStat"]
@@ -67,6 +68,18 @@ def test_writes_without_records_raise_an_alarm_and_nothing_else_does(dev: Synthe
     assert breaching([1, None, 3, None], [None, 2, None, 1], [1, 2, 3, None]) == 1
     assert breaching([1, None, None, None], [None, None, 1, 4], idle) == 3
     assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (2, 12, "notBreaching")
+
+
+def test_a_notary_of_which_nothing_is_heard_raises_an_alarm(dev: Synthesised) -> None:
+    alarm = dev.only("AWS::CloudWatch::Alarm", AlarmName="tasks-dev-audit-unsealed")["Properties"]
+    (rule,) = dev.of_type("AWS::Events::Rule").values()
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("Tasks/dev", "SealLagSeconds", "Maximum")
+    assert "Dimensions" not in alarm
+    assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "GreaterThanOrEqualToThreshold")
+    # A run in each period: one that fails raises no alarm, three in a row do.
+    assert rule["Properties"]["ScheduleExpression"] == f"rate({alarm['Period'] // 60} minutes)"
+    assert alarm["EvaluationPeriods"] == alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]) == 3
+    assert 10 * 60 < alarm["Threshold"] < 60 * 60
 
 
 def test_the_iterator_age_alarms_long_before_the_stream_forgets(dev: Synthesised) -> None:
@@ -184,7 +197,7 @@ def test_a_refused_token_raises_no_alarm_of_lambdas_errors(each: Synthesised) ->
         for found in each.of_type("AWS::CloudWatch::Alarm").values()
         if found["Properties"].get("MetricName") == "Errors"
     ]
-    assert len(watched) == 3
+    assert len(watched) == 4
     assert "Authorizer" not in "".join(watched)
 
 

@@ -16,7 +16,7 @@ def test_the_readme_counts_what_is_charged_per_resource(dev: Synthesised) -> Non
     assert f"| {filters} of metric filters" in costs
     assert f"at most {(filters - 1 + _reasons()) * 0.30:.2f} $ a month" in costs
     assert f"| {len(dev.of_type('AWS::CloudWatch::Dashboard'))}, with {len(list(graphs(dev)))} metrics" in costs
-    for binary, words in (("task-api", "task function"), ("authorizer", "authorizer"), ("docs", "docs function"), ("audit", "audit function")):
+    for binary, words in (("task-api", "task function"), ("authorizer", "authorizer"), ("docs", "docs function"), ("audit", "audit function"), ("notary", "notary")):
         function = dev.only("AWS::Lambda::Function", FunctionName=f"tasks-dev-{binary}")["Properties"]
         assert f"{words} ({function['MemorySize']} MB)" in costs
 
@@ -42,6 +42,8 @@ def test_nothing_else_in_the_stack_is_charged(dev: Synthesised, prod: Synthesise
         "AWS::ApiGateway::Method",
         "AWS::ApiGateway::Resource",
         "AWS::ApiGateway::Stage",
+        # "Amazon EventBridge pricing": what rules of a schedule send on the default bus.
+        "AWS::Events::Rule",
         "AWS::IAM::Role",
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::Permission",
@@ -53,6 +55,7 @@ def test_nothing_else_in_the_stack_is_charged(dev: Synthesised, prod: Synthesise
         "AWS::CloudWatch::Alarm",
         "AWS::CloudWatch::Dashboard",
         "AWS::DynamoDB::Table",
+        "AWS::KMS::Key",
         "AWS::Lambda::Function",
         "AWS::Logs::LogGroup",
         "AWS::Logs::MetricFilter",
@@ -69,4 +72,5 @@ def test_nothing_else_in_the_stack_is_charged(dev: Synthesised, prod: Synthesise
     for alarm in dev.of_type("AWS::CloudWatch::Alarm").values():
         for metric in _metrics(alarm):
             assert metric["Period"] >= 60
-    assert dev.only("AWS::DynamoDB::Table")["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+    for table in dev.of_type("AWS::DynamoDB::Table").values():
+        assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"

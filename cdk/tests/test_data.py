@@ -26,7 +26,7 @@ def test_the_table_has_the_keys_of_the_contract(each: Synthesised) -> None:
             "TimeToLiveSpecification": {"AttributeName": "expiresAt", "Enabled": True},
         },
     )
-    indexes = each.only("AWS::DynamoDB::Table")["Properties"]["GlobalSecondaryIndexes"]
+    indexes = each.resources[each.task_table]["Properties"]["GlobalSecondaryIndexes"]
     assert {index["IndexName"] for index in indexes} == set(schema) >= {"byStatus", "byDueDate"}
     for index in indexes:
         partition_key, sort_key = schema[index["IndexName"]]
@@ -39,15 +39,16 @@ def test_the_table_has_the_keys_of_the_contract(each: Synthesised) -> None:
 
 def test_a_protected_table_fails_its_deletion_and_is_never_left_behind(dev: Synthesised, prod: Synthesised) -> None:
     for synthesised, protected in ((dev, False), (prod, True)):
-        table = synthesised.only("AWS::DynamoDB::Table")
-        assert table["Properties"]["DeletionProtectionEnabled"] is protected
-        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Delete", "Delete")
+        tables = synthesised.of_type("AWS::DynamoDB::Table").values()
+        assert len(tables) == 2
+        for table in tables:
+            assert table["Properties"]["DeletionProtectionEnabled"] is protected
+            assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Delete", "Delete")
 
 
 def test_the_mapping_loses_nothing_and_waits_for_nothing(each: Synthesised) -> None:
     mapping = each.only("AWS::Lambda::EventSourceMapping")["Properties"]
-    (table,) = each.of_type("AWS::DynamoDB::Table")
-    (bucket,) = each.of_type("AWS::S3::Bucket")
+    table, bucket = each.task_table, each.failure_bucket
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": [table, "StreamArn"]}
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -71,7 +72,7 @@ def test_the_number_of_retries_is_a_setting(dev: Synthesised, prod: Synthesised)
 
 
 def test_the_failure_bucket_is_private_encrypted_and_forgets(each: Synthesised) -> None:
-    bucket = each.only("AWS::S3::Bucket")
+    bucket = each.resources[each.failure_bucket]
     properties = bucket["Properties"]
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
     (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -102,7 +103,7 @@ def test_the_failure_bucket_is_private_encrypted_and_forgets(each: Synthesised) 
 
 
 def test_a_full_failure_bucket_is_not_emptied_behind_anyones_back(each: Synthesised) -> None:
-    assert each.only("AWS::S3::Bucket")["DeletionPolicy"] == "Delete"
+    assert each.resources[each.failure_bucket]["DeletionPolicy"] == "Delete"
     custom = [found["Type"] for found in each.resources.values() if found["Type"].startswith("Custom::")]
     assert custom == []
     runtimes = {function["Properties"]["Runtime"] for function in each.of_type("AWS::Lambda::Function").values()}
@@ -118,13 +119,13 @@ def test_the_audit_log_survives_by_default_and_can_be_adopted_again(dev: Synthes
 
 def test_only_a_retained_audit_log_is_protected_from_deletion(dev: Synthesised, prod: Synthesised) -> None:
     """CloudFormation cannot delete a protected log group, so no group that is deleted with the stack is protected."""
-    for synthesised, name in ((dev, "/tasks/dev/audit"), (prod, None)):
+    for synthesised, names in ((dev, ["/tasks/dev/audit", "/tasks/dev/checkpoints"]), (prod, [])):
         protected = [
             group["Properties"]["LogGroupName"]
             for group in synthesised.of_type("AWS::Logs::LogGroup").values()
             if group["Properties"].get("DeletionProtectionEnabled")
         ]
-        assert protected == ([name] if name else [])
+        assert sorted(protected) == names
 
 
 def test_the_audit_log_goes_with_the_stack_on_request(prod: Synthesised) -> None:
@@ -133,7 +134,7 @@ def test_the_audit_log_goes_with_the_stack_on_request(prod: Synthesised) -> None
     assert group["Properties"]["RetentionInDays"] == 731
 
 
-@pytest.mark.parametrize("name", ["task-api", "authorizer", "docs", "audit-function"])
+@pytest.mark.parametrize("name", ["task-api", "authorizer", "docs", "audit-function", "notary"])
 def test_operational_logs_are_named_by_stage_kept_for_a_while_and_deleted(
     dev: Synthesised, prod: Synthesised, name: str
 ) -> None:
@@ -156,11 +157,12 @@ def test_the_quarantine_is_kept_for_ninety_days(each: Synthesised) -> None:
     assert group["Properties"]["RetentionInDays"] == 90
 
 
-def test_only_the_audit_log_is_left_behind(dev: Synthesised) -> None:
-    kept = sorted(
-        resource["Type"] for resource in dev.resources.values() if resource.get("DeletionPolicy", "Delete") != "Delete"
-    )
-    assert kept == ["AWS::Logs::LogGroup"]
+def test_only_the_audit_log_and_its_seal_are_left_behind(dev: Synthesised, prod: Synthesised) -> None:
+    seal = ["AWS::KMS::Key", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"]
+    for synthesised, kept in ((dev, [*seal, "AWS::Logs::LogGroup", "AWS::Logs::LogGroup"]), (prod, seal)):
+        resources = [found for found in synthesised.resources.values() if found.get("DeletionPolicy", "Delete") != "Delete"]
+        assert sorted(found["Type"] for found in resources) == sorted(kept)
+        assert {found["DeletionPolicy"] for found in resources} == {"Retain"}
 
 
 def test_two_stages_share_no_name(dev: Synthesised, prod: Synthesised) -> None:

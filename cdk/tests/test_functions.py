@@ -8,7 +8,7 @@ from conftest import PRINCIPAL, Synthesised
 
 @pytest.mark.parametrize(
     ("binary", "log_group", "seconds"),
-    [("task-api", "task-api", 10), ("authorizer", "authorizer", 5), ("docs", "docs", 10), ("audit", "audit-function", 60)],
+    [("task-api", "task-api", 10), ("authorizer", "authorizer", 5), ("docs", "docs", 10), ("audit", "audit-function", 60), ("notary", "notary", 120)],
 )
 def test_a_function_runs_the_binary_and_logs_where_it_should(
     dev: Synthesised, binary: str, log_group: str, seconds: int
@@ -31,10 +31,9 @@ def test_the_architecture_is_a_setting(prod: Synthesised) -> None:
 
 def test_the_task_function_knows_its_table_origins_and_throttle(dev: Synthesised, prod: Synthesised) -> None:
     for synthesised, origins, rate in ((dev, "*", 500), (prod, "https://a.example,https://b.example:8443", 20)):
-        (table,) = synthesised.of_type("AWS::DynamoDB::Table")
         assert _environment(synthesised, "task-api") == {
             "RUST_LOG": "info",
-            "TABLE_NAME": {"Ref": table},
+            "TABLE_NAME": {"Ref": synthesised.task_table},
             "ALLOWED_ORIGINS": origins,
             "RATE_LIMIT_POLICY": f'"default";q={rate};w=1',
         }
@@ -57,7 +56,8 @@ def test_the_audit_function_knows_its_groups(dev: Synthesised, prod: Synthesised
             "AUDIT_LOG_GROUP": f"/tasks/{stage}/audit",
             "QUARANTINE_LOG_GROUP": f"/tasks/{stage}/quarantine",
         }
-        assert environment == {"RUST_LOG": "info", "STAGE": stage, "AUDIT_FREE_TEXT": free_text}
+        intents = {"Ref": synthesised.id_of("AWS::DynamoDB::Table", "SealIntents")}
+        assert environment == {"RUST_LOG": "info", "STAGE": stage, "AUDIT_FREE_TEXT": free_text, "INTENT_TABLE": intents}
 
 
 def _environment(synthesised: Synthesised, binary: str) -> dict:

@@ -14,6 +14,8 @@ EVERY_FUNCTION = {
     ("xray:PutTraceSegments", "*"),
 }
 
+SEAL_FOLDERS = ("checkpoints", "keys", "manifests")
+
 EXPECTED = {
     "task-api": EVERY_FUNCTION
     | {
@@ -39,6 +41,17 @@ EXPECTED = {
         ("dynamodb:ListStreams", "*"),
         ("s3:PutObject", "failure bucket/*"),
         ("s3:ListBucket", "failure bucket"),
+        ("dynamodb:PutItem", "intents"),
+    },
+    "notary": EVERY_FUNCTION
+    | {
+        ("dynamodb:Query", "intents"),
+        ("kms:GetPublicKey", "key"),
+        ("kms:Sign", "key"),
+        ("logs:CreateLogStream", "/tasks/dev/checkpoints"),
+        ("logs:PutLogEvents", "/tasks/dev/checkpoints"),
+        ("s3:ListBucket", "seal bucket"),
+        *((action, f"seal bucket/{folder}/*") for action in ("s3:GetObject", "s3:PutObject") for folder in SEAL_FOLDERS),
     },
 }
 
@@ -83,13 +96,32 @@ def test_there_is_no_other_role(each: Synthesised) -> None:
 
 
 def test_api_gateway_may_call_the_functions_for_this_api_only(each: Synthesised) -> None:
-    permissions = each.of_type("AWS::Lambda::Permission").values()
+    permissions = [
+        permission
+        for permission in each.of_type("AWS::Lambda::Permission").values()
+        if permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
+    ]
     for permission in permissions:
-        assert permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
         assert permission["Properties"]["Action"] == "lambda:InvokeFunction"
         assert {"Ref": _api_id(each)} in permission["Properties"]["SourceArn"]["Fn::Join"][1]
     called = {permission["Properties"]["FunctionName"]["Fn::GetAtt"][0] for permission in permissions}
     assert called == {_function_id(each, "task-api"), _function_id(each, "authorizer"), _function_id(each, "docs")}
+
+
+def test_the_schedule_may_call_the_notary_and_nothing_else_may_call_a_function(each: Synthesised) -> None:
+    (permission,) = [
+        permission["Properties"]
+        for permission in each.of_type("AWS::Lambda::Permission").values()
+        if permission["Properties"]["Principal"] != "apigateway.amazonaws.com"
+    ]
+    (rule,) = each.of_type("AWS::Events::Rule")
+    notary = {"Fn::GetAtt": [_function_id(each, "notary"), "Arn"]}
+    assert permission == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": notary,
+        "Principal": "events.amazonaws.com",
+        "SourceArn": {"Fn::GetAtt": [rule, "Arn"]},
+    }
 
 
 def _function_id(synthesised: Synthesised, binary: str) -> str:
@@ -120,8 +152,8 @@ def _api_id(synthesised: Synthesised) -> str:
 
 def _names(synthesised: Synthesised, *, own_log_group: str) -> dict[str, str]:
     """Returns a readable name for each resource expression of the template."""
-    (table,) = synthesised.of_type("AWS::DynamoDB::Table")
-    (bucket,) = synthesised.of_type("AWS::S3::Bucket")
+    table, bucket = synthesised.task_table, synthesised.failure_bucket
+    seal = synthesised.id_of("AWS::S3::Bucket", "Seal")
     expressions: list[tuple[object, str]] = [
         ({"Fn::GetAtt": [table, "Arn"]}, "table"),
         ({"Fn::GetAtt": [table, "StreamArn"]}, "stream"),
@@ -131,6 +163,13 @@ def _names(synthesised: Synthesised, *, own_log_group: str) -> dict[str, str]:
         ),
         ({"Fn::GetAtt": [bucket, "Arn"]}, "failure bucket"),
         ({"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/*"]]}, "failure bucket/*"),
+        ({"Fn::GetAtt": [synthesised.id_of("AWS::DynamoDB::Table", "SealIntents"), "Arn"]}, "intents"),
+        ({"Fn::GetAtt": [synthesised.id_of("AWS::KMS::Key", "Seal"), "Arn"]}, "key"),
+        ({"Fn::GetAtt": [seal, "Arn"]}, "seal bucket"),
+        *(
+            ({"Fn::Join": ["", [{"Fn::GetAtt": [seal, "Arn"]}, f"/{folder}/*"]]}, f"seal bucket/{folder}/*")
+            for folder in SEAL_FOLDERS
+        ),
     ]
     for name, group in synthesised.of_type("AWS::Logs::LogGroup").items():
         said = "own log group" if name == own_log_group else group["Properties"]["LogGroupName"]

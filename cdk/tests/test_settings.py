@@ -54,6 +54,9 @@ from task_service.settings import LEAST_AUDIT_DAYS, VIEWER, SettingsError
         ({"auditRetryAttempts": "-1"}, ["auditRetryAttempts"]),
         ({"throttleRate": "0"}, ["throttleRate"]),
         ({"throttleBurst": True}, ["throttleBurst"]),
+        ({"auditSeal": "on"}, ["auditSeal='on'", "true or false"]),
+        ({"auditSealLock": "legal"}, ["auditSealLock='legal'", "governance or compliance"]),
+        ({"auditSeal": "false", "auditSealLock": "governance"}, ["auditSealLock", "auditSeal=false"]),
         ({"alarmTopicArn": "alarms"}, ["alarmTopicArn='alarms'", "SNS"]),
     ],
 )
@@ -88,6 +91,7 @@ def test_dev_is_disposable_and_every_other_stage_protected(project: Project) -> 
     other = project.settings(stage="blue", allowedOrigins="https://a.example")
     assert (dev.stage, dev.architecture, dev.allowed_origins) == ("dev", "arm64", ["*"])
     assert (dev.deletion_protection, other.deletion_protection) == (False, True)
+    assert (dev.seal.lock, other.seal.lock) == ("governance", "compliance")
     assert dev.retain_audit_log
     assert other.retain_audit_log
 

@@ -89,7 +89,10 @@ def test_the_executor_reaches_every_resource_of_its_service_by_the_name_it_will_
     executor = _executor(teardown)
     for logical_id, resource in cognito.resources.items():
         for action in DELETE_ACTIONS[resource["Type"]]:
-            assert _allowed(executor, action, _physical_arn(cognito, logical_id, action)), (logical_id, action)
+            own = _physical_arn(cognito, logical_id, action)
+            # Of what is retained, only log groups may have to go all the same.
+            wanted = resource.get("DeletionPolicy") != "Retain" or resource["Type"] == "AWS::Logs::LogGroup"
+            assert _allowed(executor, action, own) == wanted, (logical_id, action)
 
 
 @pytest.mark.parametrize("role", ["executor", "step"])
@@ -121,7 +124,13 @@ def test_data_of_a_stack_whose_name_merely_begins_alike_cannot_even_be_read(
 ) -> None:
     """CloudFormation tags no table, and S3 heeds no tag unless asked to: the name has to keep them apart."""
     assert not is_tagged_by_cloudformation("AWS::DynamoDB::Table")
-    (logical_id,) = dev.of_type(kind)
+    logical_ids = list(dev.of_type(kind))
+    assert len(logical_ids) == 2
+    for logical_id in logical_ids:
+        _check_neighbour(dev, teardown, logical_id, service)
+
+
+def _check_neighbour(dev: Synthesised, teardown: Synthesised, logical_id: str, service: str) -> None:
     neighbour = _physical_arn(dev, logical_id, f"{service}:Any").replace("tasks-dev", "tasks-dev-blue")
     granted = [found for found in _executor(teardown) | _step(teardown) if found.action.startswith(f"{service}:")]
     assert any(covers(found.resource, neighbour.replace("-blue", "")) for found in granted)
@@ -233,7 +242,10 @@ def test_the_step_function_reaches_what_it_prepares_and_sweeps(dev: Synthesised,
             "dynamodb:UpdateContinuousBackups",
             "dynamodb:UpdateTable",
         ),
+        "intents": ("dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:UpdateTable"),
         "bucket": ("s3:ListBucket", "s3:ListBucketVersions"),
+        "seal bucket": ("s3:ListBucket",),
+        "schedule": ("events:DescribeRule",),
         "task function": ("lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"),
     }.items():
         for action in actions:
@@ -315,8 +327,11 @@ def test_no_policy_denies_or_is_attached_from_elsewhere(each_teardown: Synthesis
     assert each_teardown.of_type("AWS::IAM::Policy") == {}
     for document in documents(each_teardown):
         assert {statement["Effect"] for statement in document["Statement"]} == {"Allow"}
-    for policy in each_teardown.of_type("AWS::IAM::ManagedPolicy").values():
+    policies = each_teardown.of_type("AWS::IAM::ManagedPolicy")
+    for policy in policies.values():
         assert not {"Roles", "Users", "Groups"} & set(policy["Properties"])
+    attached = [arn for role in each_teardown.of_type("AWS::IAM::Role").values() for arn in role["Properties"].get("ManagedPolicyArns", [])]
+    assert attached == [{"Ref": name} for name in policies if name.startswith("StepsLogPolicy")]
 
 
 def test_the_policies_fit_iams_quotas_with_as_many_services_as_are_allowed(crowd: Synthesised) -> None:
@@ -364,24 +379,27 @@ def _physical_arn(service: Synthesised, logical_id: str, action: str, *, stage: 
         "AWS::CloudWatch::Alarm": lambda: f"arn:aws:cloudwatch:{where}:alarm:{properties['AlarmName']}",
         "AWS::CloudWatch::Dashboard": lambda: f"arn:aws:cloudwatch::123456789012:dashboard/{properties['DashboardName']}",
         "AWS::DynamoDB::Table": lambda: f"arn:aws:dynamodb:{where}:table/{random}",
+        "AWS::Events::Rule": lambda: f"arn:aws:events:{where}:rule/{properties['Name']}",
         "AWS::IAM::Role": lambda: f"arn:aws:iam::123456789012:role/{random}",
+        "AWS::KMS::Key": lambda: f"arn:aws:kms:{where}:key/1234-abcd",
         "AWS::Lambda::EventSourceMapping": lambda: f"arn:aws:lambda:{where}:event-source-mapping:1234-abcd",
         "AWS::Lambda::Function": lambda: f"arn:aws:lambda:{where}:function:{properties['FunctionName']}",
         "AWS::Lambda::Permission": lambda: f"arn:aws:lambda:{where}:function:{function}",
         "AWS::S3::Bucket": lambda: f"arn:aws:s3:::{random.lower()}",
-        "AWS::S3::BucketPolicy": lambda: f"arn:aws:s3:::{_bucket_name(service, stack)}",
+        "AWS::S3::BucketPolicy": lambda: (
+            f"arn:aws:s3:::{stack}-{resource['Properties']['Bucket']['Ref']}-1abcdefghijkl".lower()
+        ),
     }[kind]()
-
-
-def _bucket_name(service: Synthesised, stack: str) -> str:
-    return f"{stack}-{_only_id(service, 'AWS::S3::Bucket')}-1abcdefghijkl".lower()
 
 
 def _named(service: Synthesised, what: str) -> str:
     """Logical ids by what scope.py says of them; each pattern finds exactly one."""
     kind, prefix = {
         "table": ("AWS::DynamoDB::Table", scope.TABLE),
+        "intents": ("AWS::DynamoDB::Table", scope.INTENTS),
         "bucket": ("AWS::S3::Bucket", scope.BUCKET),
+        "seal bucket": ("AWS::S3::Bucket", scope.SEAL_BUCKET),
+        "schedule": ("AWS::Events::Rule", "SealSchedule"),
         "task function": ("AWS::Lambda::Function", "TaskApi"),
     }[what]
     (name,) = [name for name in service.of_type(kind) if name.startswith(prefix)]
@@ -409,7 +427,9 @@ def _executor(synthesised: Synthesised) -> set[Permission]:
 
 def _step(synthesised: Synthesised) -> set[Permission]:
     function = synthesised.only("AWS::Lambda::Function")["Properties"]
-    return permissions(synthesised, role_document(synthesised.resources[function["Role"]["Fn::GetAtt"][0]]))
+    role = synthesised.resources[function["Role"]["Fn::GetAtt"][0]]
+    policies = [synthesised.resources[arn["Ref"]]["Properties"]["PolicyDocument"] for arn in role["Properties"]["ManagedPolicyArns"]]
+    return {found for document in (role_document(role), *policies) for found in permissions(synthesised, document)}
 
 
 def _role_id(synthesised: Synthesised, end: str) -> str:

@@ -144,6 +144,14 @@ impl Aws {
         self.send(Request::json("states", &format!("AWSStepFunctions.{action}"), &body)).await
     }
 
+    pub async fn events(&self, action: &str, body: Value) -> Answer {
+        self.send(Request::json("events", &format!("AWSEvents.{action}"), &body)).await
+    }
+
+    pub async fn kms(&self, action: &str, body: Value) -> Answer {
+        self.send(Request::json("kms", &format!("TrentService.{action}"), &body)).await
+    }
+
     pub async fn ssm(&self, action: &str, body: Value) -> Answer {
         self.send(Request::json("ssm", &format!("AmazonSSM.{action}"), &body)).await
     }

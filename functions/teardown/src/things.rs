@@ -1,7 +1,7 @@
 //! The things that belong to a stack: what `CloudFormation` lists, and what AWS made for it.
 
 use aws_sdk_cloudformation::types::StackResourceSummary;
-use contract::{Planned, PlannedFate, StackRef};
+use contract::{Planned, PlannedFate, Run, StackRef};
 use serde_json::Value;
 
 use crate::{
@@ -15,6 +15,10 @@ const API_ACCOUNT_ROLE: &str = "ApiCloudWatchRole";
 /// Stacks deployed by an earlier version of the service retain both.
 const ACCOUNT_WHY: &str =
     "API Gateway's logging is a setting of the whole account, which no teardown touches";
+/// The beginning of the logical id of the table of intents, which holds no task.
+const INTENTS: &str = "SealIntents";
+/// The beginning of the logical id of the bucket of checkpoints, which is retained.
+const SEAL_BUCKET: &str = "SealBucket";
 /// Not a resource of the stack: a file of it in the bootstrap bucket.
 const ASSET: &str = "Asset";
 /// Not a resource of the stack: what `DynamoDB` makes when a table with point-in-time recovery is deleted ("Delete a table with PITR
@@ -96,7 +100,7 @@ fn judged(entry: Planned, template: Option<&Value>) -> Planned {
     let account = kind == API_ACCOUNT || (kind == types::ROLE && logical_id.starts_with(API_ACCOUNT_ROLE));
     let why = match template.map(|template| template["Resources"][logical_id]["DeletionPolicy"].as_str()) {
         _ if kind == API_ACCOUNT => ACCOUNT_WHY.to_owned(),
-        None if account || kind == types::LOG_GROUP => {
+        None if account || retained_by_us(kind, logical_id) => {
             "perhaps retained: the stack's template is not JSON, so that only CloudFormation knows".to_owned()
         }
         Some(Some("Retain")) if account => ACCOUNT_WHY.to_owned(),
@@ -104,6 +108,16 @@ fn judged(entry: Planned, template: Option<&Value>) -> Planned {
         _ => return entry,
     };
     entry.with(PlannedFate::Keep, why)
+}
+
+/// Tells whether the template of a service stack retains such a resource, or may.
+fn retained_by_us(kind: &str, logical_id: &str) -> bool {
+    kind == types::LOG_GROUP || kind == types::KEY || logical_id.starts_with(SEAL_BUCKET)
+}
+
+/// Returns the table of tasks that is to be deleted: the one that has a stream to drain, and is worth a backup.
+pub fn task_table(run: &Run) -> Option<&Planned> {
+    run.doomed(types::TABLE).find(|table| !table.logical_id.starts_with(INTENTS))
 }
 
 /// Returns the backup that this table's deletion leaves behind.
@@ -153,12 +167,24 @@ mod tests {
     }
 
     #[test]
+    fn the_table_of_tasks_is_not_that_of_intents() {
+        let mut run = Run::default();
+        run.inventory = vec![in_stack(types::TABLE, "SealIntents7E26EC6F")];
+        assert_eq!(task_table(&run), None);
+        run.inventory.push(in_stack(types::TABLE, "TasksTable45D1B62D"));
+        assert_eq!(task_table(&run).unwrap().logical_id, "TasksTable45D1B62D");
+    }
+
+    #[test]
     fn without_a_template_what_may_be_retained_is_not_swept() {
         let fate = |kind, logical_id| judged(in_stack(kind, logical_id), None).fate;
         for (kind, logical_id) in [
             (types::LOG_GROUP, "AuditLog"),
             (API_ACCOUNT, "ApiAccount"),
             (types::ROLE, "ApiCloudWatchRoleCCA5"),
+            (types::KEY, "SealKey"),
+            (types::BUCKET, "SealBucket736744EF"),
+            ("AWS::S3::BucketPolicy", "SealBucketPolicyA1"),
         ] {
             assert_eq!(fate(kind, logical_id), PlannedFate::Keep, "{logical_id}");
         }

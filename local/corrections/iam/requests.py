@@ -1,20 +1,22 @@
 """Correction: a request is checked with AWS's action, resource and condition keys (with ``AUTH=true``).
 
 What AWS does ("Actions, resources, and condition keys for AWS services": CloudWatch Logs, CloudWatch, Lambda, DynamoDB,
-CloudFormation, API Gateway, KMS, S3; "Working with Lambda execution environment credentials"):
+CloudFormation, API Gateway, KMS, S3, EventBridge; "Working with Lambda execution environment credentials"):
 
 - a call that names a log group is checked on ``log-group:NAME:log-stream:STREAM``, DescribeAlarms on all alarms of the account;
 - a KMS key that is called by its alias is the key; PutObject with a retention or a legal hold of its own takes
   ``s3:PutObjectRetention`` or ``s3:PutObjectLegalHold`` too;
+- a rule on EventBridge's default bus is ``rule/NAME``; only one on another bus has the bus's name before its own;
 - each Lambda operation is an action of its own; DynamoDB's streams and backups are resources;
 - ``dynamodb:LeadingKeys`` has the partition keys in the request, ``cloudformation:RoleArn`` the role that is passed,
   ``lambda:FunctionArn`` a mapping's function, ``lambda:SourceFunctionArn`` the function whose credentials are used;
 - ``aws:PrincipalArn`` of a role's session is the role ("AWS global condition context keys");
 - the tags are those of the resource or of the API it belongs to, with CloudFormation's own (``aws:cloudformation:stack-name``).
 
-What stock MiniStack does: checks the group without a stream, the alias instead of the key, and PutObject alone; knows some twenty
-Lambda actions and lets through what it has no name for (UpdateEventSourceMapping, everything in Smithy's RPC); takes streams and
-backups for ``*``; has none of these keys; takes the session for ``aws:PrincipalArn``.
+What stock MiniStack does: checks the group without a stream, ``rule/default/NAME``, the alias instead of the key, and PutObject
+alone; knows some twenty Lambda actions and lets through what it has no name for (UpdateEventSourceMapping, everything in Smithy's
+RPC); takes streams and backups for ``*``; has none of these keys; takes the session for
+``aws:PrincipalArn``.
 
 Stock also sets ``aws:SecureTransport`` to false for plain HTTP. Since the loopback interface has nothing else, every request
 counts as secure here.
@@ -90,6 +92,8 @@ def _exact(actions):
             found = group if group.startswith("arn:") else f"arn:aws:logs:{region}:{account}:log-group:{group}"
         if service == "logs" and ":log-group:" in found and ":log-stream:" not in found:
             return f"{found.removesuffix(':*')}:log-stream:{_json(body).get('logStreamName') or ''}"
+        if service == "events":
+            return found.replace(":rule/default/", ":rule/")
         if service == "kms" and ":alias/" in found:
             return _key_of_alias(found)
         if service in ("dynamodb", "dynamodbstreams") and found == "*":

@@ -28,6 +28,12 @@ use crate::{
 /// Emulated accounts side by side: more only wait for each other.
 static SLOTS: Semaphore = Semaphore::const_new(3);
 
+/// The logical id of the table of tasks begins so.
+const TASKS: &str = "TasksTable";
+
+/// The seal of the audit log stays, whatever becomes of the log: the beginnings of the logical ids.
+pub const SEAL: [&str; 3] = ["SealBucket", "SealCheckpoints", "SealKey"];
+
 /// One account. The service stack is deployed as `cdk deploy` does it: with an execution role, which the stack keeps.
 pub struct Account {
     pub aws: Aws,
@@ -241,7 +247,7 @@ impl Account {
 
     /// The table's changes go nowhere from here on.
     pub async fn switch_stream_off(&self) {
-        let name = &self.thing("AWS::DynamoDB::Table", "").physical;
+        let name = &self.thing("AWS::DynamoDB::Table", TASKS).physical;
         let update = json!({"TableName": name, "StreamSpecification": {"StreamEnabled": false}});
         self.aws.dynamodb("UpdateTable", update).await.done();
     }
@@ -254,7 +260,7 @@ impl Account {
 
     /// A batch that never reached the audit log.
     pub async fn fill_bucket(&self) {
-        let bucket = &self.thing("AWS::S3::Bucket", "").physical;
+        let bucket = &self.thing("AWS::S3::Bucket", "AuditFailures").physical;
         self.aws.rest("s3", "PUT", &format!("/{bucket}/discarded"), "a batch".into()).await.done();
     }
 
@@ -317,6 +323,13 @@ impl Account {
             "AWS::Logs::QueryDefinition" => {
                 aws.logs("DeleteQueryDefinition", json!({"queryDefinitionId": id})).await
             }
+            "AWS::Events::Rule" => {
+                let targets = aws.events("ListTargetsByRule", json!({"Rule": id})).await.json();
+                let ids: Vec<_> = targets["Targets"].as_array().unwrap().iter().map(|it| &it["Id"]).collect();
+                aws.events("RemoveTargets", json!({"Rule": id, "Ids": ids})).await.done();
+                aws.events("DeleteRule", json!({"Name": id})).await
+            }
+            "AWS::KMS::Key" => aws.kms("ScheduleKeyDeletion", json!({"KeyId": id})).await,
             "AWS::CloudWatch::Dashboard" => {
                 aws.query("monitoring", "DeleteDashboards", &[("DashboardNames.member.1", id)]).await
             }
@@ -386,7 +399,13 @@ impl Account {
                 aws.get("lambda", &format!("/2015-03-31/event-source-mappings/{id}")).await.found().is_some()
             }
             "AWS::IAM::Role" => aws.iam("GetRole", &[("RoleName", id)]).await.found().is_some(),
-            "AWS::DynamoDB::Table" => self.table().await.is_some(),
+            "AWS::DynamoDB::Table" => self.described_table(id).await.is_some(),
+            "AWS::Events::Rule" => aws.events("DescribeRule", json!({"Name": id})).await.found().is_some(),
+            // For a month it can be described, and not be used.
+            "AWS::KMS::Key" => {
+                let key = aws.kms("DescribeKey", json!({"KeyId": id})).await.json();
+                key["KeyMetadata"]["KeyState"] == "Enabled"
+            }
             "AWS::Cognito::UserPool" => self.user_pool().await.is_some(),
             "AWS::S3::Bucket" => {
                 aws.rest("s3", "HEAD", &format!("/{id}"), Vec::new()).await.found().is_some()
@@ -422,9 +441,12 @@ impl Account {
         queries.map(|query| query["queryDefinitionId"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The table as DynamoDB describes it.
+    /// The table of tasks as DynamoDB describes it.
     pub async fn table(&self) -> Option<Value> {
-        let name = self.thing("AWS::DynamoDB::Table", "").physical.clone();
+        self.described_table(&self.thing("AWS::DynamoDB::Table", TASKS).physical).await
+    }
+
+    async fn described_table(&self, name: &str) -> Option<Value> {
         let described = self.aws.dynamodb("DescribeTable", json!({"TableName": name})).await.found()?;
         Some(serde_json::from_str::<Value>(&described).unwrap()["Table"].take())
     }
@@ -441,7 +463,7 @@ impl Account {
     }
 
     pub async fn protect_table(&self) {
-        let name = &self.thing("AWS::DynamoDB::Table", "").physical;
+        let name = &self.thing("AWS::DynamoDB::Table", TASKS).physical;
         let update = json!({"TableName": name, "DeletionProtectionEnabled": true});
         self.aws.dynamodb("UpdateTable", update).await.done();
         eventually("the protected table to be active", async || {
@@ -466,7 +488,7 @@ impl Account {
 
     /// Says that the table can be restored to any second of the last days.
     pub async fn table_is_recoverable(&self) -> bool {
-        let name = &self.thing("AWS::DynamoDB::Table", "").physical;
+        let name = &self.thing("AWS::DynamoDB::Table", TASKS).physical;
         let described =
             self.aws.dynamodb("DescribeContinuousBackups", json!({"TableName": name})).await.json();
         let recovery = &described["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"];
@@ -569,9 +591,9 @@ impl Account {
         );
     }
 
-    /// The stack is deleted; of its resources nothing is left but the audit log.
+    /// The stack is deleted; of its resources nothing is left but the audit log and its seal.
     pub async fn assert_gone(&self) {
-        self.assert_gone_but(&["AuditLog"]).await;
+        self.assert_gone_but(&[&["AuditLog"], &SEAL[..]].concat()).await;
         assert_ne!(self.api_account_role().await, "", "the account's setting is not the service's");
     }
 

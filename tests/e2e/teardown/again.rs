@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{
-    account::Account,
+    account::{Account, SEAL},
     deployment::{create_stack_again, execution_role, outputs_of, status_of, things_of},
 };
 
@@ -26,7 +26,7 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
     account.assert_gone().await;
     assert_eq!(end.report.unproven, []);
     for thing in &account.things {
-        let stays = thing.logical.starts_with("AuditLog");
+        let stays = ["AuditLog"].iter().chain(&SEAL).any(|kept| thing.logical.starts_with(kept));
         let fate = if stays { FoundFate::Kept } else { FoundFate::Absent };
         assert_eq!(end.fate(&thing.physical), fate, "{thing:?}");
     }
@@ -39,7 +39,7 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
     let ours = ["/aws/vendedlogs/states/TEARDOWN", "/TEARDOWN/function", "/TEARDOWN/report"];
     let mut left: BTreeSet<_> =
         ours.iter().map(|name| name.replace("TEARDOWN", &account.names.teardown)).collect();
-    left.insert(account.outputs["AuditLogGroup"].clone());
+    left.extend(["AuditLogGroup", "CheckpointLogGroup"].map(|output| account.outputs[output].clone()));
     assert_eq!(groups, left);
 
     let again = account.teardown(json!({})).await;
@@ -56,7 +56,7 @@ async fn the_audit_log_goes_when_the_operator_says_so() {
     let consents =
         json!({"keepAuditLog": false, "overrideLogProtection": true, "backup": false, "systemBackup": false});
     account.teardown(consents).await.assert_green(Outcome::Deleted);
-    account.assert_gone_but(&[]).await;
+    account.assert_gone_but(&SEAL).await;
     assert_eq!(account.backups_of_type("ALL").await, Vec::<Value>::new());
 }
 
@@ -176,7 +176,7 @@ async fn a_run_stopped_after_its_deletion_still_removes_the_audit_log_when_told_
     run.reaches(State::Sweep).await;
     run.stop().await;
     assert_eq!(account.teardown(consents).await.status, "SUCCEEDED");
-    account.assert_gone_but(&[]).await;
+    account.assert_gone_but(&SEAL).await;
 }
 
 async fn deploy_again(account: &Account) -> String {

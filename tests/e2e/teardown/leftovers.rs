@@ -3,7 +3,10 @@
 use contract::{FoundFate, Noted, Outcome, PlannedFate, State, Step};
 use serde_json::{Value, json};
 
-use super::{account::Account, run::End};
+use super::{
+    account::{Account, SEAL},
+    run::End,
+};
 
 #[tokio::test]
 async fn a_bucket_with_versions_and_delete_markers_is_emptied_with_consent_only() {
@@ -100,14 +103,14 @@ async fn an_account_role_that_an_older_stack_retains_stays_with_a_reason() {
         assert_eq!(entry.fate, FoundFate::Kept, "{entry:?}");
         assert!(entry.why.contains("whole account"), "{entry:?}");
     }
-    account.assert_gone_but(&["AuditLog", "ApiCloudWatchRole"]).await;
+    account.assert_gone_but(&[&["AuditLog", "ApiCloudWatchRole"], &SEAL[..]].concat()).await;
 }
 
 /// An operator who wants nothing kept has point-in-time recovery switched off first.
 #[tokio::test]
 async fn the_backup_that_dynamodb_makes_of_a_deleted_table_is_planned_and_reported() {
     let account = Account::new().await;
-    let table = account.thing("AWS::DynamoDB::Table", "").physical.clone();
+    let table = account.thing("AWS::DynamoDB::Table", "TasksTable").physical.clone();
     let planned = account.teardown(json!({"dryRun": true})).await;
     planned.assert_green(Outcome::Planned);
     let backup = format!("{table}$DeletedTableBackup");

@@ -316,7 +316,7 @@ async fn a_backup_is_begun_more_than_a_minute_after_the_last_writer_can_have_wri
 #[tokio::test]
 async fn what_is_still_shown_after_the_deletion_is_looked_at_again() {
     let account = Account::new().await;
-    let bucket = account.thing("AWS::S3::Bucket", "").physical.clone();
+    let bucket = account.thing("AWS::S3::Bucket", "AuditFailures").physical.clone();
     // Holds the second sweep: time to set the scene. And Prove's looks take their time.
     account.hold_second_sweep().await;
     account.break_step(Step::Prove, "s3", "HeadBucket", -1, json!({"delayMs": 500})).await;
@@ -349,7 +349,7 @@ async fn what_stays_is_told_after_a_few_looks() {
 #[tokio::test]
 async fn a_table_that_is_being_deleted_is_waited_for() {
     let account = Account::new().await;
-    let table = account.thing("AWS::DynamoDB::Table", "").physical.clone();
+    let table = account.thing("AWS::DynamoDB::Table", "TasksTable").physical.clone();
     // Holds the second sweep, as where a late log group is swept.
     account.hold_second_sweep().await;
     let run = account.start(json!({"backup": false})).await;

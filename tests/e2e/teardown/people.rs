@@ -172,7 +172,7 @@ async fn an_auditor_reads_the_audit_log_and_nothing_else() {
     );
     let exported = person.says(&["audit", "--stage", stage, "export", "--no-record"]).await;
     assert!(exported.good().words.contains(&id), "{exported:#?}");
-    let table = &account.thing("AWS::DynamoDB::Table", "").physical;
+    let table = &account.thing("AWS::DynamoDB::Table", "TasksTable").physical;
     let refused = auditor.dynamodb("DescribeTable", json!({"TableName": table})).await;
     assert!(refused.body.contains("AccessDenied"), "{refused:#?}");
 }

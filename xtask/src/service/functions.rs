@@ -30,7 +30,7 @@ pub struct Binary {
 /// Names the functions of an app: its binaries, and the packages that they are in.
 pub fn of(app: App) -> &'static [&'static str] {
     match app {
-        App::Service => &["task-api", "authorizer", "docs", "audit"],
+        App::Service => &["task-api", "authorizer", "docs", "audit", "notary"],
         App::Teardown => &["teardown"],
     }
 }
@@ -189,12 +189,23 @@ mod tests {
     fn a_selection_has_all_packages_and_the_targets_asked_for() {
         let both = selection(&[App::Service, App::Teardown]);
         let service = selection(&[App::Service]);
-        assert_eq!(both[..10], service[..10]);
+        assert_eq!(both[..12], service[..12]);
         assert_eq!(
-            service[10..],
-            ["--bin", "task-api", "--bin", "authorizer", "--bin", "docs", "--bin", "audit"]
+            service[12..],
+            [
+                "--bin",
+                "task-api",
+                "--bin",
+                "authorizer",
+                "--bin",
+                "docs",
+                "--bin",
+                "audit",
+                "--bin",
+                "notary"
+            ]
         );
-        assert_eq!(both[18..], ["--bin", "teardown"]);
+        assert_eq!(both[22..], ["--bin", "teardown"]);
     }
 
     #[test]

@@ -233,7 +233,9 @@ fn the_figures_are_in_the_embedded_metric_format() {
     let run =
         Run { checkpoints: 1, leaves: 2, quarantined: 3, unknown_actors: 4, lag_seconds: 5, lost: None };
     let line = metrics::line(&run, "Tasks/dev", 7);
-    let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
-    assert_eq!((metrics.len(), &line["_aws"]["Timestamp"]), (5, &json!(7)));
-    assert!(metrics.iter().all(|metric| line[metric["Name"].as_str().unwrap()].is_u64()));
+    // What the alarm `audit-unsealed` watches, without dimensions.
+    let metrics = json!([{"Name": "SealLagSeconds", "Unit": "Seconds"}]);
+    let directive = json!([{"Namespace": "Tasks/dev", "Dimensions": [[]], "Metrics": metrics}]);
+    assert_eq!(line["_aws"], json!({"Timestamp": 7, "CloudWatchMetrics": directive}));
+    assert_eq!((&line["SealLagSeconds"], &line["SealedLeaves"]), (&json!(5), &json!(2)));
 }

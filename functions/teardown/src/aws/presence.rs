@@ -46,6 +46,9 @@ impl Clients {
                 let state = |described: DescribeTableOutput| described.table.and_then(|it| it.table_status);
                 read.map(|described| state(described).map(|state| state.as_str().to_owned()))
             }
+            types::RULE => {
+                self.eventbridge.describe_rule().name(id).send().await.map(|_| None).map_err(AwsError::from)
+            }
             types::USER_POOL => {
                 let read = self.cognito.describe_user_pool().user_pool_id(id).send().await;
                 read.map(|_| None).map_err(AwsError::from)

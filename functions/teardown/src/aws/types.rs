@@ -4,6 +4,8 @@ pub const ALARM: &str = "AWS::CloudWatch::Alarm";
 pub const BUCKET: &str = "AWS::S3::Bucket";
 pub const DASHBOARD: &str = "AWS::CloudWatch::Dashboard";
 pub const FUNCTION: &str = "AWS::Lambda::Function";
+/// A key of KMS.
+pub const KEY: &str = "AWS::KMS::Key";
 pub const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 /// A note of CDK's, nothing that exists.
 pub const METADATA: &str = "AWS::CDK::Metadata";
@@ -11,6 +13,8 @@ pub const METRIC_FILTER: &str = "AWS::Logs::MetricFilter";
 pub const QUERY_DEFINITION: &str = "AWS::Logs::QueryDefinition";
 pub const REST_API: &str = "AWS::ApiGateway::RestApi";
 pub const ROLE: &str = "AWS::IAM::Role";
+/// A rule of `EventBridge`.
+pub const RULE: &str = "AWS::Events::Rule";
 pub const STREAM_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 pub const TABLE: &str = "AWS::DynamoDB::Table";
 pub const USER_POOL: &str = "AWS::Cognito::UserPool";

@@ -1,18 +1,19 @@
-//! Backup: an on-demand backup of the table, which outlives it.
+//! Backup: an on-demand backup of the table of tasks, which outlives it.
 
 use contract::{Evidence, Noted, Run, limits::BACKUP_SECONDS};
 use sha2::{Digest, Sha256};
 
 use crate::{
     Context, StepError,
-    aws::{done, found, types},
+    aws::{done, found},
+    things::task_table,
 };
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     if !run.request.backup {
         return Ok(run);
     }
-    let Some(table) = run.doomed(types::TABLE).next().map(|table| table.physical_id.clone()) else {
+    let Some(table) = task_table(&run).map(|table| table.physical_id.clone()) else {
         return Ok(run);
     };
     let arn = match &run.backup_arn {

@@ -20,8 +20,9 @@ use contract::{
 use crate::{
     Context, StepError,
     audit_path::missing_link,
-    aws::{done, has_ended, has_heirless_end, types},
+    aws::{done, has_ended, has_heirless_end},
     moment::Moment,
+    things::task_table,
 };
 
 const CALL: Duration = Duration::from_secs(CALL_SECONDS as u64);
@@ -78,7 +79,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
 }
 
 async fn table(context: &Context<'_>, run: &Run) -> Result<Option<TableDescription>, StepError> {
-    match run.doomed(types::TABLE).next() {
+    match task_table(run) {
         Some(table) => context.aws.table(&table.physical_id).await,
         None => Ok(None),
     }

@@ -62,7 +62,7 @@ async fn look_at_everything(context: &Context<'_>, run: &Run) -> Result<Vec<(Pla
             PlannedFate::Delete if theirs.contains(&entry.physical_id) => Seen::Replaced,
             PlannedFate::Delete => Seen::Shown(presence::look(context.aws, entry, &ours).await?),
             // Somebody may have removed what was to stay, and the report must not claim otherwise.
-            PlannedFate::Keep if entry.kind == types::LOG_GROUP => {
+            PlannedFate::Keep if entry.kind == types::LOG_GROUP || entry.kind == types::BUCKET => {
                 match presence::look(context.aws, entry, &ours).await? {
                     Presence::Absent => Seen::Shown(Presence::Absent),
                     Presence::Present | Presence::Going | Presence::Unproven(_) => Seen::Stays,

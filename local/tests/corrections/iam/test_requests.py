@@ -87,6 +87,15 @@ def test_a_roles_session_is_known_as_the_role(iam):
         assert allowed(logs.create_log_group, logGroupName=f"/{fresh('group')}") == (arn == own)
 
 
+def test_a_rule_on_the_default_bus_is_checked_without_the_bus(iam):
+    events, (own, other) = iam.client("events"), (fresh("rule") for _ in range(2))
+    arns = [events.put_rule(Name=name, ScheduleExpression="rate(1 day)")["RuleArn"] for name in (own, other)]
+    assert arns[0].endswith(f":rule/{own}")
+    user = User(iam, allow("events:DescribeRule", arns[0])).client("events")
+    assert allowed(user.describe_rule, Name=own)
+    assert not allowed(user.describe_rule, Name=other)
+
+
 def test_a_lock_of_its_own_takes_more_than_putting_an_object(iam):
     bucket, until = fresh("bucket"), datetime.now(UTC) + timedelta(days=1)
     iam.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)

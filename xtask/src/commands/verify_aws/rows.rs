@@ -469,6 +469,16 @@ pub const ROWS: &[Row] = &[
         check: Check::ByHand("on the local AWS, each invocation begins a trace of its own"),
     },
     Row {
+        id: "sealed",
+        part: Part::Audit,
+        assumption: "the notary seals: KMS lets its role sign by `aws:PrincipalArn`, and S3 takes its objects into a bucket with a default retention, which asks for a checksum of the body, as the SDK sends",
+        used: "`_key` and `_bucket` in `seal.py`, `functions/notary/src/store.rs`",
+        by_hand: "create a task; ten minutes later `aws s3api get-object-retention --bucket SEAL_BUCKET --key checkpoints/0000000001`: a mode and a date; `aws kms sign --key-id KEY …` as anybody else: AccessDenied",
+        check: Check::ByHand(
+            "a minute is sealed only when it is settled, and nothing but the end of its retention removes what was made",
+        ),
+    },
+    Row {
         id: "teardown-run",
         part: Part::Workflow,
         assumption: "the workflow removes a service, with proof: the permissions of the executor and of the step function suffice for every type",
