@@ -12,9 +12,11 @@ BY_THE_CALLER = {
     ("cloudwatchlogs", "create_log_stream"),
     ("cloudwatchlogs", "put_log_events"),
     ("dynamodb", "get_item"),
+    ("kms", "get_public_key"),
     ("lambda", "invoke"),
     ("s3", "delete_object"),
     ("s3", "get_object"),
+    ("s3", "list_object_versions"),
     ("s3", "list_objects_v2"),
     ("sts", "get_caller_identity"),
 }

@@ -21,6 +21,11 @@ use crate::{
 /// Runs the command that was typed.
 pub async fn run(cli: &Cli) -> Result<Exit, Failure> {
     let target = &cli.target;
+    if let Command::Audit(args) = &cli.command
+        && let Some(offline) = audit::offline(args)
+    {
+        return offline;
+    }
     let aws = &Aws::connect(target).await?;
     match &cli.command {
         Command::Audit(args) => audit::run(aws, args).await,

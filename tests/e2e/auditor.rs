@@ -18,10 +18,10 @@ use crate::{
 
 /// A command's outputs and how it ended.
 #[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl Said {
@@ -39,7 +39,7 @@ impl Said {
 }
 
 /// Runs `taskctl audit` as whoever owns the account, or with this environment.
-async fn audit_as(environment: Vec<(&'static str, String)>, words: &[&str]) -> Said {
+pub async fn audit_as(environment: Vec<(&'static str, String)>, words: &[&str]) -> Said {
     let mut command = Command::new(taskctl());
     command.arg("audit").args(words).env_clear().envs(environment).current_dir(env::temp_dir());
     let output = spawn_blocking(move || command.output().unwrap()).await.unwrap();

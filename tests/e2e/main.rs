@@ -15,7 +15,11 @@ mod jwt;
 mod life;
 mod load;
 mod out_of_band;
+#[path = "../../functions/seal/tests/log/bundle.rs"]
+#[allow(dead_code, reason = "shared with the tests of seal, which use all of it")]
+mod sealed;
 mod secrets;
 mod small_print;
 mod stack;
 mod teardown;
+mod verify;

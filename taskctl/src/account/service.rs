@@ -60,6 +60,37 @@ pub async fn find(aws: &Aws, stage: Option<&str>) -> Result<Service, Failure> {
     })
 }
 
+/// The seal of a stage's audit log: where it is, and who signs it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Seal {
+    pub bucket: String,
+    /// The ids of the KMS keys that sign.
+    pub keys: Vec<String>,
+    /// The log's name in its checkpoints.
+    pub origin: String,
+}
+
+/// Returns the seal of the stage's audit log, by the outputs file or those of the stage's stack. `None` if it has none.
+pub async fn seal(aws: &Aws, stage: Option<&str>) -> Result<Option<Seal>, Failure> {
+    let more = &aws.outputs.more;
+    if stage.is_none() && more.contains_key("sealBucket") {
+        return Ok(seal_of(|name| more.get(name).cloned(), ["sealBucket", "sealKeys", "sealOrigin"]));
+    }
+    let name = stage.map(service_stack).or_else(|| aws.outputs.service_stack.clone()).ok_or_else(unnamed)?;
+    let Some(stack) = stack::describe(aws, &name).await? else {
+        return Err(Failure::failed(format!("there is no stack {name} at {}", aws.place))
+            .next("if it was torn down, name what it left: --bucket NAME --key KEY, or verify a bundle"));
+    };
+    let outputs = stack::outputs_of(&stack);
+    Ok(seal_of(|name| outputs.get(name).cloned(), ["SealBucket", "SealKeys", "SealOrigin"]))
+}
+
+fn seal_of(output: impl Fn(&str) -> Option<String>, names: [&str; 3]) -> Option<Seal> {
+    let [bucket, keys, origin] = names.map(output);
+    let keys = keys?.split(',').map(str::to_owned).collect();
+    Some(Seal { bucket: bucket?, keys, origin: origin? })
+}
+
 fn unnamed() -> Failure {
     Failure::usage("which audit log? no outputs file names one").next("name the stage: --stage STAGE")
 }

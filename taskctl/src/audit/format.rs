@@ -45,7 +45,7 @@ const COLUMNS: [(&str, &str); 27] = [
 /// Returns the line that an export begins with, if its form has one.
 pub fn head(format: Format) -> Option<String> {
     match format {
-        Format::Ndjson | Format::Ocsf | Format::CloudEvents => None,
+        Format::Ndjson | Format::Ocsf | Format::CloudEvents | Format::Bundle => None,
         Format::Csv => Some(COLUMNS.map(|(name, _)| name).join(",") + "\r\n"),
     }
 }
@@ -55,7 +55,7 @@ pub fn line(format: Format, record: &Record) -> String {
     match format {
         // As it is stored; a line break between members would make two lines of it.
         Format::Ndjson if record.line.contains(['\n', '\r']) => format!("{}\n", record.value),
-        Format::Ndjson => format!("{}\n", record.line),
+        Format::Ndjson | Format::Bundle => format!("{}\n", record.line),
         Format::Ocsf => format!("{}\n", ocsf::event(record)),
         Format::CloudEvents => format!("{}\n", cloud_events::event(record)),
         Format::Csv => {

@@ -9,6 +9,7 @@ use crate::{
         record::Record,
         summary::{self, KINDS, Summary},
         text,
+        verdict::{Judgement, SHOWN},
     },
     cli::audit_args::RangeArgs,
     terminal::{
@@ -34,7 +35,7 @@ pub struct Origin<'a> {
 }
 
 /// Returns the page.
-pub fn page(origin: &Origin<'_>, summary: &Summary) -> String {
+pub fn page(origin: &Origin<'_>, summary: &Summary, seal: &Result<Judgement, String>) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
@@ -49,8 +50,9 @@ pub fn page(origin: &Origin<'_>, summary: &Summary) -> String {
         actions(summary),
         actors(summary),
         findings(summary),
+        sealed(seal),
         records(summary),
-        checked(origin),
+        checked(origin, seal.is_ok()),
     ] {
         page.push_str(&part);
     }
@@ -221,6 +223,32 @@ fn findings(summary: &Summary) -> String {
     format!("<h2>Findings</h2>\n<ul class=\"findings\">\n{found}</ul>\n{more}")
 }
 
+/// Returns the seal's verdict on the range, with its reasons.
+fn sealed(seal: &Result<Judgement, String>) -> String {
+    let judgement = match seal {
+        Ok(judgement) => judgement,
+        Err(why) => return format!("<h2>Seal</h2>\n<p>Not checked: {}.</p>\n", escaped(why)),
+    };
+    let list = |title: &str, items: Vec<String>| {
+        let items: Vec<String> = items.iter().map(|item| format!("<li>{}</li>\n", escaped(item))).collect();
+        if items.is_empty() {
+            items.concat()
+        } else {
+            format!("<p>{title}:</p>\n<ul>\n{}</ul>\n", items.concat())
+        }
+    };
+    let more = judgement.report.findings.len().saturating_sub(SHOWN);
+    let more = (more > 0).then(|| format!("and {more} more: taskctl audit verify --json has all"));
+    format!(
+        "<h2>Seal</h2>\n<p><b>{}</b>: {}.</p>\n{}{}{}",
+        judgement.report.verdict(),
+        escaped(&judgement.headline()),
+        list("Found", judgement.findings().take(SHOWN).chain(more).collect()),
+        list("Checked", judgement.checked()),
+        list("Not checked", judgement.unchecked()),
+    )
+}
+
 fn records(summary: &Summary) -> String {
     let title = if summary.records > summary.newest.len() as u64 {
         format!("The newest {} of {} records", summary::RECORDS, summary.records)
@@ -250,17 +278,21 @@ fn row(record: &Record) -> Vec<String> {
     ]
 }
 
-fn checked(origin: &Origin<'_>) -> String {
+fn checked(origin: &Origin<'_>, is_sealed: bool) -> String {
     let filtered = if origin.conditions.is_empty() {
         ""
     } else {
         "<li>Lines that are no records, as far as CloudWatch Logs left them out by the conditions of this report.</li>\n"
     };
+    let unsealed = if is_sealed {
+        ""
+    } else {
+        "<li>That no record is missing, edited or forged: the chain of a task is checked by <code>taskctl audit task ID</code>.</li>\n"
+    };
     format!(
         "<h2>What was checked, and what was not</h2>\n<p>Checked:</p>\n<ul>\n<li>Every line that was read is a record of a known \
          format.</li>\n<li>Two records with one eventId say the same, within 36 hours and 200,000 records of the log; the second one is \
-         left out as a copy.</li>\n</ul>\n<p>Not checked:</p>\n<ul>\n<li>That no record is missing, edited or forged: the chain of a task \
-         is checked by <code>taskctl audit task ID</code>.</li>\n<li>Quarantine and failure bucket, which hold changes that did not reach \
+         left out as a copy.</li>\n</ul>\n<p>Not checked:</p>\n<ul>\n{unsealed}<li>Quarantine and failure bucket, which hold changes that did not reach \
          the log: <code>taskctl audit replay</code> lists them.</li>\n<li>Reads, and requests that were refused: they are in the access \
          log alone.</li>\n{filtered}</ul>\n"
     )
@@ -270,11 +302,12 @@ fn checked(origin: &Origin<'_>) -> String {
 mod tests {
     use std::{env, fs, path::Path};
 
+    use seal::verify::{Finding, Report, Unchecked};
     use serde_json::json;
 
     use super::{Origin, escaped, page};
     use crate::{
-        audit::{record::samples::record, records::Item, summary::Summary},
+        audit::{record::samples::record, records::Item, summary::Summary, verdict::Judgement},
         cli::audit_args::RangeArgs,
     };
 
@@ -326,11 +359,24 @@ mod tests {
         summary
     }
 
+    fn seal() -> Judgement {
+        let mut report = Report { records: 6, sealed: 5, tasks: 5, checkpoints: 2, ..Report::default() };
+        report.found(Finding::RecordForged { line: 2, event_id: "<img src=x>".into() });
+        report.unchecked(Unchecked::NotYetSealed { records: 1, last: seal::Minute::of_unix_millis(0) });
+        Judgement {
+            report,
+            lines: 9,
+            of: "/tasks/dev/audit".into(),
+            task: None,
+            keys: vec!["c74f20a3".into()],
+        }
+    }
+
     /// `REFRESH=1 cargo test -p taskctl page` writes the file.
     #[test]
     fn a_report_is_shown_as_it_was() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/audit/shown/report.html");
-        let shown = page(&origin(), &summary());
+        let shown = page(&origin(), &summary(), &Ok(seal()));
         if env::var_os("REFRESH").is_some() {
             fs::write(&path, &shown).unwrap();
         }
@@ -342,7 +388,7 @@ mod tests {
 
     #[test]
     fn nothing_in_it_is_markup_that_was_not_written_here() {
-        let shown = page(&origin(), &summary());
+        let shown = page(&origin(), &summary(), &Ok(seal()));
         for tag in [
             "<script",
             "<img",
@@ -367,11 +413,17 @@ mod tests {
 
     #[test]
     fn an_empty_range_is_a_page_too() {
-        let shown = page(&Origin { conditions: "action task.deleted", ..origin() }, &Summary::default());
+        let shown = page(
+            &Origin { conditions: "action task.deleted", ..origin() },
+            &Summary::default(),
+            &Err("no <stack>".into()),
+        );
         assert!(
             shown.contains("There is nothing in this range.") && shown.contains("Findings</h2>\n<p>None"),
             "{shown}"
         );
         assert!(shown.contains("records with action task.deleted"), "{shown}");
+        assert!(shown.contains("Seal</h2>\n<p>Not checked: no &lt;stack&gt;."), "{shown}");
+        assert!(shown.contains("That no record is missing"), "{shown}");
     }
 }

@@ -1,11 +1,14 @@
 //! The arguments of `taskctl audit`.
 
-use std::{fmt, net::IpAddr, path::PathBuf};
+use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use tasks::item::Field;
 
-use crate::terminal::clock::{self, Millis};
+use crate::{
+    cli::failure::Exit,
+    terminal::clock::{self, Millis},
+};
 
 /// Every action of an audit record.
 const ACTIONS: [&str; 9] = [
@@ -19,6 +22,9 @@ const ACTIONS: [&str; 9] = [
     "audit.export_started",
     "audit.exported",
 ];
+
+/// The default of `--max-age`: without changes, a checkpoint is made every hour.
+const MAX_AGE: Duration = Duration::from_hours(2);
 
 const TAIL_EXAMPLES: &str = "\
 Examples:
@@ -58,6 +64,7 @@ Examples:
   taskctl audit export --since 30d --output november.ndjson
   taskctl audit export --format csv --action task.deleted > deleted.csv
   taskctl audit export --format ocsf --since 1d --no-record | ship-to-siem
+  taskctl audit export --format bundle --output november    # with the seals, for taskctl audit verify november
 
 An export is itself recorded in the audit log: by whom, which range and format, how many records. Whoever may only read the log
 exports with --no-record.";
@@ -88,6 +95,11 @@ pub enum AuditCommand {
     /// Write records to a file or to standard output, for other programs
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArgs),
+    /// Say whether the audit log is as it was sealed: where it is, or as a bundle, offline
+    #[command(after_help = verify_help())]
+    Verify(VerifyArgs),
+    /// Print the public keys that the audit log is sealed with, as KMS has them
+    Keys,
     /// Hand changes that did not reach the audit log to the audit function again; a dry run without --yes
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
@@ -155,12 +167,86 @@ pub struct ExportArgs {
     pub range: RangeArgs,
     #[arg(long, value_enum, default_value_t = Format::Ndjson)]
     pub format: Format,
-    /// File to write; it appears when it is complete [default: standard output]
-    #[arg(long, value_name = "FILE")]
+    /// File to write, or directory of a bundle; it appears when it is complete [default: standard output]
+    #[arg(long, alias = "out", value_name = "PATH")]
     pub output: Option<PathBuf>,
     /// Leave no record of this export in the audit log
     #[arg(long)]
     pub no_record: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Directory of a bundle that `taskctl audit export --format bundle` wrote [default: the log where it is]
+    pub bundle: Option<PathBuf>,
+    /// Public key that is trusted, or a file with some, as `taskctl audit keys` prints them; may be given several times. Without one,
+    /// a bundle is never found intact, and the log where it is is held to the keys of KMS
+    #[arg(long, value_name = "KEY")]
+    pub key: Vec<String>,
+    /// Name of the log in its checkpoints [default: that of the first key]
+    #[arg(long, value_name = "NAME")]
+    pub origin: Option<String>,
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Greatest age of the newest checkpoint. Counts only without --until
+    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = clock::parse_duration)]
+    pub max_age: Duration,
+    /// Do not ask how old the newest checkpoint is; then the log is never found intact
+    #[arg(long, conflicts_with = "max_age")]
+    pub any_age: bool,
+    /// Time that the age is counted up to, such as that at which you were given the bundle [default: now]
+    #[arg(long, value_name = "TIME", value_parser = clock::parse_moment)]
+    pub at: Option<Millis>,
+    /// Give the verdict on the records of this task alone
+    #[arg(long, value_name = "ID")]
+    pub task: Option<String>,
+    /// Compare the task's last record with its item in the table
+    #[arg(long, requires = "task", conflicts_with = "bundle")]
+    pub live: bool,
+    /// Bucket of the seals, if the stack is gone; needs --key
+    #[arg(long, value_name = "NAME", requires = "key", conflicts_with = "bundle")]
+    pub bucket: Option<String>,
+    /// Print the whole report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl VerifyArgs {
+    /// Returns the arguments of a verification of the log where it is, without any option but the range.
+    pub fn of(range: RangeArgs) -> Self {
+        Self {
+            bundle: None,
+            key: Vec::new(),
+            origin: None,
+            range,
+            max_age: MAX_AGE,
+            any_age: false,
+            at: None,
+            task: None,
+            live: false,
+            bucket: None,
+            json: false,
+        }
+    }
+}
+
+/// Returns the examples and exit codes of `audit verify`.
+fn verify_help() -> String {
+    format!(
+        "Examples:\n  taskctl audit verify\n  taskctl audit --stage prod verify --since 30d --json\n  \
+         taskctl audit keys > trusted.pub          # on a day on which you trust the account\n  \
+         taskctl audit verify november --key trusted.pub --at 2026-12-01T08:00:00Z\n\n\
+         Exit codes: {} intact, {} cannot tell, {} altered, {} forged, {} missing, {} truncated (the worst of what was found), \
+         {} usage, {} unreadable.",
+        Exit::Success as u8,
+        Exit::Unproven as u8,
+        Exit::Altered as u8,
+        Exit::Forged as u8,
+        Exit::Missing as u8,
+        Exit::Truncated as u8,
+        Exit::Usage as u8,
+        Exit::Failed as u8,
+    )
 }
 
 #[derive(Args, Debug)]
@@ -209,6 +295,8 @@ pub enum Format {
     /// `CloudEvents` 1.0, one per line
     #[value(name = "cloudevents")]
     CloudEvents,
+    /// A directory with the log and its seals, for `taskctl audit verify`
+    Bundle,
 }
 
 impl Format {
@@ -218,6 +306,7 @@ impl Format {
             Self::Csv => "csv",
             Self::Ocsf => "ocsf",
             Self::CloudEvents => "cloudevents",
+            Self::Bundle => "bundle",
         }
     }
 }
@@ -320,8 +409,8 @@ fn stage(name: &str) -> Result<String, String> {
 mod tests {
     use clap::Parser;
 
-    use super::Network;
-    use crate::cli::args::Cli;
+    use super::{AuditArgs, AuditCommand, Network, RangeArgs, VerifyArgs};
+    use crate::cli::args::{Cli, Command};
 
     #[test]
     fn a_range_contains_the_addresses_with_its_first_bits() {
@@ -341,6 +430,24 @@ mod tests {
         }
         for wrong in ["", "localhost", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "10.0.0.0/-1", "::/129"] {
             assert!(Network::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_verifies_by_default_is_what_a_report_verifies() {
+        let words = Cli::try_parse_from(["taskctl", "audit", "verify"]).expect("valid");
+        let Command::Audit(AuditArgs { command: AuditCommand::Verify(typed), .. }) = words.command else {
+            panic!("not verify")
+        };
+        assert_eq!(format!("{typed:?}"), format!("{:?}", VerifyArgs::of(RangeArgs::default())));
+        for wrong in [
+            &["verify", "--live"][..],
+            &["verify", "x", "--live", "--task", "t"],
+            &["verify", "--bucket", "b"],
+            &["verify", "--any-age", "--max-age", "1h"],
+        ] {
+            let words = [&["taskctl", "audit"], wrong].concat();
+            assert_eq!(Cli::try_parse_from(&words).expect_err("refused").exit_code(), 2, "{wrong:?}");
         }
     }
 

@@ -18,6 +18,14 @@ pub enum Exit {
     Unproven = 5,
     /// The opposite of what was to be proven is shown.
     Disproven = 6,
+    /// The audit log says other than what was sealed.
+    Altered = 10,
+    /// The audit log has what nobody sealed.
+    Forged = 11,
+    /// The audit log lacks what was sealed.
+    Missing = 12,
+    /// The audit log lacks its newest part.
+    Truncated = 13,
     /// Ctrl-C, by the shells' convention.
     Interrupted = 130,
 }
@@ -91,6 +99,7 @@ impl std::fmt::Display for Failure {
             Exit::Refused => "refused: ",
             Exit::Unproven => "unproven: ",
             Exit::Disproven => "disproven: ",
+            Exit::Altered | Exit::Forged | Exit::Missing | Exit::Truncated => "not intact: ",
             Exit::Usage | Exit::Failed => "error: ",
         };
         write!(out, "{title}{}", self.what)?;

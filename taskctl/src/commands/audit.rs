@@ -2,6 +2,7 @@
 
 mod actor;
 mod export;
+mod keys;
 mod listing;
 mod output;
 mod replay;
@@ -10,6 +11,7 @@ mod search;
 mod shred_proof;
 mod tail;
 mod task;
+mod verify;
 
 use crate::{
     account::{clients::Aws, service},
@@ -20,6 +22,14 @@ use crate::{
     terminal::clock,
 };
 
+/// Runs a command that needs no account; `None` for all others.
+pub fn offline(args: &AuditArgs) -> Option<Result<Exit, Failure>> {
+    match &args.command {
+        AuditCommand::Verify(args) => args.bundle.as_deref().map(|bundle| verify::offline(bundle, args)),
+        _ => None,
+    }
+}
+
 pub async fn run(aws: &Aws, args: &AuditArgs) -> Result<Exit, Failure> {
     let stage = args.stage.as_deref();
     let group = service::audit_group(aws, stage)?;
@@ -28,13 +38,22 @@ pub async fn run(aws: &Aws, args: &AuditArgs) -> Result<Exit, Failure> {
         AuditCommand::Task(args) => task::run(aws, &group, args).await,
         AuditCommand::Actor(args) => actor::run(aws, &group, args).await,
         AuditCommand::Search(args) => search::run(aws, &group, args).await,
-        AuditCommand::Export(args) => export::run(aws, &group, args).await,
+        AuditCommand::Export(args) => export::run(aws, stage, &group, args).await,
+        AuditCommand::Verify(args) => verify::run(aws, stage, args).await,
+        AuditCommand::Keys => keys::run(aws, stage).await,
         AuditCommand::Replay(args) => replay::run(aws, &service::find(aws, stage).await?, args).await,
         AuditCommand::ShredProof(args) => {
             shred_proof::run(aws, &service::find(aws, stage).await?, args).await
         }
-        AuditCommand::Report(args) => report::run(aws, &group, args).await,
+        AuditCommand::Report(args) => report::run(aws, stage, &group, args).await,
     }
+}
+
+/// Returns a name that nothing else has.
+fn random_id() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::failed(format!("no random number: {error}")))?;
+    Ok(hex::encode(bytes))
 }
 
 /// Refuses a range that ends before it begins.

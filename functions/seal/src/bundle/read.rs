@@ -237,7 +237,7 @@ impl Bundle {
             ("counts", label.counts == counts),
             ("keys", label.keys.iter().cloned().collect::<BTreeSet<_>>() == own),
             ("origin", *origin == label.origin),
-            ("logGroup", is_of_group),
+            ("logGroup", last.is_none() || is_of_group),
             ("stage", group.split('/').nth(1) == Some(&label.stage)),
             ("until", label.until == to),
             ("made", !is_late && last.is_none_or(|last| last.at <= label.made)),

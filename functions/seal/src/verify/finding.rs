@@ -62,6 +62,11 @@ pub enum Finding {
         owner: String,
         task: String,
     },
+    /// The item in the table is not the one after the task's last record.
+    ItemDiffers {
+        owner: String,
+        task: String,
+    },
     CheckpointAltered {
         checkpoint: u64,
         reason: String,
@@ -146,6 +151,8 @@ pub enum Unchecked {
     WithoutManifest { records: u64 },
     /// Tasks whose first record is not the one of their creation.
     TaskBeginnings { tasks: u64 },
+    /// Sealed records are missing, and nobody can tell whether they are of the task that was asked about.
+    MissingElsewhere { records: u64 },
     /// The records end with an error.
     Unreadable { line: u64, reason: String },
 }
@@ -203,6 +210,7 @@ impl Finding {
             | Self::Stranger { .. } => Verdict::Forged,
             Self::RecordsMissing { .. }
             | Self::ChainBroken { .. }
+            | Self::ItemDiffers { .. }
             | Self::CheckpointMissing { .. }
             | Self::ManifestMissing { .. }
             | Self::Deleted { .. } => Verdict::Missing,

@@ -1,8 +1,11 @@
 //! How long a large log takes, and how much memory.
 
-use seal::verify::{Verdict, verify};
+use seal::verify::Verdict;
 
-use crate::bundle::{Bundle, records};
+use crate::{
+    bundle::{Bundle, Folder, records},
+    files::report,
+};
 
 #[test]
 #[ignore = "needs optimised code: cargo test -p seal --release -- --ignored --nocapture"]
@@ -10,18 +13,15 @@ fn a_hundred_thousand_records_take_seconds() {
     let records = records(18_000, 600);
     let count = records.len();
     assert!(count > 100_000);
-    let mut bundle = Bundle::seal(records, &[1, 2]);
-    let lines = std::mem::take(&mut bundle.records).into_iter().map(|record| record.to_string());
-    let file = std::env::temp_dir().join(format!("seal-{}.jsonl", std::process::id()));
-    std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
-    let (checkpoints, manifests) = bundle.documents();
+    let mut log = Bundle::seal(records, &[1, 2]);
+    let folder = Folder::new();
+    log.write(&folder.0);
+    log.records = Vec::new();
     // The peak from here on.
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let (before, start) = (memory("VmRSS:"), on_cpu());
-    let reader = std::io::BufReader::new(std::fs::File::open(&file).unwrap());
-    let report = verify(&bundle.demands(), checkpoints, manifests, std::io::BufRead::split(reader, b'\n'));
+    let report = report(&folder.0, &log.demands());
     let (took, more) = (on_cpu() - start, memory("VmHWM:").saturating_sub(before));
-    std::fs::remove_file(file).unwrap();
     println!("{count} records: {took:.1} s of CPU, {more} kB more than before");
     assert_eq!(report.verdict(), Verdict::Intact, "{:?}", report.findings.first());
     assert!(took < 5.0 && more < 200_000);

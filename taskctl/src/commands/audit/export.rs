@@ -8,21 +8,27 @@ use crate::{
     account::{
         clients::Aws,
         error::{AwsError, Kind},
+        service,
     },
     audit::{
+        bucket::Bucket,
         filter::Filter,
         format::{self, Export, Exported},
+        gather::{self, Source},
         records::{Item, Records},
     },
     cli::{
-        audit_args::{ExportArgs, RangeArgs},
+        audit_args::{ExportArgs, Format, RangeArgs},
         failure::{Exit, Failure},
     },
-    commands::audit::{checked, listing, output::Target},
-    terminal::{clock, screen::Progress},
+    commands::audit::{checked, listing, output::Target, random_id},
+    terminal::{
+        clock,
+        screen::{self, Progress},
+    },
 };
 
-pub async fn run(aws: &Aws, group: &str, args: &ExportArgs) -> Result<Exit, Failure> {
+pub async fn run(aws: &Aws, stage: Option<&str>, group: &str, args: &ExportArgs) -> Result<Exit, Failure> {
     // Up to now: the log grows while it is read, not least by the record of this export.
     let now = clock::now();
     let range = checked(RangeArgs { until: Some(args.range.until.unwrap_or(now).min(now)), ..args.range })?;
@@ -31,6 +37,9 @@ pub async fn run(aws: &Aws, group: &str, args: &ExportArgs) -> Result<Exit, Fail
     let by = if args.no_record { String::new() } else { caller(aws).await? };
     let export = Export { id: &id, by: &by, format: args.format, range, conditions: &args.conditions };
     let trail = Trail { aws, group, stream: format!("taskctl/{id}"), export };
+    if args.format == Format::Bundle {
+        return bundle(aws, stage, args, range, &trail).await;
+    }
     let mut target = Target::open(args.output.as_deref()).map_err(|error| unwritable(args, &error))?;
     if !args.no_record {
         trail.begin().await?;
@@ -47,6 +56,44 @@ pub async fn run(aws: &Aws, group: &str, args: &ExportArgs) -> Result<Exit, Fail
     written?;
     target.finish().map_err(|error| unwritable(args, &error))?;
     Ok(listing::end(exported.records, exported.copies, exported.findings))
+}
+
+/// Writes the log with its seals as a directory.
+async fn bundle(
+    aws: &Aws,
+    stage: Option<&str>,
+    args: &ExportArgs,
+    range: RangeArgs,
+    trail: &Trail<'_>,
+) -> Result<Exit, Failure> {
+    let Some(folder) = &args.output else {
+        return Err(Failure::usage("a bundle is a directory").next("name it: --output DIR"));
+    };
+    if !(Filter { conditions: args.conditions.clone(), task: None }).words().is_empty() {
+        return Err(Failure::usage("a bundle has every record of its range, so it takes no conditions"));
+    }
+    let seal = service::seal(aws, stage).await?.ok_or_else(|| {
+        Failure::unproven(format!("{} is not sealed: its stack has no output SealBucket", trail.group))
+    })?;
+    let bucket = Bucket { client: aws.s3.clone(), name: seal.bucket };
+    let source = Source { aws, group: trail.group, bucket, origin: Some(seal.origin), made: clock::now() };
+    if !args.no_record {
+        trail.begin().await?;
+    }
+    // Without an end, the bundle reaches as far as the seals do.
+    let gathered = gather::gather(&source, RangeArgs { until: args.range.until, ..range }, folder).await;
+    let counts = gathered.as_ref().map(|gathered| gathered.counts).unwrap_or_default();
+    let records = counts.records + counts.newer;
+    let exported = Exported { records, complete: gathered.is_ok(), ..Exported::default() };
+    if !args.no_record {
+        trail.put(Some(exported)).await.map_err(|error| error.stop("recording the end of the export"))?;
+    }
+    gathered?.finish().map_err(|error| unwritable(args, &error))?;
+    let (name, checkpoints) = (folder.display(), counts.checkpoints);
+    screen::err(&format!(
+        "{records} lines and {checkpoints} checkpoints in {name}\n  next: taskctl audit verify {name} --key KEY"
+    ));
+    Ok(Exit::Success)
 }
 
 async fn write(
@@ -132,10 +179,4 @@ async fn caller(aws: &Aws) -> Result<String, Failure> {
     let identity = aws.sts.get_caller_identity().send().await;
     let identity = identity.map_err(|error| AwsError::from(error).stop("asking who exports"))?;
     Ok(identity.arn.unwrap_or_default())
-}
-
-fn random_id() -> Result<String, Failure> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::failed(format!("no random number: {error}")))?;
-    Ok(hex::encode(bytes))
 }

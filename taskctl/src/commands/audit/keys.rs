@@ -1,0 +1,18 @@
+//! `audit keys`: prints the public keys that the audit log is signed with, as KMS has them.
+
+use crate::{
+    account::{clients::Aws, service},
+    audit::keys,
+    cli::failure::{Exit, Failure},
+    terminal::screen,
+};
+
+pub async fn run(aws: &Aws, stage: Option<&str>) -> Result<Exit, Failure> {
+    let group = service::audit_group(aws, stage)?;
+    let seal = service::seal(aws, stage).await?;
+    let unsealed = || Failure::unproven(format!("{group} is not sealed: its stack has no output SealBucket"));
+    for key in keys::of_kms(aws, &seal.ok_or_else(unsealed)?).await? {
+        screen::out(&key.to_string());
+    }
+    Ok(Exit::Success)
+}

@@ -1,0 +1,144 @@
+//! `taskctl audit verify BUNDLE` as a whole: its exit codes, its words, and what it costs.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
+
+#[path = "../../functions/seal/tests/log/bundle.rs"]
+#[allow(dead_code, reason = "shared with the tests of seal, which use all of it")]
+mod bundle;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use bundle::{Bundle, Folder, key, records, stated};
+use nix::sys::resource::{UsageWho, getrusage};
+use serde_json::{Value, json};
+
+/// Runs the command far from any account, as at the time of the log.
+fn verify(log: &Bundle, folder: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_taskctl"));
+    command.env_clear().current_dir("/").args(["audit", "verify"]).arg(folder);
+    command.args(["--at", &log.now.to_string()]).args(words).output().unwrap()
+}
+
+/// Runs the command with the true keys.
+fn with_keys(log: &Bundle, folder: &Path, words: &[&str]) -> Output {
+    let keys: Vec<String> = log.keys.iter().map(|seed| key(*seed).to_string()).collect();
+    let keys = keys.iter().flat_map(|key| ["--key", key]);
+    verify(log, folder, &keys.chain(words.iter().copied()).collect::<Vec<_>>())
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// A bundle with every kind of thing in it that an honest one has.
+fn written(change: impl FnOnce(&mut Bundle)) -> (Bundle, Folder) {
+    let (mut log, folder) = (Bundle::interleaved().rotated(), Folder::new());
+    change(&mut log);
+    log.write(&folder.0);
+    (log, folder)
+}
+
+#[test]
+fn every_verdict_has_its_exit_code_and_its_word_comes_first() {
+    type Change = fn(&mut Bundle);
+    let cases: [(i32, &str, Change); 5] = [
+        (0, "intact", |_| {}),
+        (10, "altered", |log| log.records[9]["actor"]["id"] = json!("mallory")),
+        (11, "forged", |log| {
+            let mut forged = log.records[40].clone();
+            forged["eventId"] = json!("another");
+            forged["task"]["id"] = json!("another");
+            log.records.push(stated(forged));
+        }),
+        (12, "missing", |log| log.records.retain(|record| record["task"]["id"] != "task-7")),
+        (13, "truncated", |log| log.records.truncate(60)),
+    ];
+    for (code, word, change) in cases {
+        let (log, folder) = written(change);
+        let said = with_keys(&log, &folder.0, &[]);
+        assert_eq!(said.status.code(), Some(code), "{word}: {said:#?}");
+        assert!(out(&said).starts_with(&format!("{word}: ")), "{}", out(&said));
+    }
+}
+
+#[test]
+fn what_cannot_be_told_is_named_with_what_would_help() {
+    let (log, folder) = written(|_| {});
+    for (words, part) in [
+        (&[][..], "the only keys came with the bundle"),
+        (
+            &["--key", &key(1).to_string(), "--key", &key(2).to_string(), "--any-age"],
+            "how new the newest checkpoint is",
+        ),
+    ] {
+        let said = verify(&log, &folder.0, words);
+        assert_eq!(said.status.code(), Some(5), "{said:#?}");
+        assert!(out(&said).starts_with("cannot tell: ") && out(&said).contains(part), "{}", out(&said));
+    }
+    let old = with_keys(&log, &folder.0, &["--at", "2027-01-01T00:00:00Z"]);
+    assert_eq!(old.status.code(), Some(2), "given twice");
+    let stranger = verify(&log, &folder.0, &["--key", &key(9).to_string()]);
+    assert_eq!(stranger.status.code(), Some(11), "{stranger:#?}");
+}
+
+#[test]
+fn a_key_that_is_none_and_a_folder_that_is_no_bundle_are_told_apart() {
+    let (log, folder) = written(|_| {});
+    assert_eq!(verify(&log, &folder.0, &["--key", "/nowhere"]).status.code(), Some(2));
+    let nothing = verify(&log, Path::new("/nowhere"), &[]);
+    assert_eq!(nothing.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("/nowhere"), "{nothing:#?}");
+}
+
+#[test]
+fn one_task_is_judged_by_its_own_records() {
+    let (log, folder) = written(|log| log.records[9]["actor"]["id"] = json!("mallory"));
+    let altered = log.records[9]["task"]["id"].as_str().unwrap();
+    let other = if altered == "task-3" { "task-4" } else { "task-3" };
+    let of = |task: &str| with_keys(&log, &folder.0, &["--task", task, "--json"]);
+    let said = of(altered);
+    assert_eq!(said.status.code(), Some(10), "{said:#?}");
+    let told: Value = serde_json::from_str(&out(&said)).unwrap();
+    assert_eq!((&told["verdict"], &told["findings"][0]["line"]), (&json!("altered"), &json!(10)));
+    let said = of(other);
+    assert_eq!(said.status.code(), Some(0), "{said:#?}");
+    assert_eq!(of("task-of-nobody").status.code(), Some(4));
+}
+
+#[test]
+fn the_report_for_programs_has_everything() {
+    let (log, folder) = written(|log| log.records.truncate(60));
+    let said = with_keys(&log, &folder.0, &["--json"]);
+    let told: Value = serde_json::from_str(&out(&said)).unwrap();
+    for member in
+        ["verdict", "of", "keys", "records", "copies", "sealed", "exports", "newer", "checkpoints", "tasks"]
+    {
+        assert!(!told[member].is_null(), "{member} in {told:#}");
+    }
+    assert_eq!(told["last"]["origin"], bundle::ORIGIN);
+    assert!(told["findings"][0]["meaning"].is_string(), "{told:#}");
+}
+
+/// Peak memory and processor time of the real command, `cargo test -p taskctl --release --test verify -- --ignored --nocapture`.
+#[test]
+#[ignore = "needs optimised code"]
+fn a_hundred_thousand_records_are_verified_in_bounded_memory() {
+    let folder = Folder::new();
+    let mut log = Bundle::seal(records(18_000, 600), &[1]);
+    let count = log.records.len();
+    assert!(count > 100_000);
+    log.write(&folder.0);
+    log.records = Vec::new();
+    let size: u64 = fs::metadata(folder.0.join("records.ndjson")).unwrap().len();
+    let said = with_keys(&log, &folder.0, &[]);
+    let used = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    let processor = [used.user_time(), used.system_time()];
+    let millis: i64 = processor.iter().map(|time| time.tv_sec() * 1_000 + time.tv_usec() / 1_000).sum();
+    println!("{count} records ({} MB): {millis} ms of CPU, {} kB at most", size / 1_000_000, used.max_rss());
+    assert!(out(&said).starts_with("intact: "), "{said:#?}");
+    assert!(used.max_rss() < 200_000);
+}
