@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+mod alarms;
 mod auditor;
 mod auth;
 mod aws;
@@ -20,6 +21,7 @@ mod out_of_band;
 mod sealed;
 mod secrets;
 mod small_print;
+mod soak;
 mod stack;
 mod teardown;
 mod verify;

@@ -10,6 +10,7 @@ mod faults;
 mod fmt;
 mod fuzz;
 mod lint;
+mod soak;
 mod stuck_demo;
 mod test;
 mod token;
@@ -40,6 +41,9 @@ pub enum Command {
     /// Measure sizes, memory, latencies, the seal's share of the audit function's time and the teardown's overhead with the release
     /// binaries, on a local AWS of its own
     Bench(bench::BenchArgs),
+    /// Let many clients change tasks while functions crash and services fail, on a local AWS of its own, and hold the audit log and
+    /// its seal to what the clients were told
+    Soak(soak::SoakArgs),
     /// Let every AWS call of a teardown fail in every way, on a local AWS of its own, and say how each run ended
     Faults(faults::FaultsArgs),
     /// Make a stack that nothing can delete any more, on a local AWS of its own, and remove it with the teardown workflow
@@ -70,6 +74,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::Down => down::run(&workspace),
         Command::Test(args) => test::run(&workspace, args),
         Command::Bench(args) => bench::run(&workspace, args),
+        Command::Soak(args) => soak::run(&workspace, args),
         Command::Faults(args) => faults::run(&workspace, args),
         Command::StuckDemo => stuck_demo::run(&workspace),
         Command::Fuzz(args) => fuzz::run(&workspace, args),

@@ -71,7 +71,7 @@ impl Names {
 }
 
 /// The properties of the function whose name ends so.
-fn function<'a>(template: &'a mut Value, ending: &str) -> &'a mut Value {
+pub fn function<'a>(template: &'a mut Value, ending: &str) -> &'a mut Value {
     let resources = template["Resources"].as_object_mut().unwrap();
     let named = |resource: &Value| {
         resource["Properties"]["FunctionName"].as_str().is_some_and(|n| n.ends_with(ending))

@@ -1,9 +1,9 @@
 //! The teardown workflow: both stacks of the CDK apps in an emulated account of their own for each test, the real
 //! state machine and function, and what may go wrong in any state and at any call.
 
-mod account;
+pub mod account;
 mod again;
-mod assembly;
+pub mod assembly;
 mod calls;
 mod data;
 mod deployment;

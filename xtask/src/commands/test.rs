@@ -157,20 +157,8 @@ fn e2e(
     outputs: &Outputs,
     names: &[String],
 ) -> Result<()> {
-    let tests = test_targets(workspace)?;
-    let mut command = workspace.cargo(&["test", "--workspace"]);
-    for target in tests.iter().filter(|target| target.package == "e2e") {
-        command.args(["--test", &target.name]);
-    }
-    if command.get_args().all(|argument| argument != "--test") {
-        bail!("the package e2e has no integration test: cargo would run all others instead");
-    }
+    let mut command = e2e_tests(workspace, outputs, &stack.outputs_file(), folder)?;
     command.arg("--").args(names);
-    environment::local_aws(&mut command, outputs.endpoint()?);
-    command.env("E2E_OUTPUTS", stack.outputs_file());
-    // The teardown's tests put the same templates into accounts of their own.
-    command.env("E2E_SERVICE_ASSEMBLY", folder.join("cdk.out"));
-    command.env("E2E_TEARDOWN_ASSEMBLY", folder.join("teardown.out"));
     succeed(&mut command, "cargo test").with_context(|| {
         format!(
             "the end-to-end tests failed; the local AWS's log is {}",
@@ -180,6 +168,29 @@ fn e2e(
     say_validated(&folder.join("responses.json"))?;
     // Some of the tests do not need every permission.
     if names.is_empty() { needed_statements(workspace, folder, outputs.endpoint()?) } else { Ok(()) }
+}
+
+/// Returns the command that runs the end-to-end tests against the service whose files are in a folder.
+pub fn e2e_tests(
+    workspace: &Workspace,
+    outputs: &Outputs,
+    outputs_file: &Path,
+    folder: &Path,
+) -> Result<Command> {
+    let tests = test_targets(workspace)?;
+    let mut command = workspace.cargo(&["test", "--workspace"]);
+    for target in tests.iter().filter(|target| target.package == "e2e") {
+        command.args(["--test", &target.name]);
+    }
+    if command.get_args().all(|argument| argument != "--test") {
+        bail!("the package e2e has no integration test: cargo would run all others instead");
+    }
+    environment::local_aws(&mut command, outputs.endpoint()?);
+    command.env("E2E_OUTPUTS", outputs_file);
+    // Some tests put the same templates into accounts of their own.
+    command.env("E2E_SERVICE_ASSEMBLY", folder.join("cdk.out"));
+    command.env("E2E_TEARDOWN_ASSEMBLY", folder.join("teardown.out"));
+    Ok(command)
 }
 
 /// The responses that the end-to-end tests received, and held against docs/openapi.json (`tests/e2e/document.rs`).
