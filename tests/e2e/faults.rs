@@ -162,6 +162,9 @@ async fn a_broken_record_goes_to_quarantine_and_the_others_are_audited() {
     let ours: Vec<_> = quarantined.iter().filter(|line| line["payload"] == poison).collect();
     assert_eq!(ours.len(), 1, "{quarantined:#?}");
     assert_published(ours[0]);
+    let log = app.log("/tasks/dev/audit-function").await.join("\n");
+    assert!(log.contains("quarantined a stream record"), "the function's log says so");
+    assert!(!log.contains("UNKNOWN-TYPE"), "the function's log has nothing of the payload");
     assert_eq!(ours[0]["sequenceNumber"], format!("{:021}", 2));
 }
 

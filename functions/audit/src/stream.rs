@@ -145,10 +145,10 @@ impl Auditor {
     }
 
     /// Writes a record to quarantine with its whole payload, so that nothing is lost. The function's log names the record, but
-    /// not its content.
+    /// not the reason, which may quote its content.
     async fn quarantine(&self, raw: &RawValue, reason: &str, now: Timestamp) -> Result<(), Stopped> {
         let sequence_number = sequence_number(raw);
-        tracing::error!(sequence_number, reason, "quarantined a stream record");
+        tracing::error!(sequence_number, "quarantined a stream record");
         // Counted once, however many lines it takes.
         let mut quarantined = 1;
         for line in quarantine_lines(raw, reason, sequence_number.as_deref(), now) {
