@@ -149,8 +149,9 @@ class Alarms(Construct):
     def _watch_seal(self, lag: cloudwatch.Metric) -> None:
         """Watches that minutes are sealed, which takes eight of them at most.
 
-        A notary that is stopped, or never called, or only fails, says nothing: that counts as too late. So a new stage is in alarm
-        until the first run, five minutes after its deployment.
+        A notary that is stopped, or never called, or only fails, says nothing: that counts as too late, after about half an hour,
+        since CloudWatch looks back further than the alarm's periods where the newest have no data ("How alarm state is evaluated when
+        data is missing"). A new stage is in alarm until the first run, five minutes after its deployment.
         """
         self._alarm(
             "audit-unsealed",

@@ -1,5 +1,6 @@
 """The section "What it costs" of README.md agrees with the template."""
 
+import math
 import re
 
 from conftest import APP_DIR, Synthesised
@@ -19,6 +20,36 @@ def test_the_readme_counts_what_is_charged_per_resource(dev: Synthesised) -> Non
     for binary, words in (("task-api", "task function"), ("authorizer", "authorizer"), ("docs", "docs function"), ("audit", "audit function"), ("notary", "notary")):
         function = dev.only("AWS::Lambda::Function", FunctionName=f"tasks-dev-{binary}")["Properties"]
         assert f"{words} ({function['MemorySize']} MB)" in costs
+
+
+def test_the_audit_page_says_what_the_seal_costs(dev: Synthesised) -> None:
+    """Prices of us-east-1, each from its service's page "pricing"; a month has 30 days."""
+    schedule = dev.only("AWS::Events::Rule")["Properties"]["ScheduleExpression"]
+    (minutes,) = map(int, re.findall(r"rate\((\d+) minutes\)", schedule))
+    runs, checkpoints = 30 * 24 * 60 // minutes, 30 * 24
+    memory = dev.only("AWS::Lambda::Function", FunctionName="tasks-dev-notary")["Properties"]["MemorySize"]
+    million = 1_000_000
+    idle = {
+        "key": 1.00 * len(dev.of_type("AWS::KMS::Key")),
+        "signatures": checkpoints * 0.15 / 10_000,
+        "metric": 0.30,
+        "alarms": 0.10 * len([name for name in dev.of_type("AWS::CloudWatch::Alarm") if re.search("unsealed|notaryerrors", name)]),
+        "runs": runs * 0.20 / million,
+        # A second each, which is more than they take.
+        "memory": runs * memory / 1024 * 0.0000133334,
+        # Each asks for the minutes since the last checkpoint, up to an hour, and for fifteen before it, at a read unit each.
+        "intents": runs * (60 / 2 + 15) * 0.125 / million,
+        "lists": runs * 0.005 / 1_000,
+        "objects": checkpoints * 2 * 0.005 / 1_000 + runs * 2 * 0.0004 / 1_000,
+        # Its own line, its figures, and three lines of Lambda's.
+        "log": runs * 1_000 * 0.50 / 10**9,
+    }
+    # Changes that come one by one: an intent each, of less than a kilobyte.
+    busy = million * 0.625 / million
+    page = (APP_DIR.parent / "docs/audit.md").read_text()
+    assert f"{sum(idle.values()):.2f} $ a month" in page, idle
+    assert f"at most {math.ceil(100 * busy) / 100} $ per million changes" in page
+    assert idle["key"] + idle["metric"] + idle["alarms"] > 0.9 * sum(idle.values())
 
 
 def _metrics(alarm: dict) -> list[dict]:

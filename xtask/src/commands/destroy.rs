@@ -39,7 +39,9 @@ pub fn run(workspace: &Workspace, args: &DestroyArgs) -> Result<()> {
     Cdk { workspace, target: args.account.target(), folder }.destroy(&service_stack(stage))?;
     println!(
         "\nThe service is deleted. Kept on purpose:\n  /tasks/{stage}/audit   the audit log, which the next deployment takes over \
-         (or: aws logs delete-log-group --log-group-name /tasks/{stage}/audit)\n  $DeletedTableBackup of the table   DynamoDB's \
+         (or: aws logs delete-log-group --log-group-name /tasks/{stage}/audit)\n  its seal   the bucket \
+         of checkpoints, their copies in /tasks/{stage}/checkpoints, and the key that signed them (docs/teardown.md says how to remove \
+         them)\n  $DeletedTableBackup of the table   DynamoDB's \
          own backup of a deleted table with point-in-time recovery, for 35 days\n  {ACCOUNT_STACK}   API Gateway's log role, \
          which is the account's and not the stage's\nNothing here proves that all else is gone: the teardown workflow does \
          (`cargo xtask deploy-teardown`, docs/teardown.md)."

@@ -205,6 +205,8 @@ impl<'a> Site<'a> {
             "cognitoMachineClient=true".to_owned(),
             "deletionProtection=false".to_owned(),
             "retainAuditLog=false".to_owned(),
+            // The seal is made to be kept: a key, and a bucket that nobody can empty before its time.
+            "auditSeal=false".to_owned(),
             "auditRetentionDays=3".to_owned(),
             "accessLogRetentionDays=1".to_owned(),
             "logRetentionDays=1".to_owned(),
