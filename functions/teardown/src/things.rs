@@ -19,6 +19,10 @@ const ACCOUNT_WHY: &str =
 const INTENTS: &str = "SealIntents";
 /// The beginning of the logical id of the bucket of checkpoints, which is retained.
 const SEAL_BUCKET: &str = "SealBucket";
+/// The same of everything that belongs to the audit log's seal.
+const SEAL: &str = "Seal";
+const SEAL_WHY: &str =
+    "the audit log is verified with it; docs/teardown.md (\"What stays, and why\") says how to remove it";
 /// Not a resource of the stack: a file of it in the bootstrap bucket.
 const ASSET: &str = "Asset";
 /// Not a resource of the stack: what `DynamoDB` makes when a table with point-in-time recovery is deleted ("Delete a table with PITR
@@ -104,6 +108,7 @@ fn judged(entry: Planned, template: Option<&Value>) -> Planned {
             "perhaps retained: the stack's template is not JSON, so that only CloudFormation knows".to_owned()
         }
         Some(Some("Retain")) if account => ACCOUNT_WHY.to_owned(),
+        Some(Some("Retain")) if logical_id.starts_with(SEAL) => SEAL_WHY.to_owned(),
         Some(Some(policy @ ("Retain" | "Snapshot"))) => format!("DeletionPolicy {policy} in the template"),
         _ => return entry,
     };
@@ -156,11 +161,15 @@ mod tests {
     fn the_template_says_what_stays() {
         let template = json!({"Resources": {
             "Log": {"Type": types::LOG_GROUP, "DeletionPolicy": "Retain"},
+            "SealKey": {"Type": types::KEY, "DeletionPolicy": "Retain"},
+            "SealIntents": {"Type": types::TABLE, "DeletionPolicy": "Delete"},
             "Fn": {"Type": types::FUNCTION, "Properties": {"Code": {"S3Bucket": "b", "S3Key": "abc.zip"}}},
         }});
         let fate = |kind, logical_id| judged(in_stack(kind, logical_id), Some(&template)).fate;
         assert_eq!(fate(types::LOG_GROUP, "Log"), PlannedFate::Keep);
         assert_eq!(fate(types::FUNCTION, "Fn"), PlannedFate::Delete);
+        assert_eq!(judged(in_stack(types::KEY, "SealKey"), Some(&template)).why, SEAL_WHY);
+        assert_eq!(fate(types::TABLE, "SealIntents"), PlannedFate::Delete);
         // A setting cannot be deleted, whatever the template says.
         assert_eq!(fate(API_ACCOUNT, "ApiAccount"), PlannedFate::Keep);
         assert_eq!(assets(&template)[0].physical_id, "abc.zip");

@@ -33,6 +33,12 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
     for what in [account.outputs["AuditLogGroup"].as_str(), "backup arn:", "Asset ", "$DeletedTableBackup"] {
         assert!(end.keeps(what), "{what} is not among {:#?}", end.report.kept);
     }
+    let (_, key) = account.outputs["SealKeys"].rsplit_once('/').unwrap();
+    for seal in [&account.outputs["SealBucket"], key, &account.outputs["CheckpointLogGroup"]] {
+        let of_seal =
+            end.report.kept.iter().any(|noted| noted.id == seal && noted.why.contains("verified with it"));
+        assert!(of_seal, "{seal} is not among {:#?}", end.report.kept);
+    }
     assert_eq!(account.backups().await, 1);
     assert!(account.audit_log_is_protected().await);
     let groups: BTreeSet<_> = account.log_groups("").await.into_iter().collect();

@@ -24,17 +24,19 @@ impl Site {
         create_stack(&self.aws, &service, &service.stack, None).await
     }
 
-    /// Deletes a stage's stack, and then the one thing that it leaves.
+    /// Deletes a stage's stack, and then what it leaves under a name of ours.
     async fn destroy(&self, names: &Names, stack: &str) {
         self.aws.cloudformation("DeleteStack", &[("StackName", stack)]).await.done();
         eventually("the stack to be deleted", async || {
             (status_of(&self.aws, stack).await.as_deref() == Some("DELETE_COMPLETE")).then_some(())
         })
         .await;
-        let group = format!("/tasks/{}/audit", names.service.trim_start_matches("tasks-"));
-        let lift = json!({"logGroupIdentifier": group, "deletionProtectionEnabled": false});
-        self.aws.logs("PutLogGroupDeletionProtection", lift).await.done();
-        self.aws.logs("DeleteLogGroup", json!({"logGroupName": group})).await.done();
+        for log in ["audit", "checkpoints"] {
+            let group = format!("/tasks/{}/{log}", names.service.trim_start_matches("tasks-"));
+            let lift = json!({"logGroupIdentifier": group, "deletionProtectionEnabled": false});
+            self.aws.logs("PutLogGroupDeletionProtection", lift).await.done();
+            self.aws.logs("DeleteLogGroup", json!({"logGroupName": group})).await.done();
+        }
     }
 
     async fn roles(&self) -> Vec<String> {
