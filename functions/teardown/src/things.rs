@@ -177,8 +177,8 @@ mod tests {
 
     #[test]
     fn the_table_of_tasks_is_not_that_of_intents() {
-        let mut run = Run::default();
-        run.inventory = vec![in_stack(types::TABLE, "SealIntents7E26EC6F")];
+        let mut run =
+            Run { inventory: vec![in_stack(types::TABLE, "SealIntents7E26EC6F")], ..Run::default() };
         assert_eq!(task_table(&run), None);
         run.inventory.push(in_stack(types::TABLE, "TasksTable45D1B62D"));
         assert_eq!(task_table(&run).unwrap().logical_id, "TasksTable45D1B62D");
