@@ -12,6 +12,7 @@ mod aws;
 mod certainty;
 mod document;
 mod faults;
+mod insiders;
 mod jwt;
 mod life;
 mod load;

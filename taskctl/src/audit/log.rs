@@ -61,7 +61,8 @@ impl<'a> Reader<'a> {
         Ok(Some(events))
     }
 
-    fn stop(&self, error: &AwsError) -> Failure {
+    /// Returns the failure of a command that cannot go on without a page.
+    pub fn stop(&self, error: &AwsError) -> Failure {
         let doing = format!("reading {} at {}", self.group, self.aws.place);
         if error.is("ResourceNotFound") {
             return Failure::failed(format!("{doing}: there is no such log group")).next(

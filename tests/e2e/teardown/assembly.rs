@@ -42,7 +42,7 @@ impl Names {
     fn given(&self, mut assembly: Assembly) -> Assembly {
         let given = |text: &str| {
             let text = text.replace("tasks-dev", &self.service).replace("tasks-teardown", &self.teardown);
-            text.replace("/tasks/dev/", &format!("/tasks/{}/", self.stage))
+            text.replace("tasks/dev/", &format!("tasks/{}/", self.stage))
         };
         assembly.template = serde_json::from_str(&given(&assembly.template.to_string())).unwrap();
         assembly.stack = given(&assembly.stack);

@@ -15,7 +15,7 @@ use crate::{aws::Aws, stack::eventually};
 const AUDIT_GUIDE: &str = include_str!("../../../docs/audit.md");
 
 /// Makes an IAM user; the account as that user sees it, and the user's keys.
-async fn user(account: &Account, name: &str) -> (Aws, Credentials) {
+pub async fn user(account: &Account, name: &str) -> (Aws, Credentials) {
     account.aws.iam("CreateUser", &[("UserName", name)]).await.done();
     let key = account.aws.iam("CreateAccessKey", &[("UserName", name)]).await.done();
     let part = |name: &str| text(&key, name).unwrap();
@@ -24,7 +24,7 @@ async fn user(account: &Account, name: &str) -> (Aws, Credentials) {
 }
 
 /// An IAM user at a terminal.
-struct Person {
+pub struct Person {
     /// `taskctl`'s environment.
     signed_in: Vec<(&'static str, String)>,
     teardown: String,
@@ -32,9 +32,9 @@ struct Person {
 
 /// A command's output and how it ended.
 #[derive(Debug)]
-struct Said {
-    code: i32,
-    words: String,
+pub struct Said {
+    pub code: i32,
+    pub words: String,
 }
 
 impl Person {
@@ -49,7 +49,7 @@ impl Person {
         Self::signed_in(account, &keys)
     }
 
-    fn signed_in(account: &Account, keys: &Credentials) -> Self {
+    pub fn signed_in(account: &Account, keys: &Credentials) -> Self {
         let signed_in = vec![
             ("AWS_ENDPOINT_URL", account.aws.endpoint.clone()),
             ("AWS_REGION", account.aws.region.clone()),
@@ -59,7 +59,7 @@ impl Person {
         Self { signed_in, teardown: account.names.teardown.clone() }
     }
 
-    async fn says(&self, words: &[&str]) -> Said {
+    pub async fn says(&self, words: &[&str]) -> Said {
         let mut command = Command::new(taskctl());
         command.args(words).args(["--teardown-stack", &self.teardown]);
         // No outputs file of the developer's, no profile.
