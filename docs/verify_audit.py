@@ -13,6 +13,8 @@ from base64 import b64decode, b64encode
 CHECKPOINT = re.compile(r"(.+)\n(\d+)\n(.+)\nnumber (\d+)\nprevious (.+)\nfrom (.+)\nto (.+)\nat (.+)\n"
                         r"quarantined \d+\nunknown-actors \d+\n((?:key [0-9a-f]{8}\n)+)")  # fmt: skip
 
+EXPORT = {"action", "actor", "eventId", "export", "schema", "time"}
+
 def demand(truth, what):
     truth or sys.exit(f"NOT INTACT: {what}")
 
@@ -67,7 +69,10 @@ def read_records(lines, sealed, end):
     events, tasks, newer = {}, collections.defaultdict(list), 0
     for number, line in enumerate(filter(bytes.strip, lines), 1):
         record = json.loads(line, object_pairs_hook=members)
-        if record["schema"] == "audit.export/1" and "task" not in record:
+        if record["schema"] == "audit.export/1":  # of an export of the log, which nobody seals
+            is_honest = record.keys() <= EXPORT and record["action"] in ("audit.export_started", "audit.exported")
+            is_honest &= events.setdefault(record["eventId"], line) == line
+            demand(is_honest, f"record {number}: it says that it is of an export, and is not")
             continue
         audited, stated = record["time"].pop("audited"), record["integrity"].pop("record")
         canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

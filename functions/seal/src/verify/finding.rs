@@ -151,7 +151,7 @@ pub enum Unchecked {
     WithoutManifest { records: u64 },
     /// Tasks whose first record is not the one of their creation.
     TaskBeginnings { tasks: u64 },
-    /// Sealed records are missing, and nobody can tell whether they are of the task that was asked about.
+    /// Sealed records are missing or altered, and nobody can tell whether they are of the task that was asked about.
     MissingElsewhere { records: u64 },
     /// The records end with an error.
     Unreadable { line: u64, reason: String },
@@ -169,6 +169,8 @@ pub struct Report {
     pub copies: u64,
     /// Changes with a sealed record.
     pub sealed: u64,
+    /// Sealed records that are not there as they were sealed: missing, or altered.
+    pub absent: u64,
     /// Records of exports, which are not sealed.
     pub exports: u64,
     /// Records of a growing log that are newer than its newest checkpoint, and not judged.

@@ -13,9 +13,11 @@ use crate::{Hash, Leaf, Minute, canonical::parse, leaf::leaf};
 /// The format of records that were made before there was a seal, and that of today.
 const SCHEMAS: [&str; 2] = ["task.audit/1", "task.audit/2"];
 
-/// The format of the record that an export of the log leaves in it. Nobody seals it, so it may have no member of a change.
+/// The format of the record that an export of the log leaves in it. Nobody seals it, so it may have no member and no action of a
+/// change.
 const EXPORT_SCHEMA: &str = "audit.export/1";
 const EXPORT_MEMBERS: [&str; 6] = ["action", "actor", "eventId", "export", "schema", "time"];
+const EXPORT_ACTIONS: [&str; 2] = ["audit.export_started", "audit.exported"];
 
 /// How much later than its own minutes a checkpoint may seal an intent that was late.
 const LATE_MINUTES: i64 = 15;
@@ -126,6 +128,7 @@ impl Records {
         if let Some(since) = demands.since {
             missing.retain(|number, _| seals.manifests[number].to >= since);
         }
+        report.absent = missing.values().sum();
         self.judge_told_twice(seals, report);
         self.judge_unsealed(demands, seals, &mut missing, report);
         judge_missing(&seals.manifests, &missing, report);
@@ -285,8 +288,8 @@ impl Record {
         if !of_export && !SCHEMAS.contains(&schema) {
             return Err(format!("its schema is {schema:?}"));
         }
-        if of_export && let Some(member) = foreign_member(&value) {
-            return Err(format!("it says that it is the record of an export, and has the member {member:?}"));
+        if of_export && let Some(foreign) = foreign_to_exports(&value) {
+            return Err(format!("it says that it is the record of an export, and has {foreign}"));
         }
         let event_id = value["eventId"].as_str().ok_or("it has no eventId")?.to_owned();
         let leaf = leaf(&value).map_err(|err| err.to_string())?;
@@ -295,8 +298,12 @@ impl Record {
     }
 }
 
-/// Returns a member that the record of an export does not have.
-fn foreign_member(export: &Value) -> Option<&str> {
+/// Names what the record of an export does not have.
+fn foreign_to_exports(export: &Value) -> Option<String> {
     let mut names = export.as_object()?.keys().map(String::as_str);
-    names.find(|name| !EXPORT_MEMBERS.contains(name))
+    if let Some(name) = names.find(|name| !EXPORT_MEMBERS.contains(name)) {
+        return Some(format!("the member {name:?}"));
+    }
+    let action = export["action"].as_str().unwrap_or_default();
+    (!EXPORT_ACTIONS.contains(&action)).then(|| format!("the action {action:?}"))
 }

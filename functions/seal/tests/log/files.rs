@@ -205,6 +205,10 @@ fn no_record_hides_behind_the_format_of_an_export() {
     task["schema"] = json!("audit.export/1");
     let report = with(task);
     assert!(matches!(report.findings[..], [Finding::NotARecord { .. }]), "{report:#?}");
+    let mut deletion = export(4);
+    deletion["action"] = json!("task.deleted");
+    let report = with(deletion);
+    assert!(matches!(report.findings[..], [Finding::NotARecord { .. }]), "{report:#?}");
     let mut same_event = export(3);
     same_event["eventId"] = files.records()[33]["eventId"].clone();
     let report = with(same_event);

@@ -13,7 +13,10 @@ use seal::{
 };
 use serde_json::{Value, json};
 
-use crate::bundle::{Bundle, key, records, sign, stated};
+use crate::{
+    bundle::{Bundle, key, records, sign, stated},
+    files::export,
+};
 
 /// A folder that is removed in the end.
 struct Folder(PathBuf);
@@ -56,7 +59,7 @@ fn resigned(bundle: &mut Bundle, number: usize, seeds: &[u8], change: impl FnOnc
 type Tampering = (&'static str, Verdict, fn(&mut Bundle));
 
 /// Every kind of tampering, with the verdict that it deserves.
-const TAMPERINGS: [Tampering; 32] = [
+const TAMPERINGS: [Tampering; 36] = [
     ("nothing", Verdict::Intact, |_| {}),
     ("another order", Verdict::Intact, |b| b.records.reverse()),
     ("another time of its making", Verdict::Intact, |b| {
@@ -92,6 +95,19 @@ const TAMPERINGS: [Tampering; 32] = [
     }),
     ("no record", Verdict::Altered, |b| b.records.insert(7, json!({"schema": "task.audit/2"}))),
     ("no object", Verdict::Altered, |b| b.records.insert(7, json!("task.audit/2"))),
+    ("the record of an export", Verdict::Intact, |b| b.records.push(export(1))),
+    ("the record of an export with a member of a change", Verdict::Altered, |b| {
+        b.records.push(export(1));
+        b.records.last_mut().unwrap()["changes"] = json!([]);
+    }),
+    ("the record of an export with the action of a change", Verdict::Altered, |b| {
+        b.records.push(export(1));
+        b.records.last_mut().unwrap()["action"] = json!("task.deleted");
+    }),
+    ("the record of an export with the event of a change", Verdict::Altered, |b| {
+        b.records.push(export(1));
+        b.records.last_mut().unwrap()["eventId"] = b.records[33]["eventId"].clone();
+    }),
     ("a record removed", Verdict::Missing, |b| {
         let event = b.records[61]["eventId"].clone();
         b.records.retain(|record| record["eventId"] != event);
