@@ -7,7 +7,7 @@ BUNDLE is a directory that `taskctl audit export --format bundle` wrote of the w
 from elsewhere: who makes a bundle can put any key into it. Stops at the first thing that is wrong, with exit code 1.
 """
 
-import collections, hashlib, json, pathlib, re, subprocess, sys, tempfile
+import collections, hashlib, itertools, json, pathlib, re, subprocess, sys, tempfile
 from base64 import b64decode, b64encode
 
 CHECKPOINT = re.compile(r"(.+)\n(\d+)\n(.+)\nnumber (\d+)\nprevious (.+)\nfrom (.+)\nto (.+)\nat (.+)\n"
@@ -91,8 +91,8 @@ def main(path, *lines):
     for name, _, key in (line.split("+", 2) for line in lines):
         keys[sha(name.encode(), b"\n", b64decode(key))[:4].hex()] = name, b64decode(key)[1:]
     sealed, end, at = read_seals(bundle, keys)
-    with (bundle / "records.ndjson").open("rb") as lines:
-        events, tasks, newer = read_records(lines, sealed, end)
+    with (bundle / "records.ndjson").open("rb") as lines, (bundle / "newer.ndjson").open("rb") as apart:
+        events, tasks, newer = read_records(itertools.chain(lines, apart), sealed, end)
     missing = len(sealed - set(events.values()))
     demand(not missing, f"{missing} sealed records are not there")
     for task, links in tasks.items():

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bundle::{Bundle, key, records, sign, stated},
-    files::export,
+    files::{export, newer},
 };
 
 /// A folder that is removed in the end.
@@ -192,6 +192,28 @@ fn the_script_says_where_the_seals_end() {
         is_intact && said.contains(&format!("sealed until {end} ")) && !said.contains("; 0 newer"),
         "{said}"
     );
+}
+
+#[test]
+fn the_script_reads_what_an_export_keeps_apart_as_newer() {
+    let log = Bundle::new();
+    let late = log.records.last().unwrap().clone();
+    let judge = |name: &str, line: &Value| {
+        let folder = Folder::of(name, &log);
+        fs::write(folder.0.join("newer.ndjson"), format!("{line}\n")).unwrap();
+        folder.judge(&log)
+    };
+    let (is_intact, said) = judge("newer", &newer(&log));
+    assert!(is_intact && said.contains("; 1 newer "), "{said}");
+    let (is_intact, said) = judge("forged newer", &forged(&late));
+    assert!(!is_intact, "{said}");
+
+    let mut without = log.clone();
+    without.records.retain(|record| record["eventId"] != late["eventId"]);
+    let folder = Folder::of("delivered late", &without);
+    fs::write(folder.0.join("newer.ndjson"), format!("{late}\n")).unwrap();
+    let (is_intact, said) = folder.judge(&log);
+    assert!(is_intact, "{said}");
 }
 
 #[test]
