@@ -42,6 +42,14 @@ fn written(change: impl FnOnce(&mut Bundle)) -> (Bundle, Folder) {
     (log, folder)
 }
 
+/// A record of a change that never was, of a task that never was.
+fn forged(like: &Value) -> Value {
+    let mut forged = like.clone();
+    forged["eventId"] = json!("another");
+    forged["task"]["id"] = json!("another");
+    stated(forged)
+}
+
 #[test]
 fn every_verdict_has_its_exit_code_and_its_word_comes_first() {
     type Change = fn(&mut Bundle);
@@ -49,10 +57,7 @@ fn every_verdict_has_its_exit_code_and_its_word_comes_first() {
         (0, "intact", |_| {}),
         (10, "altered", |log| log.records[9]["actor"]["id"] = json!("mallory")),
         (11, "forged", |log| {
-            let mut forged = log.records[40].clone();
-            forged["eventId"] = json!("another");
-            forged["task"]["id"] = json!("another");
-            log.records.push(stated(forged));
+            log.records.push(forged(&log.records[40]));
         }),
         (12, "missing", |log| log.records.retain(|record| record["task"]["id"] != "task-7")),
         (13, "truncated", |log| log.records.truncate(60)),
@@ -105,8 +110,59 @@ fn one_task_is_judged_by_its_own_records() {
     let told: Value = serde_json::from_str(&out(&said)).unwrap();
     assert_eq!((&told["verdict"], &told["findings"][0]["line"]), (&json!("altered"), &json!(10)));
     let said = of(other);
-    assert_eq!(said.status.code(), Some(0), "{said:#?}");
+    assert_eq!(said.status.code(), Some(5), "the record may have been the other's: {said:#?}");
     assert_eq!(of("task-of-nobody").status.code(), Some(4));
+    let (log, folder) = written(|log| log.records.push(forged(&log.records[40])));
+    let of = |task: &str| with_keys(&log, &folder.0, &["--task", task]).status.code();
+    assert_eq!((of(other), of("another")), (Some(0), Some(11)));
+}
+
+#[test]
+fn a_last_record_that_was_given_to_another_task_is_missed() {
+    let (log, folder) = written(|log| {
+        let task = log.records[9]["task"]["id"].clone();
+        let last = log.records.iter().rposition(|record| record["task"]["id"] == task).unwrap();
+        let event = log.records[last]["eventId"].clone();
+        for record in log.records.iter_mut().filter(|record| record["eventId"] == event) {
+            record["task"]["id"] = json!("another");
+        }
+    });
+    let task = log.records[9]["task"]["id"].as_str().unwrap();
+    let said = with_keys(&log, &folder.0, &["--task", task]);
+    assert_eq!(said.status.code(), Some(5), "{said:#?}");
+    assert!(out(&said).contains("may be its own"), "{}", out(&said));
+}
+
+#[test]
+fn a_task_of_which_no_record_is_sealed_is_not_intact() {
+    let (log, folder) = (Bundle::interleaved(), Folder::new());
+    let to = log.checkpoint(log.checkpoints.len()).to;
+    let time = format!("{}:00.000Z", to.plus(1).to_string().trim_end_matches('Z'));
+    let mut newer = forged(&log.records[0]);
+    newer["time"] = json!({"changed": time, "streamed": time, "audited": time});
+    log.write_with(&folder.0, &[stated(newer)]);
+    let of = |task: &str| with_keys(&log, &folder.0, &["--task", task]);
+    assert_eq!(of("task-3").status.code(), Some(0));
+    let said = of("another");
+    assert_eq!(said.status.code(), Some(5), "{said:#?}");
+    assert!(out(&said).contains("1 record is later than"), "{}", out(&said));
+}
+
+#[test]
+fn a_forged_record_of_a_task_is_its_own_however_its_id_is_spelled() {
+    let (log, folder) = written(|log| {
+        let mut again = log.records[40].clone();
+        again["eventId"] = json!("another");
+        log.records.push(stated(again));
+    });
+    let task = log.records[40]["task"]["id"].as_str().unwrap();
+    let lines = fs::read_to_string(folder.0.join("records.ndjson")).unwrap();
+    let (before, forged) = lines.trim_end().rsplit_once('\n').unwrap();
+    let spelled = forged.replace(task, &task.replacen('t', "\\u0074", 1));
+    assert_ne!(forged, spelled);
+    fs::write(folder.0.join("records.ndjson"), format!("{before}\n{spelled}\n")).unwrap();
+    let said = with_keys(&log, &folder.0, &["--task", task]);
+    assert_eq!(said.status.code(), Some(11), "{said:#?}");
 }
 
 #[test]

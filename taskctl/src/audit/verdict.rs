@@ -76,11 +76,11 @@ impl Judgement {
         let keys = if self.keys.is_empty() { "no key".to_owned() } else { self.keys.join(", ") };
         vec![
             format!(
-                "{} of {}, each with one of the {} that were sealed, and the other way round; {}",
+                "{} of {}, {} among them, held to the leaves that were sealed: {} there",
                 count(report.records, "record"),
                 count(report.tasks, "task"),
-                count(report.sealed, "leaf"),
                 count(report.copies, "copy"),
+                are(report.sealed, "leaf"),
             ),
             format!(
                 "{}: signatures ({keys}), numbers, order, roots",
@@ -260,6 +260,9 @@ fn lack(what: &Unchecked) -> String {
         }
         Unchecked::Freshness => "how new the newest checkpoint is".to_owned(),
         Unchecked::NotSigned { manifest } => format!("manifest {manifest}, which has no checkpoint"),
+        Unchecked::NotReached { since, last } => {
+            format!("anything: the newest checkpoint ends with {last}, and {since} is later")
+        }
         Unchecked::BeforeTheSeal { records, first } => {
             format!(
                 "{} from before {first}, where the seal begins. To judge what follows: --since {first}",
@@ -280,7 +283,7 @@ fn lack(what: &Unchecked) -> String {
         }
         Unchecked::MissingElsewhere { records } => {
             format!(
-                "whether the task has further records: {} missing from the log, and may be its own",
+                "whether the task has further records: {} missing or altered, and may be its own",
                 are(*records, "sealed record")
             )
         }

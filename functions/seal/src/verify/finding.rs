@@ -143,6 +143,8 @@ pub enum Unchecked {
     Freshness,
     /// This manifest has no checkpoint yet, or no longer.
     NotSigned { manifest: u64 },
+    /// All that was asked about: the last checkpoint ends before it begins.
+    NotReached { since: Minute, last: Minute },
     /// Records from before the first checkpoint in the bundle.
     BeforeTheSeal { records: u64, first: Minute },
     /// Records that are newer than the last checkpoint.

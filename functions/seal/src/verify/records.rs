@@ -186,6 +186,8 @@ impl Records {
             }
         }
         let Some((first, last)) = seals.sealed else { return };
+        // Where no record is sealed, none was checked.
+        after += if report.sealed == 0 { report.newer } else { 0 };
         let counts = [
             (before, Unchecked::BeforeTheSeal { records: before, first }),
             (after, Unchecked::NotYetSealed { records: after, last }),

@@ -284,6 +284,9 @@ fn note_scope(demands: &Demands, trusted: &[&Checkpoint], report: &mut Report) {
     if first.number > 1 && demands.since.is_none_or(|since| since < first.from) {
         report.unchecked(Unchecked::Beginning { checkpoint: first.number });
     }
+    if let Some(since) = demands.since.filter(|since| *since > last.to) {
+        report.unchecked(Unchecked::NotReached { since, last: last.to });
+    }
     let stale = match (demands.until, demands.fresh) {
         (Some(until), _) => last.to < until,
         (None, Some((now, age))) => now.unix() - last.at.unix() > age,

@@ -147,7 +147,7 @@ impl Bundle {
             keys: keys.to_vec(),
             now: start().start(),
         };
-        let last = bundle.records.iter().map(audited).max().unwrap();
+        let last = bundle.records.iter().map(audited).max().unwrap_or_else(start);
         let mut tree = Tree::default();
         let mut previous = None;
         for number in 1.. {

@@ -9,7 +9,7 @@ use seal::{
 };
 use serde_json::{Value, json};
 
-use crate::bundle::{Bundle, Folder, stated};
+use crate::bundle::{Bundle, Folder, records, stated};
 
 /// The files of a bundle, by their names.
 #[derive(Clone)]
@@ -261,6 +261,22 @@ fn a_demanded_end_must_be_reached_however_old_the_checkpoints_are() {
     };
     files.is(&until(to), Verdict::Intact);
     files.is(&until(to.plus(1)), Verdict::Truncated);
+}
+
+#[test]
+fn where_no_checkpoint_reaches_nothing_is_intact() {
+    let (log, files) = Files::honest();
+    let last = log.checkpoint(log.checkpoints.len()).to;
+    let demands = |since: Minute| Demands { since: Some(since), ..log.demands() };
+    files.is(&demands(last), Verdict::Intact);
+    let report = files.is(&demands(last.plus(1)), Verdict::CannotTell);
+    assert_eq!(report.unchecked, [Unchecked::NotReached { since: last.plus(1), last }]);
+
+    let (log, folder) = (Bundle::seal(Vec::new(), &[1]), Folder::new());
+    let record = newer(&Bundle { records: records(1, 1), ..log.clone() });
+    log.write_with(&folder.0, &[record]);
+    let report = Files::read(&folder.0).is(&log.demands(), Verdict::CannotTell);
+    assert!(matches!(report.unchecked[..], [Unchecked::NotYetSealed { records: 1, .. }]));
 }
 
 #[test]

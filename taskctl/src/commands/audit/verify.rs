@@ -151,6 +151,8 @@ fn tell(judgement: &Judgement, json: bool) -> Exit {
 pub struct Task {
     id: Option<String>,
     lines: BTreeSet<u64>,
+    /// When the first of its records was made.
+    earliest: Option<Minute>,
     /// The history of each owner's task of this id.
     histories: BTreeMap<(String, String), History>,
 }
@@ -167,9 +169,9 @@ struct History {
 impl Task {
     fn look(&mut self, line: u64, text: &[u8]) {
         let Some(id) = &self.id else { return };
-        let Some(text) = std::str::from_utf8(text).ok().filter(|text| text.contains(id.as_str())) else {
-            return;
-        };
+        // With an escape, an id can be spelled in many ways.
+        let may_have = |text: &&str| text.contains(id.as_str()) || text.contains('\\');
+        let Some(text) = std::str::from_utf8(text).ok().filter(may_have) else { return };
         let Ok(record) = serde_json::from_str::<Value>(text) else { return };
         if record["task"]["id"] != **id {
             return;
@@ -179,6 +181,8 @@ impl Task {
         let number = text("/source/sequenceNumber").unwrap_or_default().trim_start_matches('0').to_owned();
         let sequence = (number.len(), number);
         let (before, after) = (text("/integrity/before"), text("/integrity/after"));
+        let audited = text("/time/audited").and_then(|audited| Minute::of_timestamp(&audited));
+        self.earliest = self.earliest.into_iter().chain(audited).min();
         let owner = text("/task/owner").unwrap_or_default();
         let history = self.histories.entry((owner, id.clone())).or_insert_with(|| History {
             first: sequence.clone(),
@@ -193,19 +197,16 @@ impl Task {
         }
     }
 
-    /// Leaves the findings of this task's records and of the seals. Records that are missing may be its own.
+    /// Leaves the findings of this task's records and of the seals. Records that are missing may be its own, and so may be an altered
+    /// one that says it is of another task.
     fn narrow(&self, report: &mut Report) {
-        let mut missing = 0;
         report.findings.retain(|finding| match finding {
             Finding::NotARecord { line, .. }
             | Finding::RecordAltered { line, .. }
             | Finding::ToldTwice { line, .. }
             | Finding::RecordForged { line, .. }
             | Finding::ChainBroken { line, .. } => self.lines.contains(line),
-            Finding::RecordsMissing { count, .. } | Finding::RecordsTruncated { count, .. } => {
-                missing += count;
-                false
-            }
+            Finding::RecordsMissing { .. } | Finding::RecordsTruncated { .. } => false,
             _ => true,
         });
         report.unchecked.retain(|what| !matches!(what, Unchecked::TaskBeginnings { .. }));
@@ -213,8 +214,12 @@ impl Task {
         if headless > 0 {
             report.unchecked(Unchecked::TaskBeginnings { tasks: headless as u64 });
         }
-        if missing > 0 {
-            report.unchecked(Unchecked::MissingElsewhere { records: missing });
+        let last = report.last.as_ref().map(|last| last.to);
+        if let Some(last) = last.filter(|last| self.earliest.is_some_and(|earliest| earliest > *last)) {
+            report.unchecked(Unchecked::NotYetSealed { records: self.lines.len() as u64, last });
+        }
+        if report.absent > 0 {
+            report.unchecked(Unchecked::MissingElsewhere { records: report.absent });
         }
     }
 }
@@ -243,7 +248,7 @@ mod tests {
         let after = task.histories.values().next().map(|history| history.after.clone());
         assert_eq!(after, Some(Some("b".to_owned())), "by number, not by text");
 
-        let mut report = Report::default();
+        let mut report = Report { absent: 2, ..Report::default() };
         report.found(Finding::RecordForged { line: 3, event_id: "x".to_owned() });
         report.found(Finding::RecordsMissing { checkpoint: 1, count: 2 });
         report.unchecked(Unchecked::TaskBeginnings { tasks: 3 });
