@@ -57,6 +57,11 @@ impl Verification {
         Self { demands, seals, records: Records::default(), report }
     }
 
+    /// Says that the lines are those of the log from this minute on, by its own time.
+    pub fn only_from(&mut self, minute: Minute) {
+        self.records.from = Some(minute);
+    }
+
     /// Takes a line. Lines without text are none.
     pub fn take(&mut self, line: u64, text: &[u8]) {
         self.records.take(line, text, false, &mut self.seals, &mut self.report);

@@ -164,6 +164,9 @@ impl Bundle {
             return Err(err);
         }
         let mut verification = Verification::begin(demands, checkpoints, manifests);
+        if let Some(since) = self.label().and_then(|label| label.since) {
+            verification.only_from(since);
+        }
         let mut findings = self.findings.clone();
         let lines = self.read_lines(RECORDS, 0, &mut findings, |line, text| {
             look(line, text);

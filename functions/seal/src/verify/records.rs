@@ -34,6 +34,8 @@ pub(super) struct Records {
     told_twice: Vec<(String, [(Leaf, u64); 2])>,
     links: Vec<Link>,
     unsealed: Vec<Unsealed>,
+    /// The first minute of the log, by its own time, whose lines were read.
+    pub from: Option<Minute>,
     /// Leaves of records that are wrong, which no task's chain needs.
     wrong: HashSet<Leaf>,
 }
@@ -160,7 +162,7 @@ impl Records {
             std::mem::take(&mut self.unsealed).into_iter().partition(|record| claims(record).is_some());
         for record in named.into_iter().chain(others) {
             let place = claims(&record).map_or_else(
-                || place(&record, demands, seals, &gaps),
+                || place(&record, self.from, demands, seals, &gaps),
                 |manifest| Place::Sealed(Some(manifest)),
             );
             let Unsealed { line, event_id, leaf, claimed, .. } = record;
@@ -211,9 +213,17 @@ enum Place {
     Sealed(Option<u64>),
 }
 
-fn place(record: &Unsealed, demands: &Demands, seals: &Seals, gaps: &[(Minute, Minute)]) -> Place {
+fn place(
+    record: &Unsealed,
+    from: Option<Minute>,
+    demands: &Demands,
+    seals: &Seals,
+    gaps: &[(Minute, Minute)],
+) -> Place {
     if record.latest.is_some_and(|latest| demands.since.is_some_and(|since| latest < since)) {
-        return Place::OutOfScope;
+        // The log's time of a record is never later than all of its own.
+        let is_stray = |from: Minute| record.latest.is_some_and(|latest| latest.plus(CLOCKS_DIFFER) < from);
+        return if from.is_some_and(is_stray) { Place::Sealed(None) } else { Place::OutOfScope };
     }
     // Without a checkpoint nothing is known of any minute, which the report says once.
     let Some((first, last)) = seals.sealed else { return Place::InGap };

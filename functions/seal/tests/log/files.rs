@@ -242,6 +242,14 @@ fn a_part_is_judged_by_whoever_asks_for_it() {
     part.is(&asked, Verdict::Intact);
     let earlier = Demands { since: Some(since.plus(-1)), ..log.demands() };
     part.is(&earlier, Verdict::CannotTell);
+    // A line is in the part for its time in the log, and no honest record names only earlier times.
+    let mut stray = newer(&log);
+    stray["eventId"] = json!("stray");
+    stray["task"]["id"] = json!("stray");
+    let old = "2026-11-01T00:00:00.000Z";
+    stray["time"] = json!({"changed": old, "streamed": old, "audited": old});
+    part.set_records(&[&records[..], &[stated(stray)]].concat());
+    part.is(&asked, Verdict::Forged);
     // A copy of a record from before all checkpoints that are there may have been sealed by one of those.
     let mut copy = files.records()[0].clone();
     copy["time"]["audited"] = json!("2026-11-28T08:40:00.000Z");
