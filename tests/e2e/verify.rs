@@ -110,10 +110,31 @@ async fn a_log_that_nobody_touched_is_intact_and_so_is_a_part_of_it() {
     let since = log.bundle.checkpoint(7).from.start().to_string();
     let said = log.verify(&["--since", &since]).await;
     assert_eq!(said.code, 0, "{said:#?}");
+    let first = log.bundle.checkpoint(1).from;
+    let (first, earlier) = (first.start().to_string(), first.plus(-60).start().to_string());
+    for all in [&first, &earlier] {
+        assert_eq!(log.verify(&["--since", all]).await.code, 0, "{all}");
+    }
     let mut altered = log.bundle.records[120].clone();
     altered["action"] = json!("task.purged");
     log.append("another", &[stated(altered).to_string()]).await;
     assert_eq!(log.verify(&["--since", &since]).await.code, 10);
+}
+
+#[tokio::test]
+async fn a_record_that_was_written_today_and_claims_to_be_old_is_forged_in_every_part() {
+    let log = Log::new("770000000006").await;
+    let mut stray = log.bundle.records[40].clone();
+    stray["eventId"] = json!("stray");
+    stray["task"]["id"] = json!("stray");
+    let old = "2026-01-01T00:00:00.000Z";
+    stray["time"] = json!({"changed": old, "streamed": old, "audited": old});
+    log.append("another", &[stated(stray).to_string()]).await;
+    let first = log.bundle.checkpoint(1).from;
+    for since in [first.plus(-60), first, log.bundle.checkpoint(7).from] {
+        let said = log.verify(&["--since", &since.start().to_string()]).await;
+        assert_eq!(said.code, 11, "{since}: {said:#?}");
+    }
 }
 
 #[tokio::test]

@@ -139,7 +139,9 @@ async fn span(
     let Some(since) = range.since.map(minute) else { return Ok((whole, newest)) };
     let from = bucket.reaching(listing, since).await?;
     if from == 0 {
-        return Ok((whole, newest));
+        // What came into the log before that is not part of it, so that what claims to be as old is judged.
+        let first = bucket.checkpoint(listing, 0).await?.map_or(since, |first| since.min(first.from));
+        return Ok((Span { since: Some(first), ..whole }, newest));
     }
     let since = bucket.checkpoint(listing, from).await?.map_or(since, |checkpoint| checkpoint.from);
     // One more: its manifest leads to the next one.
