@@ -7,7 +7,7 @@ BUNDLE is a directory that `taskctl audit export --format bundle` wrote of the w
 from elsewhere: who makes a bundle can put any key into it. Stops at the first thing that is wrong, with exit code 1.
 """
 
-import collections, hashlib, itertools, json, pathlib, re, subprocess, sys, tempfile
+import collections, datetime, hashlib, itertools, json, pathlib, re, subprocess, sys, tempfile
 from base64 import b64decode, b64encode
 
 CHECKPOINT = re.compile(r"(.+)\n(\d+)\n(.+)\nnumber (\d+)\nprevious (.+)\nfrom (.+)\nto (.+)\nat (.+)\n"
@@ -28,6 +28,9 @@ def is_signed(text, key, signature):
             pathlib.Path(folder, name).write_bytes(content)
         openssl = "openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey key -in text -sigfile signature"
         return subprocess.run(openssl.split(), cwd=folder, capture_output=True).returncode == 0
+
+def moment(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 def members(pairs):
     demand(len(dict(pairs)) == len(pairs), "a name stands twice in one object")
@@ -67,6 +70,7 @@ def read_seals(bundle, keys):
 def read_records(lines, sealed, end):
     """Returns the leaf of each event, the links of each task, and the number of records that are newer than the seals."""
     events, tasks, newer = {}, collections.defaultdict(list), 0
+    now = datetime.datetime.now(datetime.timezone.utc)
     for number, line in enumerate(filter(bytes.strip, lines), 1):
         record = json.loads(line, object_pairs_hook=members)
         if record["schema"] == "audit.export/1":  # of an export of the log, which nobody seals
@@ -79,7 +83,8 @@ def read_records(lines, sealed, end):
         leaf = sha(b"\0", canonical.encode()).hex()
         demand(stated == leaf, f"record {number}: it is not what its leaf says")
         demand(events.setdefault(record["eventId"], leaf) == leaf, f"record {number}: another one of its event says otherwise")
-        demand(leaf in sealed or audited[:16] > end[:16], f"record {number}: it was never sealed")
+        is_newer = moment(end) + datetime.timedelta(minutes=1) <= moment(audited) <= now
+        demand(leaf in sealed or is_newer, f"record {number}: it was never sealed")
         newer += leaf not in sealed
         if task := record.get("task"):
             ends = [(record["integrity"][name], task[f"version{name.title()}"]) for name in ("before", "after")]

@@ -207,6 +207,12 @@ fn the_script_reads_what_an_export_keeps_apart_as_newer() {
     assert!(is_intact && said.contains("; 1 newer "), "{said}");
     let (is_intact, said) = judge("forged newer", &forged(&late));
     assert!(!is_intact, "{said}");
+    for when in ["2099-01-01T00:00:00.000Z", "2026-11-28T13:60:00.000Z"] {
+        let mut never = newer(&log);
+        never["time"]["audited"] = json!(when);
+        let (is_intact, said) = judge("a time that is not yet", &stated(never));
+        assert!(!is_intact, "{when}: {said}");
+    }
 
     let mut without = log.clone();
     without.records.retain(|record| record["eventId"] != late["eventId"]);
