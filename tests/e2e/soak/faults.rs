@@ -3,13 +3,15 @@
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Progress, Table};
 use crate::teardown::account::Account;
 
 /// A round: all faults are set, and what did not strike in its time is forgotten.
 const ROUND: Duration = Duration::from_secs(5);
+/// The time after a round in which nothing fails, so that most of a long run is changes and not restarts.
+const REST: Duration = Duration::from_secs(10);
 
 pub struct Faults<'a> {
     account: &'a Account,
@@ -37,6 +39,10 @@ impl<'a> Faults<'a> {
             self.invoke_notary().await;
             sleep(ROUND).await;
             self.lift().await;
+            let end = Instant::now() + REST;
+            while progress.goes_on() && Instant::now() < end {
+                sleep(Duration::from_millis(200)).await;
+            }
         }
     }
 
