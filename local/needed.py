@@ -41,6 +41,8 @@ UNCALLED: dict[tuple[str, str], str] = {
             "cloudwatch:DescribeAlarms",
             "cloudwatch:GetDashboard",
             "cognito-idp:DescribeUserPoolDomain",
+            "events:DescribeRule",
+            "events:ListTargetsByRule",
             "iam:DetachRolePolicy",
             "iam:GetRole",
             "iam:ListAttachedRolePolicies",

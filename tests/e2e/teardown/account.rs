@@ -30,6 +30,8 @@ static SLOTS: Semaphore = Semaphore::const_new(3);
 
 /// The logical id of the table of tasks begins so.
 const TASKS: &str = "TasksTable";
+/// And that of the table of intents.
+const INTENTS: &str = "SealIntents";
 
 /// The seal of the audit log stays, whatever becomes of the log: the beginnings of the logical ids.
 pub const SEAL: [&str; 3] = ["SealBucket", "SealCheckpoints", "SealKey"];
@@ -463,11 +465,22 @@ impl Account {
     }
 
     pub async fn protect_table(&self) {
-        let name = &self.thing("AWS::DynamoDB::Table", TASKS).physical;
+        self.protect(TASKS).await;
+    }
+
+    /// Every table is protected, as in a stage that is not `dev`.
+    pub async fn protect_tables(&self) {
+        for table in [TASKS, INTENTS] {
+            self.protect(table).await;
+        }
+    }
+
+    async fn protect(&self, table: &str) {
+        let name = &self.thing("AWS::DynamoDB::Table", table).physical;
         let update = json!({"TableName": name, "DeletionProtectionEnabled": true});
         self.aws.dynamodb("UpdateTable", update).await.done();
         eventually("the protected table to be active", async || {
-            (self.table().await?["TableStatus"] == "ACTIVE").then_some(())
+            (self.described_table(name).await?["TableStatus"] == "ACTIVE").then_some(())
         })
         .await;
     }

@@ -105,7 +105,7 @@ const UNDOING: [(State, &str, &str); 2] = [
 /// A stack whose teardown takes every state, and the consents for it.
 async fn account_with_everything() -> (Account, Value) {
     let account = Account::new().await;
-    account.protect_table().await;
+    account.protect_tables().await;
     account.fill_bucket().await;
     (account, json!({"deleteData": true, "emptyBuckets": true}))
 }
