@@ -113,7 +113,7 @@ async fn split(account: &Account, progress: &Progress) {
     }
 }
 
-/// What was found, a line each.
+/// The figures of a soak, a line each.
 #[derive(Debug, Default)]
 struct Table {
     text: String,

@@ -1,4 +1,4 @@
-//! What the clients were told, against the audit log and the table.
+//! The answers that clients got, held against the audit log and the table.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -22,7 +22,7 @@ pub struct Log {
     records: Vec<Record>,
 }
 
-/// What is compared of a record.
+/// The part of a record that is compared.
 struct Record {
     event: String,
     request: Option<String>,

@@ -1,6 +1,6 @@
 use crate::{Checkpoint, Manifest};
 
-/// What an object of the bucket is.
+/// The kinds of objects in the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Checkpoint(u64),

@@ -30,7 +30,7 @@ pub struct Bundle {
     checkpoints: Versions,
     manifests: Versions,
     keys: Vec<VerifierKey>,
-    /// What is wrong already with the names of its files, and with its keys.
+    /// Findings in the names of its files and in its keys.
     findings: Vec<Finding>,
     counts: Counts,
 }

@@ -44,7 +44,7 @@ impl Dice {
     }
 }
 
-/// What was done, and the verdicts that are right for it.
+/// A tampering, and the verdicts that are right for it.
 type Done = (String, &'static [Verdict]);
 /// A way of tampering. It returns nothing if it changed nothing that counts.
 type Way = fn(&mut Files, &Bundle, &mut Dice) -> Option<Done>;

@@ -1,4 +1,4 @@
-//! What a write leaves for the audit log: who and which request, when, and how much room that takes.
+//! The traces that a write leaves for the audit log: who and which request, when, and how much room that takes.
 
 use serde_json::{Value, json};
 use tasks::task::Timestamp;

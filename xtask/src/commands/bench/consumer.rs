@@ -50,7 +50,7 @@ pub fn measure(audit: &Path, batches: Batches) -> Result<Throughput> {
     Ok(best)
 }
 
-/// What the function's Runtime API has to say.
+/// The news of the function's Runtime API.
 enum Said {
     /// The invocations before the measured ones are over, or the measured ones too; the function waits for its answer.
     Waits(Sender<()>),
