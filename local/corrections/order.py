@@ -35,6 +35,7 @@ NAMES: tuple[str, ...] = (
     "functions.logs",
     "functions.invocation_metrics",
     "functions.deletion",
+    "functions.environments",
     "logs.put_events",
     "cloudformation.delete_refusals",
     "cognito.user_pools",
