@@ -54,6 +54,7 @@ class Alarms(Construct):
         quarantine: logs.LogGroup,
         table: dynamodb.Table,
         seal_lag: cloudwatch.Metric | None,
+        interference: cloudwatch.Metric,
         topic_arn: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -63,6 +64,11 @@ class Alarms(Construct):
         self._watch_audit(audit_function=audit_function, mapping_id=audit_mapping.event_source_mapping_id)
         self._watch_records(audit_log=audit_log, quarantine=quarantine)
         self._watch_silence(audit_log=audit_log, table=table)
+        self._alarm(
+            "audit-interference",
+            "Somebody changed what the audit log is written by or kept in: its stream, mapping, functions, retention or protection",
+            interference,
+        )
         if seal_lag:
             self._watch_seal(seal_lag)
         self._watch_service(api=api, functions=functions)

@@ -11,6 +11,7 @@ from task_service.audit import Audit
 from task_service.cognito import Cognito
 from task_service.dashboard import Dashboard
 from task_service.functions import RustFunction
+from task_service.interference import Interference
 from task_service.queries import SavedQueries
 from task_service.seal import AuditSeal
 from task_service.settings import Settings
@@ -78,6 +79,15 @@ class ServiceStack(Stack):
         functions = [("task-api", task_api.function), ("docs", docs.function), ("audit", audit.function)]
         if seal:
             functions.append(("notary", seal.function))
+        interference = Interference(
+            self,
+            "Interference",
+            stage=settings.stage,
+            log_groups=[audit.log_group, *([seal.checkpoints] if seal else [])],
+            functions=[audit.function, *([seal.function] if seal else [])],
+            tables=[table.table, *([seal.intents] if seal else [])],
+            mapping=audit.mapping,
+        )
         alarms = Alarms(
             self,
             "Alarms",
@@ -92,6 +102,7 @@ class ServiceStack(Stack):
             quarantine=audit.quarantine,
             table=table.table,
             seal_lag=seal.lag if seal else None,
+            interference=interference.calls,
             topic_arn=settings.alarm_topic_arn,
         )
         Dashboard(

@@ -68,7 +68,7 @@ NOT_NEEDED = {
             "kms:ReEncryptTo",
         )
     },
-    "AWS::Events::Rule": {"iam:PassRole": "the rule calls a function, which lets it; it has no role"},
+    "AWS::Events::Rule": {"iam:PassRole": "a rule calls a function, which lets it, or nothing; it has no role"},
     "AWS::KMS::Key": {
         action: "the key that signed the audit log's checkpoints is retained, whatever the settings"
         for action in ("kms:DescribeKey", "kms:ScheduleKeyDeletion")
@@ -141,7 +141,7 @@ def _grants(scope: Scope) -> list[Grant]:
         Grant(
             actions=DELETE_ACTIONS["AWS::Events::Rule"],
             resources=scope.rules(),
-            why="The notary's schedule has a name of ours",
+            why="The rules have names of ours",
         ),
         Grant(
             actions=DELETE_ACTIONS["AWS::IAM::Role"],

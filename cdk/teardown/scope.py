@@ -39,7 +39,7 @@ class Scope:
         return [arn("cloudwatch", f"dashboard/{service}", region="") for service in self.services]
 
     def rules(self) -> list[str]:
-        return [arn("events", f"rule/{service}-notary") for service in self.services]
+        return [arn("events", f"rule/{service}-{name}") for service in self.services for name in ("notary", "audit-interference")]
 
     def user_pools(self) -> list[str]:
         """Their ids are random: `not_of_another_stack` has to stand beside this."""

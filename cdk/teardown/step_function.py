@@ -249,7 +249,7 @@ def _leftover_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
         Grant(
             actions=("events:DescribeRule",),
             resources=scope.rules(),
-            why="The notary's schedule has a name of ours",
+            why="The rules have names of ours",
         ),
         # That of checkpoints is only looked for: it stays.
         Grant(

@@ -23,6 +23,7 @@ WATCHED = {
     "refused-callers": ("Tasks/dev", "RefusedCallers", "Sum"),
     "audit-errors": ("AWS/Lambda", "Errors", "Sum"),
     "notary-errors": ("AWS/Lambda", "Errors", "Sum"),
+    "audit-interference": ("AWS/Events", "TriggeredRules", "Sum"),
 }
 
 
@@ -72,7 +73,7 @@ def test_writes_without_records_raise_an_alarm_and_nothing_else_does(dev: Synthe
 
 def test_a_notary_of_which_nothing_is_heard_raises_an_alarm(dev: Synthesised) -> None:
     alarm = dev.only("AWS::CloudWatch::Alarm", AlarmName="tasks-dev-audit-unsealed")["Properties"]
-    (rule,) = dev.of_type("AWS::Events::Rule").values()
+    rule = dev.only("AWS::Events::Rule", Name="tasks-dev-notary")
     assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("Tasks/dev", "SealLagSeconds", "Maximum")
     assert "Dimensions" not in alarm
     assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "GreaterThanOrEqualToThreshold")

@@ -24,7 +24,7 @@ def test_the_readme_counts_what_is_charged_per_resource(dev: Synthesised) -> Non
 
 def test_the_audit_page_says_what_the_seal_costs(dev: Synthesised) -> None:
     """Prices of us-east-1, each from its service's page "pricing"; a month has 30 days."""
-    schedule = dev.only("AWS::Events::Rule")["Properties"]["ScheduleExpression"]
+    schedule = dev.only("AWS::Events::Rule", Name="tasks-dev-notary")["Properties"]["ScheduleExpression"]
     (minutes,) = map(int, re.findall(r"rate\((\d+) minutes\)", schedule))
     runs, checkpoints = 30 * 24 * 60 // minutes, 30 * 24
     memory = dev.only("AWS::Lambda::Function", FunctionName="tasks-dev-notary")["Properties"]["MemorySize"]
@@ -73,7 +73,7 @@ def test_nothing_else_in_the_stack_is_charged(dev: Synthesised, prod: Synthesise
         "AWS::ApiGateway::Method",
         "AWS::ApiGateway::Resource",
         "AWS::ApiGateway::Stage",
-        # "Amazon EventBridge pricing": what rules of a schedule send on the default bus.
+        # "Amazon EventBridge pricing": events of AWS's own services on the default bus, and what rules of a schedule send there.
         "AWS::Events::Rule",
         "AWS::IAM::Role",
         "AWS::Lambda::EventSourceMapping",

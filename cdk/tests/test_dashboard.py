@@ -19,6 +19,7 @@ OF_AWS = {
     ("AWS/DynamoDB", "ConsumedReadCapacityUnits"): ({"TableName"}, "DynamoDB metrics and dimensions"),
     ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"): ({"TableName"}, "DynamoDB metrics and dimensions"),
     ("AWS/DynamoDB", "SuccessfulRequestLatency"): ({"TableName", "Operation"}, "DynamoDB metrics and dimensions"),
+    ("AWS/Events", "TriggeredRules"): ({"RuleName"}, "Monitoring Amazon EventBridge"),
     ("AWS/Lambda", "DestinationDeliveryFailures"): ({"FunctionName"}, "Types of metrics for Lambda functions"),
     ("AWS/Lambda", "DroppedEventCount"): ({"EventSourceMappingUUID"}, "Event source mapping metrics"),
     ("AWS/Lambda", "Errors"): ({"FunctionName"}, "Types of metrics for Lambda functions"),

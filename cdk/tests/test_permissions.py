@@ -114,7 +114,7 @@ def test_the_schedule_may_call_the_notary_and_nothing_else_may_call_a_function(e
         for permission in each.of_type("AWS::Lambda::Permission").values()
         if permission["Properties"]["Principal"] != "apigateway.amazonaws.com"
     ]
-    (rule,) = each.of_type("AWS::Events::Rule")
+    rule = each.id_of("AWS::Events::Rule", "SealSchedule")
     notary = {"Fn::GetAtt": [_function_id(each, "notary"), "Arn"]}
     assert permission == {
         "Action": "lambda:InvokeFunction",

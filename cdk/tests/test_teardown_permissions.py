@@ -246,6 +246,7 @@ def test_the_step_function_reaches_what_it_prepares_and_sweeps(dev: Synthesised,
         "bucket": ("s3:ListBucket", "s3:ListBucketVersions"),
         "seal bucket": ("s3:ListBucket",),
         "schedule": ("events:DescribeRule",),
+        "interference": ("events:DescribeRule",),
         "task function": ("lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency"),
     }.items():
         for action in actions:
@@ -400,6 +401,7 @@ def _named(service: Synthesised, what: str) -> str:
         "bucket": ("AWS::S3::Bucket", scope.BUCKET),
         "seal bucket": ("AWS::S3::Bucket", scope.SEAL_BUCKET),
         "schedule": ("AWS::Events::Rule", "SealSchedule"),
+        "interference": ("AWS::Events::Rule", "Interference"),
         "task function": ("AWS::Lambda::Function", "TaskApi"),
     }[what]
     (name,) = [name for name in service.of_type(kind) if name.startswith(prefix)]

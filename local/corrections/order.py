@@ -54,6 +54,7 @@ NAMES: tuple[str, ...] = (
     "cloudwatch.metric_data",
     "events.rules",
     "events.api_calls",
+    "events.metrics",
     "kms.keys",
     "kms.templates",
     "dynamodb.table_states",

@@ -1,4 +1,5 @@
-//! Whoever takes the audit log's supply away raises an alarm: by the metrics that the calls leave, at a pretended time.
+//! Whoever takes the audit log's supply away raises an alarm: by the metrics that the calls leave, at a pretended time. And so does
+//! the call itself.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -54,9 +55,23 @@ async fn state_at(account: &Account, now: u64, alarm: &str) -> String {
     text(&alarms, "StateValue").unwrap_or_else(|| panic!("there is no alarm {name}: {alarms}"))
 }
 
+/// The state of the alarm on calls that touch the audit log, as of the end of this minute.
+async fn interference(account: &Account) -> String {
+    state_at(account, minute() + MINUTE, "audit-interference").await
+}
+
+async fn keep_for_a_day(account: &Account, log_group: &str) {
+    let retention = json!({"logGroupName": log_group, "retentionInDays": 1});
+    account.aws.logs("PutRetentionPolicy", retention).await.done();
+}
+
 #[tokio::test]
-async fn writes_that_are_audited_are_no_alarm() {
+async fn writes_that_are_audited_are_no_alarm_and_a_shorter_retention_is_one() {
     let account = Account::new().await;
+    keep_for_a_day(&account, &account.outputs["QuarantineLogGroup"]).await;
+    assert_eq!(interference(&account).await, "OK");
+    keep_for_a_day(&account, &account.outputs["AuditLogGroup"]).await;
+    assert_eq!(interference(&account).await, "ALARM");
     let now = write_in_two_periods(&account).await;
     audited(&account, 2).await;
     assert_eq!(state_at(&account, now, "audit-silent").await, "OK");
@@ -67,7 +82,9 @@ async fn writes_while_the_mapping_is_disabled_are_an_alarm() {
     let account = Account::new().await;
     let mapping = &account.thing("AWS::Lambda::EventSourceMapping", "").physical;
     let path = format!("/2015-03-31/event-source-mappings/{mapping}");
+    assert_eq!(interference(&account).await, "OK");
     account.aws.rest("lambda", "PUT", &path, json!({"Enabled": false}).to_string().into_bytes()).await.done();
+    assert_eq!(interference(&account).await, "ALARM");
     let now = write_in_two_periods(&account).await;
     assert_eq!(state_at(&account, now, "audit-silent").await, "ALARM");
 }
@@ -76,6 +93,7 @@ async fn writes_while_the_mapping_is_disabled_are_an_alarm() {
 async fn writes_after_the_stream_was_off_for_a_while_are_an_alarm() {
     let account = Account::new().await;
     account.switch_stream_off().await;
+    assert_eq!(interference(&account).await, "ALARM");
     // A new stream, of which the mapping knows nothing.
     let table = &account.outputs["TableName"];
     let stream = json!({"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"});
@@ -89,6 +107,7 @@ async fn writes_after_the_stream_was_off_for_a_while_are_an_alarm() {
 async fn writes_while_the_audit_function_may_not_run_are_an_alarm() {
     let account = Account::new().await;
     stop(&account, &account.outputs["AuditFunction"]).await;
+    assert_eq!(interference(&account).await, "ALARM");
     let now = write_in_two_periods(&account).await;
     assert_eq!(state_at(&account, now, "audit-silent").await, "ALARM");
 }
@@ -104,5 +123,6 @@ async fn a_notary_that_does_not_run_is_an_alarm() {
     account.aws.rest("lambda", "POST", &invoke, b"{}".to_vec()).await.done();
     assert_eq!(state_at(&account, minute() + MINUTE, "audit-unsealed").await, "OK");
     stop(&account, notary).await;
+    assert_eq!(interference(&account).await, "ALARM");
     assert_eq!(state_at(&account, minute() + 30 * MINUTE, "audit-unsealed").await, "ALARM");
 }

@@ -77,13 +77,16 @@ def _tell(method, path, headers, body, query_params, request_id, answer) -> None
     from ministack.core.responses import get_account_id, get_region
     from ministack.services import eventbridge
 
-    if not any(rule.get("EventPattern") for rule in eventbridge._rules.values()):
+    # Nearly every call reads or is about data: those leave first, and the rules of all accounts are looked at last.
+    if method in ("GET", "HEAD") and "Action" not in query_params:
         return
     query = urllib.parse.urlencode(query_params, doseq=True)
     call = awscall.identify(method, path, query, headers, body)
     if call is None or _READING.match(call.action) or " " in call.action:
         return
     if call.service in _DATA and _DATA[call.service].fullmatch(call.action):
+        return
+    if not any(rule.get("EventPattern") for rule in eventbridge._rules.values()):
         return
     now, event_id = time.time(), str(uuid.uuid4())
     detail = {

@@ -328,7 +328,9 @@ impl Account {
             "AWS::Events::Rule" => {
                 let targets = aws.events("ListTargetsByRule", json!({"Rule": id})).await.json();
                 let ids: Vec<_> = targets["Targets"].as_array().unwrap().iter().map(|it| &it["Id"]).collect();
-                aws.events("RemoveTargets", json!({"Rule": id, "Ids": ids})).await.done();
+                if !ids.is_empty() {
+                    aws.events("RemoveTargets", json!({"Rule": id, "Ids": ids})).await.done();
+                }
                 aws.events("DeleteRule", json!({"Name": id})).await
             }
             "AWS::KMS::Key" => aws.kms("ScheduleKeyDeletion", json!({"KeyId": id})).await,

@@ -479,6 +479,14 @@ pub const ROWS: &[Row] = &[
         ),
     },
     Row {
+        id: "calls-are-heard",
+        part: Part::Audit,
+        assumption: "a rule without a target counts in `TriggeredRules` what it matched; CloudTrail writes the id of a mapping as `uUID` or `uuid`, and calls of Lambda with the date of their API; needs a trail that logs management events",
+        used: "`cdk/task_service/interference.py`; `local/corrections/events/`",
+        by_hand: "`aws logs put-retention-policy --log-group-name /tasks/dev/audit --retention-in-days 365` and `aws lambda update-event-source-mapping --uuid MAPPING --enabled`, which change nothing; the alarm `tasks-dev-audit-interference` goes to ALARM, and `aws cloudwatch get-metric-statistics --namespace AWS/Events --metric-name TriggeredRules --dimensions Name=RuleName,Value=tasks-dev-audit-interference --period 60 --statistics Sum --start-time … --end-time …` shows both",
+        check: Check::Service(service::calls_are_heard),
+    },
+    Row {
         id: "teardown-run",
         part: Part::Workflow,
         assumption: "the workflow removes a service, with proof: the permissions of the executor and of the step function suffice for every type",

@@ -14,6 +14,8 @@ use super::site::Site;
 
 /// `drainSeconds` of the teardown: how long a record may take to show.
 const AUDITED_WITHIN: Duration = Duration::from_mins(10);
+/// The time that the trail and the metrics of rules may take.
+const HEARD_WITHIN: Duration = Duration::from_mins(20);
 /// The number of creates whose order is looked at.
 const ORDERED: usize = 30;
 
@@ -195,6 +197,44 @@ pub fn tracing(site: &Site<'_>) -> Result<Finding> {
         Some(_) => Finding::Held(format!("a trace names {function}")),
         None => Finding::NotHeld(format!("no trace names {function} within five minutes")),
     })
+}
+
+/// Makes two calls that change nothing to what the audit log is made of, and asks whether the rule on such calls counts both.
+pub fn calls_are_heard(site: &Site<'_>) -> Result<Finding> {
+    let service = site.service()?;
+    let rule = format!("Name=RuleName,Value={}-audit-interference", service.stack);
+    let before = heard(site, &rule)?;
+    let group = service.output("AuditLogGroup")?;
+    let found = site.aws.call(&["logs", "describe-log-groups", "--log-group-name-prefix", group])?;
+    let mut groups = found["logGroups"].as_array().into_iter().flatten();
+    let log = groups.find(|found| found["logGroupName"] == group).context("there is no audit log")?;
+    let days = log["retentionInDays"].to_string();
+    let same = ["--log-group-name", group, "--retention-in-days", &days];
+    site.aws.call(&[&["logs", "put-retention-policy"], &same[..]].concat())?;
+    let function = service.output("AuditFunction")?;
+    let found = site.aws.call(&["lambda", "list-event-source-mappings", "--function-name", function])?;
+    let mapping = found["EventSourceMappings"][0]["UUID"].as_str().context("there is no mapping")?;
+    site.aws.call(&["lambda", "update-event-source-mapping", "--uuid", mapping, "--enabled"])?;
+    let counted =
+        site.patience.until(HEARD_WITHIN, || Ok((heard(site, &rule)? >= before + 2.0).then_some(())))?;
+    if let Some(((), time)) = counted {
+        return Ok(Finding::Held(format!("both calls counted after {:.0} s", time.as_secs_f64())));
+    }
+    let trails = site.aws.call(&["cloudtrail", "describe-trails"])?;
+    if trails["trailList"].as_array().is_some_and(Vec::is_empty) {
+        return Ok(Finding::Skipped("needs a trail, and the account has none here".to_owned()));
+    }
+    Ok(Finding::NotHeld(format!("the rule counted {} of two calls", heard(site, &rule)? - before)))
+}
+
+/// Returns the number of events that a rule matched in the last hour.
+fn heard(site: &Site<'_>, rule: &str) -> Result<f64> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let (from, to) = ((now - 3600).to_string(), (now + 60).to_string());
+    let metric = ["--namespace", "AWS/Events", "--metric-name", "TriggeredRules", "--dimensions", rule];
+    let span = ["--start-time", &from, "--end-time", &to, "--period", "60", "--statistics", "Sum"];
+    let read = site.aws.call(&[&["cloudwatch", "get-metric-statistics"], &metric[..], &span[..]].concat())?;
+    Ok(read["Datapoints"].as_array().into_iter().flatten().filter_map(|point| point["Sum"].as_f64()).sum())
 }
 
 pub fn deployed(site: &Site<'_>) -> Result<Finding> {
