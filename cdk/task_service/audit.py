@@ -1,7 +1,5 @@
 """The path from the table's stream to the audit log, with a place for every record that cannot go there."""
 
-from pathlib import Path
-
 from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -12,8 +10,9 @@ from constructs import Construct
 
 from task_service import nag
 from task_service.functions import RustFunction
-from task_service.logs import log_group
+from task_service.logs import audit_log_group, log_group
 from task_service.queries import INDEXED
+from task_service.settings import Settings
 
 # Records waiting for an operator (poison records, discarded batches) contain the tasks' content, so they are not kept longer
 # than needed.
@@ -30,33 +29,13 @@ class Audit(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        stage: str,
+        settings: Settings,
         table: dynamodb.Table,
         intents: dynamodb.Table | None,
-        assets: Path,
-        architecture: str,
-        audit_retention_days: int,
-        retain_audit_log: bool,
-        audit_deletion_protection: bool,
-        free_text: bool,
-        retry_attempts: int,
-        log_retention_days: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        # Retained, so that it outlives the service. The same stage can be deployed again because the name is a literal and
-        # the policy is Retain: `cdk deploy --import-existing-resources` then adopts the group that is still there ("Import
-        # AWS resources into a CloudFormation stack automatically") instead of failing on its name.
-        self.log_group = log_group(
-            self,
-            "Log",
-            name=f"/tasks/{stage}/audit",
-            retention_days=audit_retention_days,
-            removal_policy=RemovalPolicy.RETAIN if retain_audit_log else RemovalPolicy.DESTROY,
-        )
-        # Guards against someone deleting it in the console: DeleteLogGroup is refused until the protection is lifted
-        # ("Protecting log groups from deletion"). The teardown lifts it only with consent, and only if the audit log is to
-        # be deleted.
-        self.log_group.node.default_child.deletion_protection_enabled = audit_deletion_protection
+        stage = settings.stage
+        self.log_group = audit_log_group(self, "Log", name=f"/tasks/{stage}/audit", settings=settings)
         self.log_group.node.default_child.field_index_policies = [{"Fields": list(INDEXED)}]
         self.quarantine = log_group(
             self, "Quarantine", name=f"/tasks/{stage}/quarantine", retention_days=_FAILURES_KEPT_DAYS
@@ -68,10 +47,10 @@ class Audit(Construct):
             name=f"tasks-{stage}-audit",
             binary="audit",
             description="Turns every change to the task table into a record of the audit log",
-            assets=assets,
-            architecture=architecture,
+            assets=settings.assets,
+            architecture=settings.architecture,
             log_group_name=f"/tasks/{stage}/audit-function",
-            log_retention_days=log_retention_days,
+            log_retention_days=settings.log_retention_days,
             statements=[
                 *_stream_statements(table),
                 iam.PolicyStatement(
@@ -85,7 +64,7 @@ class Audit(Construct):
                 "STAGE": stage,
                 "AUDIT_LOG_GROUP": self.log_group.log_group_name,
                 "QUARANTINE_LOG_GROUP": self.quarantine.log_group_name,
-                "AUDIT_FREE_TEXT": "true" if free_text else "false",
+                "AUDIT_FREE_TEXT": "true" if settings.audit_free_text else "false",
                 # Without it, the log is not sealed.
                 **({"INTENT_TABLE": intents.table_name} if intents else {}),
             },
@@ -99,7 +78,7 @@ class Audit(Construct):
             "the whole failure bucket",
         )
         self.function = rust_function.function
-        self.mapping = self._mapping(table=table, retry_attempts=retry_attempts)
+        self.mapping = self._mapping(table=table, retry_attempts=settings.audit_retry_attempts)
         # The bucket must accept only TLS from the first object on.
         self.mapping.node.add_dependency(self.failures.policy)
 

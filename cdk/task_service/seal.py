@@ -1,7 +1,6 @@
 """The seal of the audit log: what the audit function announces, and the notary that signs for it (docs/decisions/0030, 0031)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -16,8 +15,8 @@ from constructs import Construct
 from task_service import nag
 from task_service.audit import TIMEOUT as AUDIT_TIMEOUT
 from task_service.functions import RustFunction
-from task_service.logs import log_group
-from task_service.settings import SealSettings
+from task_service.logs import audit_log_group
+from task_service.settings import SealSettings, Settings
 
 EVERY = Duration.minutes(5)
 # The folders of the bucket (functions/seal, functions/notary).
@@ -53,29 +52,16 @@ class AuditSeal(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        stage: str,
-        settings: SealSettings,
-        deletion_protection: bool,
-        audit_retention_days: int,
-        retain_audit_log: bool,
-        audit_deletion_protection: bool,
-        assets: Path,
-        architecture: str,
-        log_retention_days: int,
+        settings: Settings,
+        seal: SealSettings,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.intents = _intents(self, deletion_protection=deletion_protection)
-        self.bucket = _bucket(self, settings)
+        stage = settings.stage
+        self.intents = _intents(self, deletion_protection=settings.deletion_protection)
+        self.bucket = _bucket(self, seal)
         self.key = _key(self, stage=stage)
-        # As long as the audit log, and adopted at the next deployment as that is (audit.py).
-        self.checkpoints = log_group(
-            self,
-            "Checkpoints",
-            name=f"/tasks/{stage}/checkpoints",
-            retention_days=audit_retention_days,
-            removal_policy=RemovalPolicy.RETAIN if retain_audit_log else RemovalPolicy.DESTROY,
-        )
-        self.checkpoints.node.default_child.deletion_protection_enabled = audit_deletion_protection
+        # As long as the audit log, and adopted at the next deployment as that is.
+        self.checkpoints = audit_log_group(self, "Checkpoints", name=f"/tasks/{stage}/checkpoints", settings=settings)
         # A bucket begins a log of checkpoints, so it names it: two logs of one stage cannot be taken for each other.
         self.origin = f"tasks/{stage}/audit/{self.bucket.bucket_name}"
         notary = RustFunction(
@@ -84,10 +70,10 @@ class AuditSeal(Construct):
             name=f"tasks-{stage}-notary",
             binary="notary",
             description="Seals the audit log with signed checkpoints",
-            assets=assets,
-            architecture=architecture,
+            assets=settings.assets,
+            architecture=settings.architecture,
             log_group_name=f"/tasks/{stage}/notary",
-            log_retention_days=log_retention_days,
+            log_retention_days=settings.log_retention_days,
             statements=self._statements(),
             environment={
                 "METRIC_NAMESPACE": f"Tasks/{stage}",

@@ -37,22 +37,8 @@ class ServiceStack(Stack):
         cognito = _cognito(self, settings=settings)
         authorizer = _authorizer(self, settings=settings, cognito=cognito)
         docs = _docs(self, settings=settings)
-        seal = _seal(self, settings=settings)
-        audit = Audit(
-            self,
-            "Audit",
-            stage=settings.stage,
-            table=table.table,
-            intents=seal.intents if seal else None,
-            assets=settings.assets,
-            architecture=settings.architecture,
-            audit_retention_days=settings.audit_retention_days,
-            retain_audit_log=settings.retain_audit_log,
-            audit_deletion_protection=settings.audit_deletion_protection,
-            free_text=settings.audit_free_text,
-            retry_attempts=settings.audit_retry_attempts,
-            log_retention_days=settings.log_retention_days,
-        )
+        seal = AuditSeal(self, "Seal", settings=settings, seal=settings.seal) if settings.seal else None
+        audit = Audit(self, "Audit", settings=settings, table=table.table, intents=seal.intents if seal else None)
         api = TaskApi(
             self,
             "Api",
@@ -173,24 +159,6 @@ def _task_api(scope: Construct, *, settings: Settings, table: TaskTable) -> Rust
         timeout=Duration.seconds(10),
         # More than its working set of a few MiB: CPU scales with memory, and a cold start is TLS and JSON.
         memory_mib=256,
-    )
-
-
-def _seal(scope: Construct, *, settings: Settings) -> AuditSeal | None:
-    if settings.seal is None:
-        return None
-    return AuditSeal(
-        scope,
-        "Seal",
-        stage=settings.stage,
-        settings=settings.seal,
-        deletion_protection=settings.deletion_protection,
-        audit_retention_days=settings.audit_retention_days,
-        retain_audit_log=settings.retain_audit_log,
-        audit_deletion_protection=settings.audit_deletion_protection,
-        assets=settings.assets,
-        architecture=settings.architecture,
-        log_retention_days=settings.log_retention_days,
     )
 
 
