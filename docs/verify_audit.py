@@ -88,7 +88,8 @@ def read_records(lines, sealed, end):
         newer += leaf not in sealed
         if task := record.get("task"):
             ends = [(record["integrity"][name], task[f"version{name.title()}"]) for name in ("before", "after")]
-            tasks[task["owner"], task["id"]].append((int(record["source"]["sequenceNumber"]), *ends))
+            stream = record["source"].get("streamArn", "").partition("/stream/")[2]  # a new stream counts anew
+            tasks[task["owner"], task["id"]].append((stream, int(record["source"]["sequenceNumber"]), *ends))
     return events, tasks, newer
 
 def main(path, *lines):
@@ -101,8 +102,8 @@ def main(path, *lines):
     missing = len(sealed - set(events.values()))
     demand(not missing, f"{missing} sealed records are not there")
     for task, links in tasks.items():
-        links = [(0, None, (None, None)), *sorted(set(links))]
-        for (_, _, after), (_, before, _) in zip(links, links[1:]):
+        links = [(None, None, None, (None, None)), *sorted(set(links))]
+        for (*_, after), (_, _, before, _) in zip(links, links[1:]):
             demand(before == after, f"a change of task {task} has no record")
     print(f"intact: {len(sealed)} records, sealed until {end} at {at}; {newer} newer ones cannot be judged yet")
 

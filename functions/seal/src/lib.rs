@@ -13,6 +13,7 @@ pub mod leaf;
 pub mod manifest;
 pub mod merkle;
 pub mod note;
+mod place;
 pub mod verify;
 
 pub use self::{
@@ -22,4 +23,5 @@ pub use self::{
     manifest::Manifest,
     merkle::{Hash, Tree},
     note::{Note, VerifierKey},
+    place::Place,
 };

@@ -1,7 +1,6 @@
 //! A record of the audit log, read leniently: both formats of the service, and what `taskctl` writes itself.
 
-use std::cmp::Ordering;
-
+use seal::Place;
 use serde_json::Value;
 
 use crate::terminal::clock::{self, Millis};
@@ -69,12 +68,8 @@ impl Record {
     }
 
     /// Returns the record's place in the order of its task's changes.
-    pub fn place(&self) -> Place<'_> {
-        let label = self.text("/source/streamArn").and_then(|arn| Some(arn.rsplit_once("/stream/")?.1));
-        Place {
-            stream: label.unwrap_or_default(),
-            number: self.text("/source/sequenceNumber").unwrap_or_default().trim_start_matches('0'),
-        }
+    pub fn place(&self) -> Place<&str> {
+        Place::of(&self.value)
     }
 }
 
@@ -89,28 +84,6 @@ fn read(line: &str) -> Result<Value, String> {
     match ["eventId", "action"].into_iter().find(|member| text(member).is_none()) {
         Some(member) => Err(format!("an audit record without {member}")),
         None => Ok(value),
-    }
-}
-
-/// A place in the table's history. A stream that was switched off and on again has a new label, which is a time; within a stream,
-/// sequence numbers count, and have more digits than any integer type.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Place<'a> {
-    stream: &'a str,
-    number: &'a str,
-}
-
-impl Ord for Place<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_number =
-            || self.number.len().cmp(&other.number.len()).then_with(|| self.number.cmp(other.number));
-        self.stream.cmp(other.stream).then_with(by_number)
-    }
-}
-
-impl PartialOrd for Place<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 
@@ -169,15 +142,5 @@ mod tests {
         for schema in ["task.audit/1", "task.audit/2"] {
             assert_eq!(record(1, "task.created", &[("/schema", json!(schema))]).actor(), "alice");
         }
-    }
-
-    #[test]
-    fn sequence_numbers_are_compared_as_numbers() {
-        let numbered = |number: &str| record(1, "task.updated", &[("/source/sequenceNumber", json!(number))]);
-        let (nine, ten) = (numbered("999999999999999999999"), numbered("1000000000000000000000"));
-        assert!(nine.place() < ten.place());
-        assert!(numbered("0000000000000000000000001").place() < nine.place());
-        let later = "arn:aws:dynamodb:us-east-1:0:table/t/stream/2026-12-01T00:00:00.000";
-        assert!(ten.place() < record(1, "task.updated", &[("/source/streamArn", json!(later))]).place());
     }
 }

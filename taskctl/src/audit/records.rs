@@ -2,12 +2,14 @@
 
 use std::mem;
 
+use seal::Place;
+
 use crate::{
     account::clients::Aws,
     audit::{
         filter::Filter,
         log::{Event, Reader},
-        record::{Place, Record},
+        record::Record,
         window::{Sight, Window},
     },
     cli::{audit_args::RangeArgs, failure::Failure},
@@ -31,7 +33,7 @@ pub enum Item {
 }
 
 impl Item {
-    fn place(&self) -> Option<Place<'_>> {
+    fn place(&self) -> Option<Place<&str>> {
         match self {
             Self::Record(record) => Some(record.place()),
             Self::Finding(_) => None,

@@ -1,17 +1,19 @@
-use std::{cmp::Ordering, collections::HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
 use super::finding::{Finding, Report, Unchecked};
-use crate::{Hash, Leaf};
+use crate::{Hash, Leaf, Place};
 
 /// A task's record as a link between the one before and the one after it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Link {
     /// The hash of owner and id.
     task: Hash,
-    /// Up to 40 digits, without leading zeros.
-    sequence: Box<str>,
+    place: Place<Arc<str>>,
     leaf: Leaf,
     before: End,
     after: End,
@@ -29,12 +31,23 @@ struct End {
 
 impl Link {
     /// Returns the link of a record. `None` for records that are of no task, such as a sentinel's.
-    pub fn of(record: &Value, leaf: Leaf, line: u64) -> Option<Result<Self, &'static str>> {
+    pub fn of(
+        record: &Value,
+        leaf: Leaf,
+        line: u64,
+        streams: &mut Streams,
+    ) -> Option<Result<Self, &'static str>> {
         let task = record.get("task")?;
-        Some(Self::read(record, task, leaf, line))
+        Some(Self::read(record, task, leaf, line, streams))
     }
 
-    fn read(record: &Value, task: &Value, leaf: Leaf, line: u64) -> Result<Self, &'static str> {
+    fn read(
+        record: &Value,
+        task: &Value,
+        leaf: Leaf,
+        line: u64,
+        streams: &mut Streams,
+    ) -> Result<Self, &'static str> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let owner = text(&task["owner"]).ok_or("it has no task.owner")?;
         let id = text(&task["id"]).ok_or("it has no task.id")?;
@@ -59,7 +72,7 @@ impl Link {
         let event = text(&record["eventId"]).unwrap_or_default();
         Ok(Self {
             task: Hash::of(&[&owner.len().to_be_bytes()[..], owner.as_bytes(), id.as_bytes()].concat()),
-            sequence: sequence.trim_start_matches('0').into(),
+            place: streams.keep(Place::of(record)),
             leaf,
             before: end("before", "versionBefore")?,
             after: end("after", "versionAfter")?,
@@ -68,11 +81,20 @@ impl Link {
         })
     }
 
-    /// Orders by task, then as the stream does.
-    fn order(&self, other: &Self) -> Ordering {
-        // As numbers, which are too long for an integer type.
-        let number = |link: &'_ Self| (link.task, link.sequence.len());
-        number(self).cmp(&number(other)).then_with(|| self.sequence.cmp(&other.sequence))
+}
+
+/// The labels of the streams, each once.
+#[derive(Debug, Default)]
+pub(super) struct Streams(BTreeSet<Arc<str>>);
+
+impl Streams {
+    fn keep(&mut self, place: Place<&str>) -> Place<Arc<str>> {
+        let label = self.0.get(place.stream).cloned().unwrap_or_else(|| {
+            let label: Arc<str> = place.stream.into();
+            self.0.insert(label.clone());
+            label
+        });
+        place.kept(label)
     }
 }
 
@@ -84,7 +106,7 @@ pub(super) fn check(
     report: &mut Report,
 ) {
     links.retain(|link| !without.contains(&link.leaf));
-    links.sort_unstable_by(Link::order);
+    links.sort_unstable_by(|one, other| (one.task, &one.place).cmp(&(other.task, &other.place)));
     let mut beginnings = 0;
     for (at, link) in links.iter().enumerate() {
         match at.checked_sub(1).map(|before| &links[before]).filter(|before| before.task == link.task) {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Demands, chain,
-    chain::Link,
+    chain::{Link, Streams},
     finding::{Finding, Report, Unchecked},
     seals::{Seals, Span},
 };
@@ -33,6 +33,7 @@ pub(super) struct Records {
     /// Pairs of records with one event id and two leaves.
     told_twice: Vec<(String, [(Leaf, u64); 2])>,
     links: Vec<Link>,
+    streams: Streams,
     unsealed: Vec<Unsealed>,
     /// The first minute of the log, by its own time, whose lines were read.
     pub from: Option<Minute>,
@@ -117,7 +118,7 @@ impl Records {
     }
 
     fn link(&mut self, record: &Value, leaf: Leaf, line: u64, report: &mut Report) {
-        match Link::of(record, leaf, line) {
+        match Link::of(record, leaf, line, &mut self.streams) {
             None => {}
             Some(Ok(found)) => self.links.push(found),
             Some(Err(reason)) => report.found(Finding::NotARecord { line, reason: reason.to_owned() }),

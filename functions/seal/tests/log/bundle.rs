@@ -127,6 +127,18 @@ impl Bundle {
         bundle
     }
 
+    /// A log whose table's stream was switched off and on again: the new stream's numbers begin below those of the old one.
+    pub fn of_two_streams() -> Self {
+        let mut records = records(40, 4);
+        let half = records.len() / 2;
+        for (number, record) in records.iter_mut().enumerate().skip(half) {
+            let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/t";
+            record["source"] = json!({"streamArn": arn, "sequenceNumber": format!("{:030}", number - half / 2)});
+            *record = stated(record.take());
+        }
+        Self::seal(records, &[1])
+    }
+
     /// Adds a second delivery of every tenth record.
     fn with_copies(mut bundle: Self) -> Self {
         let mut copies: Vec<Value> = bundle.records.iter().step_by(10).cloned().collect();

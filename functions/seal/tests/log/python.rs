@@ -59,8 +59,9 @@ fn resigned(bundle: &mut Bundle, number: usize, seeds: &[u8], change: impl FnOnc
 type Tampering = (&'static str, Verdict, fn(&mut Bundle));
 
 /// Every kind of tampering, with the verdict that it deserves.
-const TAMPERINGS: [Tampering; 36] = [
+const TAMPERINGS: [Tampering; 37] = [
     ("nothing", Verdict::Intact, |_| {}),
+    ("a stream switched off and on", Verdict::Intact, |b| *b = Bundle::of_two_streams()),
     ("another order", Verdict::Intact, |b| b.records.reverse()),
     ("another time of its making", Verdict::Intact, |b| {
         b.records[33]["time"]["audited"] = json!("2031-01-01T00:00:00.000Z");

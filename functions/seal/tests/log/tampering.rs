@@ -20,6 +20,20 @@ fn a_whole_log_is_intact_in_any_order_and_with_copies() {
     bundle.is(Verdict::Intact);
 }
 
+#[test]
+fn a_stream_that_was_switched_off_and_on_breaks_no_chain() {
+    let log = Bundle::of_two_streams();
+    log.is(Verdict::Intact);
+    let first_of_new = log.records.len() / 2;
+    let mut without = log;
+    without.records.remove(first_of_new);
+    let report = without.is(Verdict::Missing);
+    assert!(
+        report.findings.iter().any(|finding| matches!(finding, Finding::ChainBroken { .. })),
+        "{report:#?}"
+    );
+}
+
 /// Edits one place of a value after the other, as the mutants of it.
 fn mutants(value: &Value) -> Vec<Value> {
     let mut all = match value {

@@ -4,10 +4,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use seal::{
-    Minute, Second,
+    Minute, Place, Second,
     bundle::Bundle,
     verify::{Demands, Finding, Report, Unchecked},
 };
@@ -157,11 +158,11 @@ pub struct Task {
     histories: BTreeMap<(String, String), History>,
 }
 
-/// Both ends of a task's history. Sequence numbers have more digits than any integer type: they sort by length, then as text.
+/// Both ends of a task's history.
 #[derive(Debug)]
 struct History {
-    first: (usize, String),
-    last: (usize, String),
+    first: Place<Arc<str>>,
+    last: Place<Arc<str>>,
     before: Option<String>,
     after: Option<String>,
 }
@@ -178,22 +179,22 @@ impl Task {
         }
         self.lines.insert(line);
         let text = |path: &str| record.pointer(path).and_then(Value::as_str).map(str::to_owned);
-        let number = text("/source/sequenceNumber").unwrap_or_default().trim_start_matches('0').to_owned();
-        let sequence = (number.len(), number);
+        let place = Place::of(&record);
+        let place = place.kept(place.stream.into());
         let (before, after) = (text("/integrity/before"), text("/integrity/after"));
         let audited = text("/time/audited").and_then(|audited| Minute::of_timestamp(&audited));
         self.earliest = self.earliest.into_iter().chain(audited).min();
         let owner = text("/task/owner").unwrap_or_default();
         let history = self.histories.entry((owner, id.clone())).or_insert_with(|| History {
-            first: sequence.clone(),
-            last: sequence.clone(),
+            first: place.clone(),
+            last: place.clone(),
             before: before.clone(),
             after: after.clone(),
         });
-        if sequence < history.first {
-            (history.first, history.before) = (sequence, before);
-        } else if sequence > history.last {
-            (history.last, history.after) = (sequence, after);
+        if place < history.first {
+            (history.first, history.before) = (place, before);
+        } else if place > history.last {
+            (history.last, history.after) = (place, after);
         }
     }
 
