@@ -8,6 +8,7 @@ mod bundle;
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::Path,
     process::{Command, Output, Stdio},
     time::Duration,
@@ -97,6 +98,57 @@ fn a_key_that_is_none_and_a_folder_that_is_no_bundle_are_told_apart() {
     let nothing = verify(&log, Path::new("/nowhere"), &[]);
     assert_eq!(nothing.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&nothing.stderr).contains("/nowhere"), "{nothing:#?}");
+}
+
+/// Puts something that is no regular file in the place of a file.
+fn replace(path: &Path, kind: &str, outside: &Path) {
+    match kind {
+        "a link to the file" => {
+            fs::rename(path, outside).unwrap();
+            symlink(outside, path).unwrap();
+        }
+        "a link to nothing that ends" => {
+            fs::remove_file(path).unwrap();
+            symlink("/dev/zero", path).unwrap();
+        }
+        "a directory" => {
+            fs::remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        }
+        _ => {
+            fs::remove_file(path).unwrap();
+            assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+        }
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_before_it_is_read() {
+    for kind in ["a link to the file", "a directory", "a link to nothing that ends", "a pipe"] {
+        for name in [
+            "bundle.json",
+            "records.ndjson",
+            "newer.ndjson",
+            "checkpoints/0000000003",
+            "manifests/0000000003.json",
+            &key(1).object(),
+        ] {
+            let ((log, folder), outside) = (written(|_| {}), Folder::new());
+            fs::create_dir(&outside.0).unwrap();
+            replace(&folder.0.join(name), kind, &outside.0.join("x"));
+            let said = with_keys(&log, &folder.0, &[]);
+            let err = String::from_utf8_lossy(&said.stderr);
+            assert_eq!(said.status.code(), Some(4), "{kind} as {name}: {said:#?}");
+            assert!(err.contains(&format!("{name}: it is no regular file")), "{kind} as {name}: {err}");
+        }
+    }
+    let (log, folder) = written(|_| {});
+    let (seals, elsewhere) = (folder.0.join("checkpoints"), folder.0.join("elsewhere"));
+    fs::rename(&seals, &elsewhere).unwrap();
+    symlink(&elsewhere, &seals).unwrap();
+    let said = with_keys(&log, &folder.0, &[]);
+    let err = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.code() == Some(4) && err.contains("checkpoints: it is no directory"), "{said:#?}");
 }
 
 #[test]

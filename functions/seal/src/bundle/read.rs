@@ -47,7 +47,7 @@ pub struct Verified {
 }
 
 impl Bundle {
-    /// Looks at a bundle. Fails if the folder cannot be read, or is none.
+    /// Looks at a bundle. Fails if the folder cannot be read, or is none, or holds anything but regular files.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let label = match read(&folder.join(LABEL)) {
             Ok(text) => Label::parse(&text),
@@ -89,22 +89,28 @@ impl Bundle {
     /// Lists a directory. Returns whether it is there.
     fn list(&mut self, name: &str) -> io::Result<bool> {
         let folder = self.folder.join(name);
-        let entries = match fs::read_dir(&folder) {
+        match folder.symlink_metadata() {
             Err(err) if err.kind() == ErrorKind::NotFound => return Ok(false),
-            entries => entries.map_err(|err| named(&folder, &err))?,
-        };
-        let mut files = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|err| named(&folder, &err))?;
-            files.push((format!("{name}/{}", entry.file_name().to_string_lossy()), entry.path()));
+            found if found.as_ref().is_ok_and(fs::Metadata::is_dir) => {}
+            _ => {
+                return Err(io::Error::new(
+                    ErrorKind::InvalidData,
+                    format!("{}: it is no directory", folder.display()),
+                ));
+            }
         }
-        files.sort_unstable();
-        for (file, path) in files {
+        let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut paths: Vec<PathBuf> =
+            entries.map_err(|err| named(&folder, &err))?.iter().map(fs::DirEntry::path).collect();
+        paths.sort_unstable();
+        for path in paths {
+            check_regular(&path).map_err(|err| named(&path, &err))?;
+            let file = format!("{name}/{}", path.file_name().unwrap_or_default().to_string_lossy());
             let known =
                 Version::parse(&file).and_then(|(object, version)| Some((object, version, kind(object)?)));
             match known {
-                Some((object, version, kind)) if path.is_file() => self.add(object, version, kind, path)?,
-                _ => self.findings.push(Finding::Stranger { object: file }),
+                Some((object, version, kind)) => self.add(object, version, kind, path)?,
+                None => self.findings.push(Finding::Stranger { object: file }),
             }
         }
         Ok(true)
@@ -193,7 +199,7 @@ impl Bundle {
         mut take: impl FnMut(u64, &[u8]),
     ) -> io::Result<u64> {
         let path = self.folder.join(name);
-        let mut reader = match File::open(&path) {
+        let mut reader = match open(&path) {
             Ok(file) => BufReader::new(file),
             Err(err) if err.kind() == ErrorKind::NotFound => {
                 findings.push(Finding::LabelWrong { reason: format!("there is no {name}") });
@@ -276,9 +282,23 @@ fn read_key(object: &str, content: &[u8]) -> Result<VerifierKey, String> {
     Ok(key)
 }
 
+/// Refuses all but a file that lies in the bundle itself: a pipe keeps its reader waiting, a device may never end, and a link leads
+/// to what nobody handed over.
+fn check_regular(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata()?.is_file() {
+        Ok(())
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidData, "it is no regular file"))
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    check_regular(path).and_then(|()| File::open(path))
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(FILE_MAX).read_to_end(&mut content));
+    let read = open(path).and_then(|file| file.take(FILE_MAX).read_to_end(&mut content));
     read.map(|_| content).map_err(|err| named(path, &err))
 }
 

@@ -80,7 +80,6 @@ impl Link {
             names: Box::new((event, owner, id)),
         })
     }
-
 }
 
 /// The labels of the streams, each once.

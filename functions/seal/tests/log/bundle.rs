@@ -133,7 +133,8 @@ impl Bundle {
         let half = records.len() / 2;
         for (number, record) in records.iter_mut().enumerate().skip(half) {
             let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/t";
-            record["source"] = json!({"streamArn": arn, "sequenceNumber": format!("{:030}", number - half / 2)});
+            record["source"] =
+                json!({"streamArn": arn, "sequenceNumber": format!("{:030}", number - half / 2)});
             *record = stated(record.take());
         }
         Self::seal(records, &[1])
