@@ -282,6 +282,11 @@ impl Bundle {
         (self.checkpoints.iter().map(note).collect(), self.manifests.iter().map(manifest).collect())
     }
 
+    /// The number of changes, each of which has a leaf.
+    pub fn leaves(&self) -> usize {
+        self.manifests.iter().map(|manifest| manifest.leaves.len()).sum()
+    }
+
     pub fn lines(&self) -> Vec<io::Result<Vec<u8>>> {
         self.records.iter().map(|record| Ok(record.to_string().into_bytes())).collect()
     }

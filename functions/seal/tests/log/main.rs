@@ -5,8 +5,10 @@
 mod bundle;
 mod files;
 mod leaves;
+mod on_disk;
 mod python;
 mod seals;
 mod size;
 mod tampering;
 mod thousand;
+mod ways;

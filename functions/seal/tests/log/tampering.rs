@@ -15,6 +15,7 @@ fn a_whole_log_is_intact_in_any_order_and_with_copies() {
     let report = bundle.is(Verdict::Intact);
     assert!(report.sealed > 200 && report.copies >= 20, "{report:?}");
     assert_eq!((report.tasks, report.records), (40, report.sealed + report.copies));
+    assert_eq!(report.sealed, bundle.leaves() as u64);
     assert_eq!(report.last.unwrap().size, report.sealed);
     bundle.records.reverse();
     bundle.is(Verdict::Intact);
