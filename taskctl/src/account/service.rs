@@ -70,8 +70,14 @@ pub struct Seal {
     pub origin: String,
 }
 
-/// Returns the seal of the stage's audit log, by the outputs file or those of the stage's stack. `None` if it has none.
-pub async fn seal(aws: &Aws, stage: Option<&str>) -> Result<Option<Seal>, Failure> {
+/// Returns the seal of the stage's audit log.
+pub async fn sealed(aws: &Aws, stage: Option<&str>, group: &str) -> Result<Seal, Failure> {
+    let unsealed = || Failure::unproven(format!("{group} is not sealed: its stack has no output SealBucket"));
+    seal(aws, stage).await?.ok_or_else(unsealed)
+}
+
+/// Finds the seal by the outputs file or those of the stage's stack. `None` if it has none.
+async fn seal(aws: &Aws, stage: Option<&str>) -> Result<Option<Seal>, Failure> {
     let more = &aws.outputs.more;
     if stage.is_none() && more.contains_key("sealBucket") {
         return Ok(seal_of(|name| more.get(name).cloned(), ["sealBucket", "sealKeys", "sealOrigin"]));

@@ -65,6 +65,7 @@ Examples:
   taskctl audit export --format csv --action task.deleted > deleted.csv
   taskctl audit export --format ocsf --since 1d --no-record | ship-to-siem
   taskctl audit export --format bundle --output november    # with the seals, for taskctl audit verify november
+  taskctl audit --stage prod export --format bundle --output last --bucket BUCKET --key trusted.pub   # after a teardown
 
 An export is itself recorded in the audit log: by whom, which range and format, how many records. Whoever may only read the log
 exports with --no-record.";
@@ -170,6 +171,12 @@ pub struct ExportArgs {
     /// File to write, or directory of a bundle; it appears when it is complete [default: standard output]
     #[arg(long, alias = "out", value_name = "PATH")]
     pub output: Option<PathBuf>,
+    /// Bucket of the seals, for a bundle of a stage whose stack is gone; needs --key
+    #[arg(long, value_name = "NAME", requires = "key")]
+    pub bucket: Option<String>,
+    /// Public key that is trusted, or a file with some, as `verify` takes them; its name is that of the log
+    #[arg(long, value_name = "KEY", requires = "bucket")]
+    pub key: Vec<String>,
     /// Leave no record of this export in the audit log
     #[arg(long)]
     pub no_record: bool,
@@ -311,14 +318,16 @@ impl Format {
     }
 }
 
-/// A range of time, by the time at which the table's stream had the change.
+/// A range of time.
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Range")]
 pub struct RangeArgs {
-    /// From here on: a time like 2026-11-23T15:43:20Z, or how long ago, like 10m, 2h or 3d
+    /// From here on: a time like 2026-11-23T15:43:20Z, or how long ago, like 10m, 2h or 3d. It counts by the log's own time, at which
+    /// the table's stream had the change; `verify` and a bundle take the whole checkpoints around it, by the minutes in which the
+    /// records were made
     #[arg(long, value_name = "TIME", value_parser = clock::parse_moment)]
     pub since: Option<Millis>,
-    /// Up to here, in the same forms
+    /// Up to here, in the same forms and by the same time
     #[arg(long, value_name = "TIME", value_parser = clock::parse_moment)]
     pub until: Option<Millis>,
 }
@@ -407,7 +416,7 @@ fn stage(name: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use super::{AuditArgs, AuditCommand, Network, RangeArgs, VerifyArgs};
     use crate::cli::args::{Cli, Command};
@@ -431,6 +440,21 @@ mod tests {
         for wrong in ["", "localhost", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "10.0.0.0/-1", "::/129"] {
             assert!(Network::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn every_command_with_a_range_says_by_which_time() {
+        let mut cli = Cli::command();
+        let audit = cli.find_subcommand_mut("audit").expect("a command");
+        let (mut ranges, mut said) = (0, 0);
+        for command in audit.get_subcommands_mut() {
+            let help =
+                command.render_long_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            ranges += usize::from(help.contains("--until <TIME>"));
+            said +=
+                usize::from(help.contains("by the log's own time") && help.contains("the whole checkpoints"));
+        }
+        assert_eq!((ranges, said), (6, 6));
     }
 
     #[test]

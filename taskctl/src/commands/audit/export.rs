@@ -15,6 +15,7 @@ use crate::{
         filter::Filter,
         format::{self, Export, Exported},
         gather::{self, Source},
+        keys,
         records::{Item, Records},
     },
     cli::{
@@ -24,6 +25,7 @@ use crate::{
     commands::audit::{checked, listing, output::Target, random_id},
     terminal::{
         clock,
+        layout::count,
         screen::{self, Progress},
     },
 };
@@ -37,6 +39,9 @@ pub async fn run(aws: &Aws, stage: Option<&str>, group: &str, args: &ExportArgs)
     let by = if args.no_record { String::new() } else { caller(aws).await? };
     let export = Export { id: &id, by: &by, format: args.format, range, conditions: &args.conditions };
     let trail = Trail { aws, group, stream: format!("taskctl/{id}"), export };
+    if args.bucket.is_some() && args.format != Format::Bundle {
+        return Err(Failure::usage("the bucket of the seals is for a bundle").next("--format bundle"));
+    }
     if args.format == Format::Bundle {
         return bundle(aws, stage, args, range, &trail).await;
     }
@@ -72,11 +77,15 @@ async fn bundle(
     if !(Filter { conditions: args.conditions.clone(), task: None }).words().is_empty() {
         return Err(Failure::usage("a bundle has every record of its range, so it takes no conditions"));
     }
-    let seal = service::seal(aws, stage).await?.ok_or_else(|| {
-        Failure::unproven(format!("{} is not sealed: its stack has no output SealBucket", trail.group))
-    })?;
-    let bucket = Bucket { client: aws.s3.clone(), name: seal.bucket };
-    let source = Source { aws, group: trail.group, bucket, origin: Some(seal.origin), made: clock::now() };
+    let (bucket, origin) = if let Some(bucket) = &args.bucket {
+        // A key bears the log's name.
+        (bucket.clone(), keys::given(&args.key)?.first().map(|key| key.name().to_owned()))
+    } else {
+        let seal = service::sealed(aws, stage, trail.group).await?;
+        (seal.bucket, Some(seal.origin))
+    };
+    let bucket = Bucket { client: aws.s3.clone(), name: bucket };
+    let source = Source { aws, group: trail.group, bucket, origin, made: clock::now() };
     if !args.no_record {
         trail.begin().await?;
     }
@@ -89,9 +98,12 @@ async fn bundle(
         trail.put(Some(exported)).await.map_err(|error| error.stop("recording the end of the export"))?;
     }
     gathered?.finish().map_err(|error| unwritable(args, &error))?;
-    let (name, checkpoints) = (folder.display(), counts.checkpoints);
+    let number = |number: u64, thing| count(usize::try_from(number).unwrap_or(usize::MAX), thing);
     screen::err(&format!(
-        "{records} lines and {checkpoints} checkpoints in {name}\n  next: taskctl audit verify {name} --key KEY"
+        "{} and {} in {name}\n  next: taskctl audit verify {name} --key KEY",
+        number(records, "line"),
+        number(counts.checkpoints, "checkpoint"),
+        name = folder.display(),
     ));
     Ok(Exit::Success)
 }

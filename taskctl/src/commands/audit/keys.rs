@@ -9,9 +9,7 @@ use crate::{
 
 pub async fn run(aws: &Aws, stage: Option<&str>) -> Result<Exit, Failure> {
     let group = service::audit_group(aws, stage)?;
-    let seal = service::seal(aws, stage).await?;
-    let unsealed = || Failure::unproven(format!("{group} is not sealed: its stack has no output SealBucket"));
-    for key in keys::of_kms(aws, &seal.ok_or_else(unsealed)?).await? {
+    for key in keys::of_kms(aws, &service::sealed(aws, stage, &group).await?).await? {
         screen::out(&key.to_string());
     }
     Ok(Exit::Success)

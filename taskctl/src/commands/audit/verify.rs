@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
     path::{Path, PathBuf},
+    process,
     sync::Arc,
 };
 
@@ -13,12 +14,10 @@ use seal::{
     verify::{Demands, Finding, Report, Unchecked},
 };
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 
 use crate::{
-    account::{
-        clients::Aws,
-        service::{self, Seal},
-    },
+    account::{clients::Aws, service},
     audit::{
         bucket::Bucket,
         gather::{self, Source},
@@ -40,8 +39,8 @@ use crate::{
 pub fn offline(bundle: &Path, args: &VerifyArgs) -> Result<Exit, Failure> {
     let range = checked(args.range)?;
     let keys = keys::given(&args.key)?;
-    let (judgement, _) =
-        judge(bundle, &bundle.display().to_string(), demands(args, keys, None, range), args)?;
+    let of = bundle.display().to_string();
+    let (judgement, _) = judge(bundle, &of, demands(args, keys, None, range), args.task.as_deref())?;
     Ok(tell(&judgement, args.json))
 }
 
@@ -64,29 +63,32 @@ pub async fn live(aws: &Aws, stage: Option<&str>, args: &VerifyArgs) -> Result<(
     let range = checked(args.range)?;
     let group = service::audit_group(aws, stage)?;
     let mut trusted = keys::given(&args.key)?;
-    let seal = match &args.bucket {
-        Some(bucket) => Seal { bucket: bucket.clone(), keys: Vec::new(), origin: String::new() },
-        None => service::seal(aws, stage).await?.ok_or_else(|| {
-            Failure::unproven(format!("{group} is not sealed: its stack has no output SealBucket"))
-        })?,
+    let (bucket, origin) = if let Some(bucket) = &args.bucket {
+        (bucket.clone(), None)
+    } else {
+        let seal = service::sealed(aws, stage, &group).await?;
+        if trusted.is_empty() {
+            trusted = keys::of_kms(aws, &seal).await?;
+        }
+        (seal.bucket, Some(seal.origin))
     };
-    if trusted.is_empty() {
-        trusted = keys::of_kms(aws, &seal).await?;
-    }
-    let origin = Some(seal.origin).filter(|origin| !origin.is_empty());
     let source = Source {
         aws,
         group: &group,
-        bucket: Bucket { client: aws.s3.clone(), name: seal.bucket },
+        bucket: Bucket { client: aws.s3.clone(), name: bucket },
         origin: args.origin.clone().or(origin.clone()),
         made: args.at.unwrap_or_else(clock::now),
     };
-    let folder = Temporary(env::temp_dir().join(format!("taskctl-verify-{}", random_id()?)));
+    let name = format!("taskctl-verify-{}-{}", process::id(), random_id()?);
+    let folder = Temporary(env::temp_dir().join(name));
     let gathered = gather::gather(&source, range, &folder.0).await?;
     let unwritable = |error| Failure::failed(format!("writing {}: {error}", folder.0.display()));
     gathered.finish().map_err(unwritable)?;
     let of = format!("{group} at {}", aws.place);
-    judge(&folder.0, &of, demands(args, trusted, origin, range), args)
+    let (path, demands, task) = (folder.0.clone(), demands(args, trusted, origin, range), args.task.clone());
+    // Beside the signals, which it would not hear.
+    let judged = spawn_blocking(move || judge(&path, &of, demands, task.as_deref())).await;
+    judged.unwrap_or_else(|error| Err(Failure::failed(format!("verifying: {error}"))))
 }
 
 /// A directory that is gone when the command ends.
@@ -118,15 +120,20 @@ fn demands(
 }
 
 /// Verifies a bundle that lies on the disk.
-fn judge(folder: &Path, of: &str, demands: Demands, args: &VerifyArgs) -> Result<(Judgement, Task), Failure> {
+fn judge(
+    folder: &Path,
+    of: &str,
+    demands: Demands,
+    asked: Option<&str>,
+) -> Result<(Judgement, Task), Failure> {
     let unreadable = |error: std::io::Error| Failure::failed(format!("reading {of}: {error}"));
     let bundle = Bundle::open(folder).map_err(unreadable)?;
     let trusted = if demands.keys.is_empty() { bundle.keys() } else { &demands.keys };
     let keys = trusted.iter().map(seal::VerifierKey::id).collect();
-    let mut task = Task { id: args.task.clone(), ..Task::default() };
+    let mut task = Task { id: asked.map(str::to_owned), ..Task::default() };
     let verified = bundle.verify(demands, |line, text| task.look(line, text)).map_err(unreadable)?;
     let mut report = verified.report;
-    if let Some(id) = &args.task {
+    if let Some(id) = asked {
         if task.lines.is_empty() {
             return Err(Failure::failed(format!("{of} has no record of a task {id}"))
                 .next("is this the right stage? --stage STAGE"));
@@ -134,7 +141,7 @@ fn judge(folder: &Path, of: &str, demands: Demands, args: &VerifyArgs) -> Result
         task.narrow(&mut report);
     }
     let judgement =
-        Judgement { report, lines: verified.lines, of: of.to_owned(), task: args.task.clone(), keys };
+        Judgement { report, lines: verified.lines, of: of.to_owned(), task: task.id.clone(), keys };
     Ok((judgement, task))
 }
 
