@@ -14,12 +14,19 @@ fn exit_codes() -> String {
     format!(
         "Exit codes: {} success (planned, deleted, nothing to do; the answer is whole), {} usage, {} refused and nothing \
          changed, {} failed, {} unproven (not shown to be gone; the audit log has lines that are no records, or a chain that \
-         breaks).",
+         breaks; it cannot be told whether it is intact), {} disproven (a deleted task's text is readable); the audit log is \
+         not as it was sealed: {} altered, {} forged, {} missing something, {} truncated; {} stopped by a signal.",
         Exit::Success as u8,
         Exit::Usage as u8,
         Exit::Refused as u8,
         Exit::Failed as u8,
         Exit::Unproven as u8,
+        Exit::Disproven as u8,
+        Exit::Altered as u8,
+        Exit::Forged as u8,
+        Exit::Missing as u8,
+        Exit::Truncated as u8,
+        Exit::Interrupted as u8,
     )
 }
 
@@ -219,6 +226,14 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        let help = Cli::command().render_help().to_string();
+        let codes = help.split_once("Exit codes: ").expect("exit codes").1;
+        let codes: Vec<u8> = codes.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        assert_eq!(codes, [0, 2, 3, 4, 5, 6, 10, 11, 12, 13, 130]);
     }
 
     #[test]
