@@ -17,17 +17,26 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::Builder;
 
 use crate::{
-    cli::{args::Cli, hint},
+    cli::{args::Cli, failure::Failure, hint},
     terminal::screen,
 };
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     hint::remember(&cli.target);
-    match commands::run(&cli).await {
+    let ended = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let ended = runtime.block_on(commands::run(&cli));
+            // A verification that a signal stopped still computes, and nobody waits for it.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => Err(Failure::failed(format!("the runtime does not start: {error}"))),
+    };
+    match ended {
         Ok(exit) => exit.into(),
         Err(failure) => {
             screen::err(&failure.to_string());

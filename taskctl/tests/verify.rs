@@ -8,6 +8,7 @@ mod bundle;
 
 use std::{
     fs,
+    net::TcpListener,
     os::unix::fs::symlink,
     path::Path,
     process::{Command, Output, Stdio},
@@ -215,6 +216,51 @@ fn a_forged_record_of_a_task_is_its_own_however_its_id_is_spelled() {
     fs::write(folder.0.join("records.ndjson"), format!("{before}\n{spelled}\n")).unwrap();
     let said = with_keys(&log, &folder.0, &["--task", task]);
     assert_eq!(said.status.code(), Some(11), "{said:#?}");
+}
+
+#[test]
+fn a_command_that_a_signal_stops_leaves_nothing_behind() {
+    // An AWS that takes every call and answers none.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (endpoint, key) = (format!("http://{}", silent.local_addr().unwrap()), key(1).to_string());
+    let commands: [&[&str]; 4] = [
+        &["verify", "--bucket", "seals", "--key", &key],
+        &["export", "--no-record", "--output", "log.ndjson"],
+        &[
+            "export",
+            "--no-record",
+            "--format",
+            "bundle",
+            "--output",
+            "log",
+            "--bucket",
+            "seals",
+            "--key",
+            &key,
+        ],
+        &["report", "--html", "log.html"],
+    ];
+    for (words, signal) in commands.iter().flat_map(|words| ["INT", "TERM"].map(|signal| (words, signal))) {
+        let folder = Folder::new();
+        fs::create_dir(&folder.0).unwrap();
+        let files = || fs::read_dir(&folder.0).unwrap().count();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taskctl"));
+        command.env_clear().env("AWS_ENDPOINT_URL", &endpoint).env("AWS_REGION", "us-east-1");
+        command
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("TMPDIR", &folder.0);
+        command.current_dir(&folder.0).args(["audit", "--stage", "dev"]).args(*words);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        while files() == 0 {
+            assert!(child.try_wait().unwrap().is_none(), "{:#?}", child.wait_with_output());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let kill = format!("kill -{signal} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let said = child.wait_with_output().unwrap();
+        assert_eq!((said.status.code(), files()), (Some(130), 0), "{signal} to {words:?}: {said:#?}");
+    }
 }
 
 #[test]

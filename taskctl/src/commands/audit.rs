@@ -9,10 +9,12 @@ mod replay;
 mod report;
 mod search;
 mod shred_proof;
+mod stoppable;
 mod tail;
 mod task;
 mod verify;
 
+use self::stoppable::stoppable;
 use crate::{
     account::{clients::Aws, service},
     cli::{
@@ -38,14 +40,14 @@ pub async fn run(aws: &Aws, args: &AuditArgs) -> Result<Exit, Failure> {
         AuditCommand::Task(args) => task::run(aws, &group, args).await,
         AuditCommand::Actor(args) => actor::run(aws, &group, args).await,
         AuditCommand::Search(args) => search::run(aws, &group, args).await,
-        AuditCommand::Export(args) => export::run(aws, stage, &group, args).await,
-        AuditCommand::Verify(args) => verify::run(aws, stage, args).await,
+        AuditCommand::Export(args) => stoppable(Box::pin(export::run(aws, stage, &group, args))).await,
+        AuditCommand::Verify(args) => stoppable(Box::pin(verify::run(aws, stage, args))).await,
         AuditCommand::Keys => keys::run(aws, stage).await,
         AuditCommand::Replay(args) => replay::run(aws, &service::find(aws, stage).await?, args).await,
         AuditCommand::ShredProof(args) => {
             shred_proof::run(aws, &service::find(aws, stage).await?, args).await
         }
-        AuditCommand::Report(args) => report::run(aws, stage, &group, args).await,
+        AuditCommand::Report(args) => stoppable(Box::pin(report::run(aws, stage, &group, args))).await,
     }
 }
 
