@@ -7,7 +7,7 @@ from constructs import Construct
 
 from teardown.expiry import Expiry
 from teardown.grants import Grant, accept_patterns, statements
-from teardown.scope import Scope, arn
+from teardown.scope import INTENTS, TABLE, Scope, arn
 
 
 class Access(Construct):
@@ -95,6 +95,11 @@ def _stack_grants(scope: Scope, *, teardown: str) -> list[Grant]:
         Grant(actions=("cloudformation:GetTemplate",), resources=own, why=stack_ids),
         Grant(actions=("cloudformation:DescribeStackEvents",), resources=scope.stacks(), why=stack_ids),
         Grant(actions=("cloudformation:DescribeStacks",), resources=[*own, *scope.stacks()], why=stack_ids),
+        Grant(
+            actions=("dynamodb:DescribeTable",),
+            resources=scope.tables(TABLE, INTENTS),
+            why="A plan says how much is in the tables that go. CloudFormation ends their names in random letters",
+        ),
     ]
 
 

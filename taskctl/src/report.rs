@@ -5,6 +5,8 @@ pub mod plan;
 pub mod print;
 #[cfg(test)]
 mod recorded;
+pub mod summary;
+pub mod tables;
 pub mod text;
 
 use contract::{Outcome, Report, SCHEMA};

@@ -1,5 +1,6 @@
 //! Text on a terminal: tables, times, colours, the progress line. Nothing here knows AWS.
 
+pub mod ask;
 pub mod clock;
 pub mod layout;
 pub mod screen;

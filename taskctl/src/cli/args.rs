@@ -169,6 +169,9 @@ pub struct ApproveArgs {
     /// Approve only if the plan that waits has this hash
     #[arg(long, value_name = "HASH")]
     pub plan_hash: Option<String>,
+    /// Do not show the plan and ask for the stack's name (for scripts)
+    #[arg(long)]
+    pub yes: bool,
     /// Refuse: nothing is deleted
     #[arg(long, conflicts_with = "plan_hash")]
     pub refuse: bool,

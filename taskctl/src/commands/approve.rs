@@ -1,24 +1,39 @@
 //! `approve`: answers an execution that waits, with yes or no.
 
-use contract::{Approval, Stop};
+use contract::{Approval, Inventory, Report, Run, Stop};
 use serde_json::json;
 
 use crate::{
-    account::{clients::Aws, error::AwsError, execution, workflow},
+    account::{
+        clients::Aws,
+        error::AwsError,
+        execution,
+        workflow::{self, Workflow},
+    },
     cli::{
         args::{ApproveArgs, TargetArgs},
         failure::{Exit, Failure},
         hint,
     },
-    follow::{history, standing::Standing, waiting},
-    terminal::screen,
+    follow::{
+        history::{self, Event},
+        standing::Standing,
+        waiting,
+    },
+    report::{plan::Plan, tables},
+    terminal::{
+        ask,
+        screen::{self, Paint},
+    },
 };
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &ApproveArgs) -> Result<Exit, Failure> {
     let workflow = workflow::required(aws, target).await?;
     let execution = workflow.execution(aws, args.execution.as_deref(), true).await?;
     let name = execution::short(&execution);
-    let asked = asked(aws, &execution).await?;
+    let events =
+        history::events_after(aws, &execution, 0).await.map_err(|error| error.stop("reading the history"))?;
+    let asked = asked(&events, name)?;
     let hash = &asked.plan_hash;
     if let Some(wanted) = args.plan_hash.as_deref().filter(|wanted| wanted != hash) {
         return Err(Failure::refused(format!(
@@ -28,20 +43,16 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &ApproveArgs) -> Result<E
     }
     if args.refuse {
         let reason = args.reason.as_deref().unwrap_or("refused by a person");
-        let send = aws
-            .sfn
-            .send_task_failure()
-            .task_token(&asked.task_token)
-            .error(Stop::Refused.name())
-            .cause(reason);
+        let send = aws.sfn.send_task_failure().task_token(&asked.task_token);
+        let send = send.error(Stop::Refused.name()).cause(reason);
         send.send().await.map_err(|error| lost(&error.into(), name))?;
         screen::out(&format!("{name}: refused ({reason}); nothing is deleted"));
     } else {
-        let send = aws
-            .sfn
-            .send_task_success()
-            .task_token(&asked.task_token)
-            .output(json!({"approved": true}).to_string());
+        if !args.yes {
+            agreed(aws, &workflow, &events, &asked, name).await?;
+        }
+        let send = aws.sfn.send_task_success().task_token(&asked.task_token);
+        let send = send.output(json!({"approved": true}).to_string());
         send.send().await.map_err(|error| lost(&error.into(), name))?;
         screen::out(&format!("{name}: approved (plan {hash})"));
     }
@@ -49,15 +60,52 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &ApproveArgs) -> Result<E
     Ok(Exit::Success)
 }
 
+/// Shows the plan that waits, and asks the person to type the stack's name.
+async fn agreed(
+    aws: &Aws,
+    workflow: &Workflow,
+    events: &[Event],
+    asked: &Approval,
+    name: &str,
+) -> Result<(), Failure> {
+    let unseen = |why: &str| {
+        let seen = format!("teardown approve {name} --yes --plan-hash {}", asked.plan_hash);
+        Failure::usage(format!("{why}; nothing was approved")).next(hint::command(&seen))
+    };
+    if !ask::possible() {
+        return Err(unseen("nobody can be asked here for the stack's name"));
+    }
+    let run = waiting::run(events).ok_or_else(|| unseen("the plan cannot be read in the history"))?;
+    let request = run.request.clone();
+    let report = planned(run, asked);
+    let tables = tables::of(aws, &report).await;
+    let place = format!("account {}, {}", workflow.account().unwrap_or("unknown"), aws.place);
+    let plan = Plan { report: &report, request: &request, tables: &tables };
+    screen::err(&plan.question(&place, Paint::stderr(), screen::error_width()));
+    if ask::typed("Type the stack's name to approve it: ", &asked.stack) {
+        return Ok(());
+    }
+    Err(Failure::refused(format!("that is not the stack's name; {name} still waits"))
+        .next(hint::command(&format!("teardown approve {name} --refuse"))))
+}
+
+/// Returns the plan of a run that waits, as its report would tell it.
+fn planned(run: Run, asked: &Approval) -> Report {
+    Report {
+        stack: asked.stack.clone(),
+        plan_hash: run.plan_hash,
+        inventory: Inventory::Planned(run.inventory),
+        kept: run.kept,
+        ..Report::default()
+    }
+}
+
 /// Returns the question that the execution waits with.
-async fn asked(aws: &Aws, execution: &str) -> Result<Approval, Failure> {
-    let name = execution::short(execution);
-    let events =
-        history::events_after(aws, execution, 0).await.map_err(|error| error.stop("reading the history"))?;
-    if let Some(asked) = waiting::question(&events) {
+fn asked(events: &[Event], name: &str) -> Result<Approval, Failure> {
+    if let Some(asked) = waiting::question(events) {
         return Ok(asked);
     }
-    let Standing { step, ended, .. } = Standing::after(&events);
+    let Standing { step, ended, .. } = Standing::after(events);
     let what = match (ended, events.last()) {
         (Some(status), _) => format!("{name} has ended ({status})"),
         (None, Some(last))

@@ -1,12 +1,9 @@
 //! `start`: starts the teardown, once a person has confirmed it.
 
-use std::{
-    io::{self, BufRead, IsTerminal, Write},
-    time::Duration,
-};
+use std::time::Duration;
 
 use aws_sdk_sfn::types::ExecutionStatus;
-use contract::{Request, limits::SYSTEM_BACKUP_DAYS};
+use contract::{Outcome, Request};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -22,9 +19,16 @@ use crate::{
         failure::{Exit, Failure},
         hint, request,
     },
+    commands::plan,
     follow::watch::{self, Voice},
-    report::print,
-    terminal::screen,
+    report::{
+        plan::{Plan, warning},
+        print, tables, text,
+    },
+    terminal::{
+        ask,
+        screen::{self, Paint},
+    },
 };
 
 /// The time given to an execution that ends at once (refused, nothing to do), so that its report is shown right away.
@@ -40,10 +44,13 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &StartArgs) -> Result<Exi
     if absent && workflow.gone(aws).await {
         return without_workflow(aws, target, Some(&stack)).await;
     }
-    if !args.yes {
-        confirm(aws, &workflow, &stack, args, absent)?;
+    let mut request = request::start(&stack, args);
+    if !args.yes
+        && let Some(hash) = agreed(aws, &workflow, &request, absent).await?
+    {
+        request.plan_hash = Some(hash);
     }
-    let execution = execution::begin(aws, &workflow, &request::start(&stack, args)).await?;
+    let execution = execution::begin(aws, &workflow, &request).await?;
     announce(aws, &stack, &execution, args.json);
     if args.watch {
         watch::follow(aws, &execution, if args.json { Voice::Json } else { Voice::Text }).await?;
@@ -70,55 +77,78 @@ async fn without_workflow(aws: &Aws, target: &TargetArgs, stack: Option<&str>) -
     Ok(Exit::Success)
 }
 
-/// Asks the person to type the name of the stack.
-fn confirm(
+/// Shows the plan and asks the person to type the stack's name. Returns the hash of the plan that was agreed to, which the
+/// execution is held to; `None` where there is nothing left to plan, or none could be made.
+async fn agreed(
     aws: &Aws,
     workflow: &Workflow,
-    stack: &str,
-    args: &StartArgs,
+    request: &Request,
     absent: bool,
-) -> Result<(), Failure> {
-    let request = request::start(stack, args);
-    if !io::stdin().is_terminal() {
-        let hash = args.plan_hash.as_ref().map(|hash| format!(" --plan-hash {hash}")).unwrap_or_default();
-        let start = format!("teardown start {stack}{}{hash} --yes", request::flags(&request));
-        return Err(Failure::usage("nobody can be asked here for the stack's name, so nothing was started")
-            .next(hint::command(&format!("teardown plan {stack}")))
-            .next(hint::command(&start)));
+) -> Result<Option<String>, Failure> {
+    let stack = &request.stack;
+    if !ask::possible() {
+        return Err(nobody_to_ask(request));
     }
-    let account = workflow.account().unwrap_or("unknown");
-    let what = if absent {
-        format!("{stack} is not there (any more): this proves that nothing of it is left")
+    let place = format!("account {}, {}", workflow.account().unwrap_or("unknown"), aws.place);
+    let (shown, hash) = if absent {
+        let what = format!("{stack} is not there (any more): this proves that nothing of it is left");
+        (format!("{what}\n  where: {place}"), None)
     } else {
-        warning(&request)
+        shown(aws, workflow, request, &place).await?
     };
-    write!(
-        io::stderr(),
-        "{what}\n  where: account {account}, {}\nType the stack's name to go on: ",
-        aws.place
-    )
-    .ok();
-    io::stderr().flush().ok();
-    let mut typed = String::new();
-    io::stdin().lock().read_line(&mut typed).ok();
-    if typed.trim() == stack {
-        Ok(())
+    screen::err(&shown);
+    if ask::typed("Type the stack's name to go on: ", stack) {
+        Ok(hash)
     } else {
         Err(Failure::refused("that is not the stack's name; nothing was started"))
     }
 }
 
-/// Says what is deleted and what is kept.
-fn warning(request: &Request) -> String {
-    let log = if request.keep_audit_log { "The audit log is kept" } else { "The audit log is DELETED" };
-    let backups = match (request.backup, request.system_backup) {
-        (true, _) => "a backup of the table is kept".to_owned(),
-        (false, true) => {
-            format!("of the table, only DynamoDB's own backup is kept, for {SYSTEM_BACKUP_DAYS} days")
+/// Returns the plan with its hash. Whoever may start an execution and not look at one is asked without it.
+async fn shown(
+    aws: &Aws,
+    workflow: &Workflow,
+    request: &Request,
+    place: &str,
+) -> Result<(String, Option<String>), Failure> {
+    let (paint, width) = (Paint::stderr(), screen::error_width());
+    let written = match plan::made(aws, workflow, request).await {
+        Ok(written) => written,
+        Err(failure) if failure.passes || failure.exit == Exit::Interrupted => return Err(failure),
+        Err(failure) => {
+            let shown = format!("The plan cannot be shown: {}\n{}", failure.what, warning(request));
+            return Ok((format!("{shown}\n  where: {place}"), None));
         }
-        (false, false) => "NO backup of the table is kept".to_owned(),
     };
-    format!("This deletes the stack {} with everything in it. {log}; {backups}.", request.stack)
+    let report = &written.report;
+    let tables = tables::of(aws, report).await;
+    let question = Plan { report, request, tables: &tables }.question(place, paint, width);
+    let hash = report.plan_hash.clone();
+    if report.outcome != Outcome::Planned {
+        screen::err(&text::report(&written, paint, width));
+        return Err(Failure::refused("there is no plan to agree to; nothing was started"));
+    }
+    if !report.blockers.is_empty() {
+        screen::err(&question);
+        return Err(Failure::refused("something stands in the way; nothing was started")
+            .next(hint::command(&format!("teardown plan {}{}", request.stack, request::flags(request)))));
+    }
+    match (&request.plan_hash, &hash) {
+        (Some(wanted), Some(now)) if wanted != now => {
+            Err(Failure::refused(format!("the plan is now {now}, not {wanted}; nothing was started"))
+                .next(hint::command(&format!("teardown plan {}{}", request.stack, request::flags(request)))))
+        }
+        _ => Ok((question, hash)),
+    }
+}
+
+fn nobody_to_ask(request: &Request) -> Failure {
+    let stack = &request.stack;
+    let hash = request.plan_hash.as_ref().map(|hash| format!(" --plan-hash {hash}")).unwrap_or_default();
+    let start = format!("teardown start {stack}{}{hash} --yes", request::flags(request));
+    Failure::usage("nobody can be asked here for the stack's name, so nothing was started")
+        .next(hint::command(&format!("teardown plan {stack}")))
+        .next(hint::command(&start))
 }
 
 fn announce(aws: &Aws, stack: &str, execution: &str, json: bool) {
@@ -149,27 +179,4 @@ async fn ends_soon(aws: &Aws, execution: &str, patient: bool) -> Result<bool, Fa
         }
     };
     Ok(timeout(GLANCE, ended).await.unwrap_or(false))
-}
-
-#[cfg(test)]
-mod tests {
-    use contract::Request;
-
-    use super::warning;
-
-    #[test]
-    fn a_person_is_told_what_stays_before_anything_goes() {
-        let plan = Request::plan("tasks-dev".into());
-        assert_eq!(
-            warning(&plan),
-            "This deletes the stack tasks-dev with everything in it. The audit log is kept; a backup of the table is kept."
-        );
-        let less = Request { backup: false, keep_audit_log: false, ..plan };
-        assert!(warning(&less).ends_with(
-            "The audit log is DELETED; of the table, only DynamoDB's own backup is kept, for 35 days."
-        ));
-        assert!(
-            warning(&Request { system_backup: false, ..less }).ends_with("NO backup of the table is kept.")
-        );
-    }
 }

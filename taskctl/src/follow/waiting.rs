@@ -1,6 +1,6 @@
 //! The task that waits for an answer, and the token to answer it with.
 
-use contract::Approval;
+use contract::{Approval, Run};
 use serde_json::Value;
 
 use crate::follow::history::{Event, What};
@@ -24,6 +24,16 @@ pub fn question(events: &[Event]) -> Option<Approval> {
     asked
 }
 
+/// Returns the run that the question is about, as the state before it handed it on: the request, and the plan that was made.
+pub fn run(events: &[Event]) -> Option<Run> {
+    let asked = events.iter().rposition(waits_for_answer)?;
+    let handed_on = events[..asked].iter().rev().find_map(|event| match &event.what {
+        What::Exited { output } => serde_json::from_str::<Run>(output).ok(),
+        _ => None,
+    });
+    handed_on.filter(|run| run.plan_hash.is_some())
+}
+
 /// Tells whether an event says that a task waits for an answer, with a token that can be read or without.
 pub fn waits_for_answer(event: &Event) -> bool {
     matches!(&event.what, What::Scheduled { resource, .. } if resource.ends_with(".waitForTaskToken"))
@@ -43,7 +53,7 @@ fn read(parameters: &str) -> Option<Approval> {
 mod tests {
     use serde_json::json;
 
-    use super::question;
+    use super::{question, run};
     use crate::follow::history::{What, samples::*};
 
     const WAIT: &str = "putEvents.waitForTaskToken";
@@ -70,6 +80,16 @@ mod tests {
     fn the_token_of_a_waiting_task_is_found() {
         let asked = question(&history(waiting())).expect("it waits");
         assert_eq!((asked.task_token.as_str(), asked.plan_hash.as_str()), ("T1", "h"));
+    }
+
+    #[test]
+    fn the_plan_is_what_the_state_before_handed_on() {
+        let mut events = waiting();
+        assert!(run(&history(events.clone())).is_none(), "no state handed on a plan");
+        events[4] = exited(r#"{"planHash":"h","request":{"stack":"tasks-dev","deleteData":true}}"#);
+        let found = run(&history(events)).expect("a plan");
+        assert_eq!(found.plan_hash.as_deref(), Some("h"));
+        assert!(found.request.delete_data);
     }
 
     #[test]

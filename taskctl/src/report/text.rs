@@ -9,20 +9,19 @@ use crate::{
     report::Written,
     terminal::{
         clock,
-        layout::{count, one_line, table},
+        layout::{count, one_line, table, wrapped},
         screen::{Colour, Paint},
     },
 };
+
+/// The width of a fact's name with its indent.
+const NAMED: usize = 13;
 
 /// Returns the report for people.
 pub fn report(written: &Written, paint: Paint, width: Option<usize>) -> String {
     let report = &written.report;
     let mut lines = vec![heading(report, paint)];
-    let mut fact = |name: &str, value: &str| {
-        if !value.is_empty() {
-            lines.push(format!("  {name:<11}{}", one_line(value)));
-        }
-    };
+    let mut fact = |name: &str, value: &str| lines.extend(fact(name, value, width));
     fact("reason", &report.reason.as_deref().map(with_flags).unwrap_or_default());
     fact("stack", &report.stack_id);
     fact("execution", &report.execution);
@@ -36,9 +35,18 @@ pub fn report(written: &Written, paint: Paint, width: Option<usize>) -> String {
     section(&mut lines, paint, "Unproven", &rows(&report.unproven), width);
     section(&mut lines, paint, "Kept on purpose", &rows(&report.kept), width);
     if !report.next.is_empty() {
-        lines.push(format!("\nnext: {}", here(&report.next)));
+        lines.push(String::new());
+        lines.extend(wrapped(&format!("next: {}", here(&report.next)), width.unwrap_or(usize::MAX)));
     }
     lines.join("\n")
+}
+
+/// Returns a named value in lines that are no wider than the terminal; nothing where it is empty.
+pub fn fact(name: &str, value: &str, width: Option<usize>) -> Vec<String> {
+    let (value, room) = (one_line(value), width.map_or(usize::MAX, |width| width.saturating_sub(NAMED)));
+    let parts = if value.is_empty() { Vec::new() } else { wrapped(&value, room) };
+    let line = |(at, part): (usize, String)| format!("  {:<11}{part}", if at == 0 { name } else { "" });
+    parts.into_iter().enumerate().map(line).collect()
 }
 
 fn heading(report: &Report, paint: Paint) -> String {
@@ -77,8 +85,7 @@ fn counted<Fate: PartialEq + Display>(entries: &[Entry<Fate>], fates: &[Fate]) -
 
 fn still_there(inventory: &Inventory) -> Vec<Vec<String>> {
     let row = |entry: &Found| {
-        let name = if entry.logical_id.is_empty() { &entry.physical_id } else { &entry.logical_id };
-        vec![entry.kind.clone(), name.clone(), one_line(&entry.why)]
+        vec![entry.kind.clone(), entry.logical_id.clone(), entry.physical_id.clone(), one_line(&entry.why)]
     };
     match inventory {
         Inventory::Planned(_) => Vec::new(),

@@ -65,6 +65,11 @@ pub fn width() -> Option<usize> {
     terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
 }
 
+/// Returns the terminal's width, if standard error is a terminal.
+pub fn error_width() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
+}
+
 /// The progress line, which is rewritten in place. Without a terminal there is none.
 #[derive(Debug)]
 pub struct Progress {
@@ -84,8 +89,7 @@ impl Progress {
 
     pub fn show(&mut self, text: &str) {
         if self.terminal {
-            let width =
-                terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+            let width = error_width().unwrap_or(80);
             let text: String = text.chars().take(width.saturating_sub(1)).collect();
             write!(io::stderr().lock(), "\r\x1b[2K{text}").ok();
             io::stderr().flush().ok();

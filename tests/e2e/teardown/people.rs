@@ -71,12 +71,16 @@ impl Person {
 
     /// Starts a run that waits for an approval, and waits with it.
     async fn starts(&self, account: &Account) -> Execution {
-        self.says(&["teardown", "start", "--yes", "--approval"]).await.good();
-        let newest = json!({"stateMachineArn": account.machine, "maxResults": 1});
-        let listed = account.aws.states("ListExecutions", newest).await.json();
-        let run = Execution::of(&account.aws, listed["executions"][0]["executionArn"].as_str().unwrap());
+        let run = self.begins(account, "--approval").await;
         run.reaches(State::Approve).await;
         run
+    }
+
+    async fn begins(&self, account: &Account, option: &str) -> Execution {
+        self.says(&["teardown", "start", "--yes", "--delete-data", option]).await.good();
+        let newest = json!({"stateMachineArn": account.machine, "maxResults": 1});
+        let listed = account.aws.states("ListExecutions", newest).await.json();
+        Execution::of(&account.aws, listed["executions"][0]["executionArn"].as_str().unwrap())
     }
 }
 
@@ -99,7 +103,14 @@ async fn starter_and_operator_together_see_a_teardown_through() {
     let account = Account::new().await;
     let person = Person::with(&account, "operator", &["StarterPolicyArn", "OperatorPolicyArn"]).await;
     let plan = person.says(&["teardown", "plan"]).await;
-    assert!(plan.good().words.contains(&account.names.service), "{plan:#?}");
+    let table = &account.thing("AWS::DynamoDB::Table", "TasksTable").physical;
+    for said in [
+        account.names.service.clone(),
+        format!("about 0 items in {table}: "),
+        "API        stops at".to_owned(),
+    ] {
+        assert!(plan.good().words.contains(&said), "{said} is not in {plan:#?}");
+    }
 
     let stopped = person.starts(&account).await;
     person.says(&["teardown", "stop"]).await.good();
@@ -114,7 +125,9 @@ async fn starter_and_operator_together_see_a_teardown_through() {
     account.assert_intact("CREATE_COMPLETE").await;
 
     person.starts(&account).await;
-    person.says(&["teardown", "approve"]).await.good();
+    let unseen = person.says(&["teardown", "approve"]).await;
+    assert!(unseen.code == 2 && unseen.words.contains("nobody can be asked here"), "{unseen:#?}");
+    person.says(&["teardown", "approve", "--yes"]).await.good();
     person.says(&["teardown", "watch"]).await.good();
     let report = person.says(&["teardown", "report"]).await;
     assert!(report.good().words.contains("deleted"), "{report:#?}");
