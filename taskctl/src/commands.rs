@@ -8,6 +8,7 @@ mod plan;
 mod report;
 mod start;
 mod stop;
+mod undo;
 mod watch;
 
 use crate::{
@@ -36,6 +37,7 @@ pub async fn run(cli: &Cli) -> Result<Exit, Failure> {
             TeardownCommand::Watch(args) => watch::run(aws, target, args).await,
             TeardownCommand::Approve(args) => approve::run(aws, target, args).await,
             TeardownCommand::Stop(args) => stop::run(aws, target, args).await,
+            TeardownCommand::Undo(args) => undo::run(aws, target, args).await,
             TeardownCommand::Report(args) => report::run(aws, target, args).await,
             TeardownCommand::Finish(args) => finish::run(aws, target, args).await,
         },

@@ -84,6 +84,8 @@ pub enum TeardownCommand {
     Approve(ApproveArgs),
     /// Stop an execution; it does not undo itself
     Stop(StopArgs),
+    /// Go back after a stop, before the deletion: give traffic and protections back
+    Undo(UndoArgs),
     /// Show how an execution ended; the exit code tells it too
     Report(ReportArgs),
     /// Delete the teardown stack itself, with your own credentials, and prove it gone
@@ -184,6 +186,15 @@ pub struct ApproveArgs {
 pub struct StopArgs {
     /// Name or ARN of the execution [default: the newest that runs]
     pub execution: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct UndoArgs {
+    /// The service stack [default: the one the teardown stack serves]
+    pub stack: Option<String>,
+    /// Print JSON, one object per line
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

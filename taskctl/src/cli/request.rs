@@ -39,6 +39,25 @@ pub fn start(stack: &str, args: &StartArgs) -> Request {
     }
 }
 
+/// The hash that no plan has.
+const NO_PLAN: &str = "undo";
+
+/// Returns the request that gives back what a stopped execution took. It takes the stack over, and is certain to be refused before it
+/// changes anything: every refusal restores.
+pub fn undo(stack: &str) -> Request {
+    Request {
+        confirm: Some(stack.to_owned()),
+        dry_run: false,
+        plan_hash: Some(NO_PLAN.to_owned()),
+        ..Request::plan(stack.to_owned())
+    }
+}
+
+/// Tells whether an execution was refused for the reason that [`undo`] gave it.
+pub fn is_undone(reason: &str) -> bool {
+    reason.contains(&format!("not {NO_PLAN}: "))
+}
+
 /// Returns the flags that give the same consents and options, for the next command.
 pub fn flags(request: &Request) -> String {
     let consents = Consent::ALL.iter().map(|consent| (request.consents(*consent), consent.flag()));
@@ -74,7 +93,7 @@ mod tests {
     use contract::{Consent, Request};
     use serde_json::json;
 
-    use super::{again, flags, plan, start};
+    use super::{again, flags, is_undone, plan, start, undo};
     use crate::cli::args::{Cli, Command, Consents, StartArgs, TeardownCommand};
 
     fn args(words: &[&str]) -> StartArgs {
@@ -88,6 +107,16 @@ mod tests {
     #[test]
     fn a_plan_never_confirms_and_consents_to_nothing_by_itself() {
         assert_eq!(plan("tasks-dev", Consents::default()), Request::plan("tasks-dev".into()));
+    }
+
+    #[test]
+    fn an_undo_is_refused_before_it_changes_anything() {
+        let request = undo("tasks-dev");
+        assert_eq!((request.dry_run, request.confirm.as_deref()), (false, Some("tasks-dev")));
+        let hash = request.plan_hash.expect("a hash that no plan has");
+        assert!(hash.len() < 64 && is_undone(&format!("the plan is now 0a1b, not {hash}: read it again")));
+        assert!(!is_undone("this stack is being torn down by arn:E"));
+        assert!(Consent::ALL.iter().all(|consent| !undo("tasks-dev").consents(*consent)));
     }
 
     #[test]

@@ -82,6 +82,27 @@ impl Person {
         let listed = account.aws.states("ListExecutions", newest).await.json();
         Execution::of(&account.aws, listed["executions"][0]["executionArn"].as_str().unwrap())
     }
+
+    /// Stops a run in the middle of a call, and goes back.
+    async fn stops_and_undoes(&self, account: &Account, state: State, service: &str, action: &str) {
+        account.break_step(state.step().unwrap(), service, action, 1, json!({"delayMs": 1_500})).await;
+        let run = self.begins(account, "--no-system-backup").await;
+        run.reaches(state).await;
+        account.struck(1).await;
+        self.says(&["teardown", "stop"]).await.good();
+        account.aws.lift_faults().await;
+        // The call that was under way comes to its end.
+        eventually("what the stopped run changed", async || {
+            let lifted = state != State::Unprotect || !account.table_is_protected().await;
+            (account.concurrency().await == Some(0) && lifted).then_some(())
+        })
+        .await;
+        let undone = self.says(&["teardown", "undo"]).await;
+        assert!(undone.good().words.contains(": undone: traffic and protections are"), "{undone:#?}");
+        assert_eq!(account.concurrency().await, Some(7), "stopped in {state}");
+        assert!(account.table_is_protected().await, "stopped in {state}");
+        account.create_task("after going back").await.unwrap();
+    }
 }
 
 impl Said {
@@ -124,6 +145,14 @@ async fn starter_and_operator_together_see_a_teardown_through() {
     assert!(report.code == 3 && report.words.contains("not today"), "{report:#?}");
     account.assert_intact("CREATE_COMPLETE").await;
 
+    account.protect_table().await;
+    account.reserve_concurrency(7).await;
+    person.stops_and_undoes(&account, State::Freeze, "lambda", "PutFunctionConcurrency").await;
+    person.stops_and_undoes(&account, State::Drain, "dynamodb", "DescribeStream").await;
+    person.stops_and_undoes(&account, State::Unprotect, "dynamodb", "UpdateTable").await;
+    assert_eq!(account.deletions().await, 0);
+    account.assert_intact("CREATE_COMPLETE").await;
+
     person.starts(&account).await;
     let unseen = person.says(&["teardown", "approve"]).await;
     assert!(unseen.code == 2 && unseen.words.contains("nobody can be asked here"), "{unseen:#?}");
@@ -132,6 +161,8 @@ async fn starter_and_operator_together_see_a_teardown_through() {
     let report = person.says(&["teardown", "report"]).await;
     assert!(report.good().words.contains("deleted"), "{report:#?}");
     account.assert_gone().await;
+    let late = person.says(&["teardown", "undo"]).await;
+    assert!(late.code == 3 && late.words.contains("there is nothing to go back to"), "{late:#?}");
 }
 
 /// Approving can be made somebody else's.
