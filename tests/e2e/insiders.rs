@@ -177,11 +177,32 @@ async fn what_an_insider_does_is_refused_or_shown() {
     let (code, report) = scene.verify().await;
     assert_eq!((code, &report["verdict"]), (0, &json!("intact")), "{report:#}");
 
+    who_changes_an_item_while_the_log_is_stopped(&scene).await;
     whoever_is_given_a_bundle(&scene).await;
     who_may_write_to_the_log(&scene).await;
     who_has_the_audit_function(&scene).await;
     who_has_the_notary(&scene).await;
     who_may_delete_the_log(&scene).await;
+}
+
+/// A change that the audit function was not given has no record; the task's last one tells of another item than the table has. The
+/// mapping stays disabled, since nothing that follows makes a record through the stream.
+async fn who_changes_an_item_while_the_log_is_stopped(scene: &Scene) {
+    let (record, _) = scene.record().await;
+    let (owner, id) = (record["task"]["owner"].as_str().unwrap(), record["task"]["id"].as_str().unwrap());
+    let live = ["audit", "--stage", scene.stage(), "verify", "--task", id, "--live", "--json"];
+    let said = scene.owner.says(&live).await;
+    assert_eq!(said.code, 0, "{said:#?}");
+    let mapping = &scene.account.thing("AWS::Lambda::EventSourceMapping", "").physical;
+    let path = format!("/2015-03-31/event-source-mappings/{mapping}");
+    let disabled = json!({"Enabled": false}).to_string().into_bytes();
+    scene.account.aws.rest("lambda", "PUT", &path, disabled).await.done();
+    let key = json!({"PK": {"S": owner}, "SK": {"S": format!("TASK#{id}")}});
+    let update = json!({"TableName": scene.output("TableName"), "Key": key,
+        "UpdateExpression": "SET priority = :p", "ExpressionAttributeValues": {":p": {"S": "HIGH"}}});
+    scene.account.aws.dynamodb("UpdateItem", update).await.done();
+    let said = scene.owner.says(&live).await;
+    assert!(said.code == 12 && said.words.contains("\"finding\":\"item-differs\""), "{said:#?}");
 }
 
 /// A bundle is verified without the account, by the command and by a stranger's program.
