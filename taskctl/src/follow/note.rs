@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     cli::hint,
+    follow::path::Place,
     terminal::{
         clock::{self, Millis},
         layout::one_line,
@@ -23,11 +24,15 @@ pub enum Note {
         #[serde(serialize_with = "exact")]
         at: Millis,
         state: String,
+        #[serde(flatten)]
+        place: Option<Place>,
     },
     Left {
         #[serde(serialize_with = "exact")]
         at: Millis,
         state: String,
+        #[serde(flatten)]
+        place: Option<Place>,
         millis: Millis,
         /// The number of rounds, if it is a loop.
         times: u32,
@@ -65,6 +70,8 @@ pub enum Note {
         state: String,
         millis: Millis,
         text: String,
+        #[serde(flatten)]
+        place: Option<Place>,
     },
     Ended {
         #[serde(serialize_with = "exact")]
@@ -103,17 +110,17 @@ impl Note {
         let text = match self {
             Self::Started { stack, .. } => format!("{stack}: the execution began"),
             Self::Entered { .. } => return None,
-            Self::Left { state, millis, failed: true, .. } => {
+            Self::Left { state, millis, failed: true, place, .. } => {
                 let failed = format!("{state:<14}failed after {}", clock::duration(*millis));
-                paint.text(Colour::Red, &failed)
+                format!("{}{}", placed(*place), paint.text(Colour::Red, &failed))
             }
-            Self::Left { state, millis, .. } => {
+            Self::Left { state, millis, place, .. } => {
                 let name = paint.text(Colour::Green, &format!("{state:<14}"));
-                format!("{name}{}", clock::duration(*millis))
+                format!("{}{name}{}", placed(*place), clock::duration(*millis))
             }
             Self::Approval { execution, .. } => {
                 let wait = hint::command(&format!("teardown approve {execution}"));
-                paint.text(Colour::Yellow, &format!("Approve       waits for your answer: {wait}"))
+                paint.text(Colour::Yellow, &format!("Approve       waits up to 24 h for your answer: {wait}"))
             }
             Self::Trouble { state, error, reason, attempt, .. } => {
                 let attempt = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
@@ -123,9 +130,10 @@ impl Note {
             Self::Resource { logical_id, r#type, status, reason, .. } => {
                 resource_line(paint, logical_id, r#type, status, reason)?
             }
-            Self::Progress { state, millis, text, .. } => {
+            Self::Progress { state, millis, text, place, .. } => {
                 let text = if text.is_empty() { String::new() } else { format!(": {text}") };
-                format!("{state:<14}{} so far{text}", clock::duration(*millis))
+                let step = place.map(|place| format!("step {} of {}, ", place.step, place.of));
+                format!("{state:<14}{}{} so far{text}", step.unwrap_or_default(), clock::duration(*millis))
             }
             Self::Ended { status, error, millis, .. } => {
                 let colour = if status == "SUCCEEDED" { Colour::Green } else { Colour::Red };
@@ -139,6 +147,11 @@ impl Note {
         };
         Some(format!("{}  {text}", paint.text(Colour::Dim, &clock::day_time(self.at()))))
     }
+}
+
+/// Returns a step's place on the way: ` 7 of 15  `.
+fn placed(place: Option<Place>) -> String {
+    place.map(|Place { step, of }| format!("{step:>2} of {of:<2}  ")).unwrap_or_default()
 }
 
 /// Returns the line about a resource; `None` for a beginning without a reason, which would only double the lines.
@@ -155,7 +168,7 @@ fn resource_line(paint: Paint, logical_id: &str, kind: &str, status: &str, reaso
 mod tests {
     use serde_json::json;
 
-    use super::Note;
+    use super::{Note, Place};
     use crate::terminal::screen::Paint;
 
     const AT: i64 = 1_795_448_600_000;
@@ -172,12 +185,35 @@ mod tests {
     #[test]
     fn states_stand_with_their_time() {
         let left = |failed| {
-            let note = Note::Left { at: AT, state: "Resolve".into(), millis: 1_250, times: 1, failed };
+            let place = Some(Place { step: 1, of: 15 });
+            let note = Note::Left { at: AT, state: "Resolve".into(), millis: 1_250, times: 1, failed, place };
             line(&note).expect("a line")
         };
-        assert_eq!(left(false), "15:43:20Z  Resolve       1.2 s");
-        assert_eq!(left(true), "15:43:20Z  Resolve       failed after 1.2 s");
-        assert_eq!(line(&Note::Entered { at: AT, state: "Resolve".into() }), None);
+        assert_eq!(left(false), "15:43:20Z   1 of 15  Resolve       1.2 s");
+        assert_eq!(left(true), "15:43:20Z   1 of 15  Resolve       failed after 1.2 s");
+        assert_eq!(line(&Note::Entered { at: AT, state: "Resolve".into(), place: None }), None);
+        let entered =
+            Note::Entered { at: AT, state: "Resolve".into(), place: Some(Place { step: 1, of: 15 }) };
+        let read: serde_json::Value = serde_json::from_str(&entered.json()).expect("json");
+        assert_eq!(
+            read,
+            json!({"kind": "entered", "at": "2026-11-23T15:43:20.000Z", "state": "Resolve", "step": 1, "of": 15})
+        );
+    }
+
+    #[test]
+    fn what_lasts_says_which_step_it_is_and_how_long_it_may() {
+        let note = Note::Progress {
+            at: AT,
+            state: "Drain".into(),
+            millis: 12_000,
+            text: "waits for x, at most 10 min 0 s".into(),
+            place: Some(Place { step: 7, of: 15 }),
+        };
+        assert_eq!(
+            line(&note).expect("a line"),
+            "15:43:20Z  Drain         step 7 of 15, 12 s so far: waits for x, at most 10 min 0 s"
+        );
     }
 
     #[test]

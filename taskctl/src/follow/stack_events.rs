@@ -7,10 +7,7 @@ use aws_sdk_cloudformation::types::StackEvent;
 use crate::{
     account::{clients::Aws, error::AwsError},
     follow::note::Note,
-    terminal::{
-        clock::Millis,
-        layout::{count, shortened},
-    },
+    terminal::{clock::Millis, layout::count},
 };
 
 /// The resource events of one deletion, each shown once.
@@ -90,7 +87,11 @@ impl Feed {
             None => format!("{} deleted", count(deleted, "resource")),
         };
         let names: Vec<&str> = self.active.iter().map(String::as_str).collect();
-        if names.is_empty() { done } else { format!("{done}, now: {}", shortened(&names.join(", "), 60)) }
+        match names.as_slice() {
+            [] => done,
+            [one] => format!("{done}, now: {one}"),
+            [first, rest @ ..] => format!("{done}, now: {first} and {} more", rest.len()),
+        }
     }
 }
 

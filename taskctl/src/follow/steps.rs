@@ -1,6 +1,6 @@
 //! The steps that a person follows, gathered from single events. A loop with its wait is one step.
 
-use contract::{Effect, Role, State};
+use contract::{Effect, Request, Role, State};
 
 use crate::{
     cli::request,
@@ -8,6 +8,7 @@ use crate::{
         deletion::StackDeletion,
         history::{self, Event, What},
         note::Note,
+        path::{Path, Place},
         waiting,
     },
     terminal::clock::Millis,
@@ -18,6 +19,7 @@ use crate::{
 pub struct Tracker {
     execution: String,
     started: Millis,
+    path: Path,
     current: Option<Span>,
     deletion: StackDeletion,
     ended: Option<&'static str>,
@@ -46,6 +48,11 @@ impl Tracker {
         self.current.as_ref()
     }
 
+    /// Returns the place of a step on the way of this run.
+    pub fn place(&self, step: &str) -> Option<Place> {
+        self.path.place(step)
+    }
+
     /// Returns how it ended, in the words of `DescribeExecution`.
     pub fn ended(&self) -> Option<&'static str> {
         self.ended
@@ -64,6 +71,7 @@ impl Tracker {
         match &event.what {
             What::Started { input } => {
                 self.started = at;
+                self.path = serde_json::from_str::<Request>(input).as_ref().map(Path::of).unwrap_or_default();
                 vec![Note::Started { at, stack: request::stack(input).unwrap_or_default() }]
             }
             What::Entered { kind, state } => self.enter(at, kind, state),
@@ -121,7 +129,7 @@ impl Tracker {
                     failed: false,
                     until: None,
                 });
-                notes.push(Note::Entered { at, state: step.to_owned() });
+                notes.push(Note::Entered { at, state: step.to_owned(), place: self.place(step) });
                 notes
             }
         }
@@ -130,8 +138,8 @@ impl Tracker {
     fn leave(&mut self, now: Millis) -> Vec<Note> {
         let span = self.current.take();
         let left = span.map(|Span { state, since, times, failed, until, .. }| {
-            let at = until.unwrap_or(now);
-            Note::Left { at, state, millis: at - since, times, failed }
+            let (at, place) = (until.unwrap_or(now), self.path.place(&state));
+            Note::Left { at, state, millis: at - since, times, failed, place }
         });
         left.into_iter().collect()
     }
@@ -213,9 +221,9 @@ mod tests {
             lines(&notes),
             [
                 "15:43:21Z  tasks-dev: the execution began",
-                "15:43:25Z  Delete        3.0 s",
-                "15:43:37Z  Watch         11 s",
-                "15:43:41Z  Prove         3.0 s",
+                "15:43:25Z  10 of 15  Delete        3.0 s",
+                "15:43:37Z  11 of 15  Watch         11 s",
+                "15:43:41Z  13 of 15  Prove         3.0 s",
                 "15:43:44Z  SUCCEEDED after 23 s",
             ]
         );

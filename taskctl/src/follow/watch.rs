@@ -7,7 +7,14 @@ use tokio::time::sleep;
 use crate::{
     account::{clients::Aws, error::AwsError, execution},
     cli::{failure::Failure, hint},
-    follow::{history, note::Note, stack_events::Feed, steps::Tracker},
+    follow::{
+        fold::{FAST, Fold},
+        history,
+        note::Note,
+        path,
+        stack_events::Feed,
+        steps::Tracker,
+    },
     terminal::{
         clock::{self, Millis},
         screen::{self, Paint, Progress},
@@ -55,6 +62,7 @@ struct Watch<'a> {
     execution: &'a str,
     voice: Voice,
     paint: Paint,
+    fold: Fold,
     tracker: Tracker,
     feed: Feed,
     progress: Progress,
@@ -68,11 +76,13 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     fn new(aws: &'a Aws, execution: &'a str, voice: Voice) -> Self {
+        let paint = if voice == Voice::Text { Paint::stdout() } else { Paint::stderr() };
         Self {
             aws,
             execution,
             voice,
-            paint: if voice == Voice::Text { Paint::stdout() } else { Paint::stderr() },
+            paint,
+            fold: Fold::new(paint, screen::width()),
             tracker: Tracker::new(execution::short(execution)),
             feed: Feed::default(),
             progress: Progress::new(),
@@ -127,6 +137,8 @@ impl<'a> Watch<'a> {
         for note in &notes {
             self.tell(note);
         }
+        let deleted = self.fold.deleted();
+        self.say(&deleted);
         Ok(())
     }
 
@@ -159,10 +171,8 @@ impl<'a> Watch<'a> {
                 screen::out(&note.json());
             }
             Voice::Text => {
-                if let Some(line) = note.line(self.paint) {
-                    self.progress.clear();
-                    screen::out(&line);
-                }
+                let lines = self.fold.take(note);
+                self.say(&lines);
             }
             Voice::Quiet => {
                 if let (Note::Trouble { .. } | Note::Approval { .. }, Some(line)) =
@@ -175,15 +185,29 @@ impl<'a> Watch<'a> {
         }
     }
 
+    fn say(&mut self, lines: &[String]) {
+        for line in lines {
+            self.progress.clear();
+            screen::out(line);
+        }
+    }
+
     /// Shows the step that is under way: in the progress line, or without a terminal in a line of its own now and then.
     fn lasting(&mut self) {
         let now = clock::now();
         let Some(span) = self.tracker.current() else { return };
-        let text = match self.tracker.deletion().lasts() {
-            Some((_, _, None)) => self.feed.progress(self.tracker.deletion().doomed()),
-            _ => String::new(),
+        let (state, millis, place) = (span.state.clone(), now - span.since, self.tracker.place(&span.state));
+        let deleted = match self.tracker.deletion().lasts() {
+            Some((_, _, None)) => Some(self.feed.progress(self.tracker.deletion().doomed())),
+            _ => None,
         };
-        let note = Note::Progress { at: now, state: span.state.clone(), millis: now - span.since, text };
+        let text: Vec<String> = deleted.into_iter().chain(path::waits(&state)).collect();
+        let note = Note::Progress { at: now, state, millis, text: text.join("; "), place };
+        // What went well is told before something lasts.
+        if self.voice == Voice::Text && millis >= FAST {
+            let lines = self.fold.all();
+            self.say(&lines);
+        }
         if self.progress.visible() && self.voice != Voice::Json {
             self.progress.show(&note.line(Paint::NONE).unwrap_or_default());
         } else if now - self.last_heartbeat >= HEARTBEAT {
