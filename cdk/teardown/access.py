@@ -111,13 +111,16 @@ def _expiry_grants(expiry: Expiry) -> list[Grant]:
     return [
         Grant(
             actions=("scheduler:GetSchedule", "scheduler:UpdateSchedule"),
-            resources=[arn("scheduler", f"schedule/default/{expiry.name}")],
-            why="The one schedule",
+            resources=[
+                arn("scheduler", f"schedule/default/{expiry.name}"),
+                arn("scheduler", f"schedule/default/{expiry.notice_name}"),
+            ],
+            why="The one schedule, and that of its notice",
         ),
         Grant(
             actions=("iam:PassRole",),
             resources=[expiry.role.role_arn],
             conditions={"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
-            why="The schedule's own role, to the scheduler",
+            why="The schedules' own role, to the scheduler",
         ),
     ]

@@ -38,6 +38,7 @@ class TeardownSettings:
     architecture: str
     definition: Path
     expires_in: timedelta | None
+    expiry_notice_hours: int
     drain_seconds: int
     watch_seconds: int
 
@@ -54,6 +55,7 @@ class TeardownSettings:
             architecture=context.choice("architecture", ARCHITECTURES),
             definition=_definition(app_dir / context.text("definition", default=DEFINITION)),
             expires_in=_expires_in(context, services=services),
+            expiry_notice_hours=context.integer("expiryNoticeHours", default=24, least=1, most=720),
             drain_seconds=context.integer("drainSeconds", **RANGES["drainSeconds"]),
             watch_seconds=context.integer("watchSeconds", **RANGES["watchSeconds"]),
         )

@@ -88,6 +88,8 @@ class TeardownStack(Stack):
             "Expiry",
             teardown=settings.teardown,
             service=service,
-            at=now + settings.expires_in,
+            now=now,
+            expires_in=settings.expires_in,
+            notice_hours=settings.expiry_notice_hours,
             machine=workflow.machine,
         )

@@ -221,6 +221,7 @@ def expiring(teardown_project: TeardownProject, tmp_path_factory: pytest.TempPat
         services="tasks-blue",
         architecture="x86_64",
         expiresIn="72h",
+        expiryNoticeHours="6",
         drainSeconds="30",
         watchSeconds="90",
     )

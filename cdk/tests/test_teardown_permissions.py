@@ -318,8 +318,11 @@ def test_the_operator_may_change_the_expiry_where_there_is_one(teardown: Synthes
 
     assert expiry(teardown) == set()
     assert expiry(expiring) == {
-        ("scheduler:GetSchedule", "schedule/default/shop-undo-expiry"),
-        ("scheduler:UpdateSchedule", "schedule/default/shop-undo-expiry"),
+        *(
+            (action, f"schedule/default/shop-undo-{name}")
+            for action in ("scheduler:GetSchedule", "scheduler:UpdateSchedule")
+            for name in ("expiry", "expiry-notice")
+        ),
         ("iam:PassRole", "role/shop-undo-scheduler"),
     }
 

@@ -2,12 +2,15 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import Synthesised
+from iam_facts import rendered, role_document
 
 from teardown.contract import CONTRACT, LIMITS, RANGES
-from teardown.expiry import expiry_input
+from teardown.expiry import expiry_input, notice_at
+from teardown.workflow import EVENT_SOURCE
 
 
 def test_cloudformation_gets_no_role_to_remember(each_teardown: Synthesised) -> None:
@@ -205,22 +208,48 @@ def test_without_an_expiry_nothing_starts_by_itself(teardown: Synthesised) -> No
 
 
 def test_an_expiry_starts_the_machine_once_after_the_time_asked_for(expiring: Synthesised) -> None:
-    schedule = expiring.only("AWS::Scheduler::Schedule")["Properties"]
-    assert schedule["Name"] == "shop-undo-expiry"
+    schedule = expiring.only("AWS::Scheduler::Schedule", Name="shop-undo-expiry")["Properties"]
     assert schedule["ScheduleExpression"] == "at(2030-02-03T12:00:00)"
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
     machine = _only_id(expiring, "AWS::StepFunctions::StateMachine")
     assert schedule["Target"]["Arn"] == {"Ref": machine}
     role = expiring.resources[schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
-    (policy,) = role["Policies"]
-    assert policy["PolicyDocument"]["Statement"] == [
-        {"Action": "states:StartExecution", "Effect": "Allow", "Resource": {"Ref": machine}}
-    ]
+    start, _ = role_document({"Properties": role})["Statement"]
+    assert start == {"Action": "states:StartExecution", "Effect": "Allow", "Resource": {"Ref": machine}}
+
+
+def test_an_expiry_is_announced_on_the_event_bus_with_the_command_that_puts_it_off(expiring: Synthesised) -> None:
+    notice = expiring.only("AWS::Scheduler::Schedule", Name="shop-undo-expiry-notice")["Properties"]
+    assert notice["ScheduleExpression"] == "at(2030-02-03T06:00:00)", "six hours ahead"
+    target = notice["Target"]
+    assert rendered(expiring, target["Arn"]).endswith(":event-bus/default")
+    assert target["EventBridgeParameters"] == {"Source": EVENT_SOURCE, "DetailType": "Teardown expires soon"}
+    assert json.loads(target["Input"]) == {
+        "stack": "tasks-blue",
+        "expiresAt": "2030-02-03T12:00:00Z",
+        "hoursAhead": 6,
+        "extend": "taskctl --teardown-stack shop-undo expiry extend 24h",
+        "cancel": "taskctl --teardown-stack shop-undo expiry cancel",
+    }
+    role = expiring.resources[target["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
+    _, put = role_document({"Properties": role})["Statement"]
+    assert put["Action"] == "events:PutEvents"
+    assert rendered(expiring, put["Resource"]) == rendered(expiring, target["Arn"])
+    assert put["Condition"] == {
+        "StringEquals": {"events:source": EVENT_SOURCE, "events:detail-type": "Teardown expires soon"}
+    }
+
+
+@pytest.mark.parametrize(("minutes", "hours", "ahead"), [(4320, 24, 1440), (1440, 24, 720), (5, 1, 2.5)])
+def test_a_notice_comes_half_way_where_an_expiry_is_soon(minutes: int, hours: int, ahead: float) -> None:
+    now, expires_in = datetime(2030, 1, 31, tzinfo=UTC), timedelta(minutes=minutes)
+    at = notice_at(now=now, expires_in=expires_in, hours=hours)
+    assert now + expires_in - at == timedelta(minutes=ahead)
 
 
 def test_an_expiry_confirms_its_one_service_and_consents_to_nothing_more(expiring: Synthesised) -> None:
-    schedule = expiring.only("AWS::Scheduler::Schedule")["Properties"]
+    schedule = expiring.only("AWS::Scheduler::Schedule", Name="shop-undo-expiry")["Properties"]
     request = json.loads(schedule["Target"]["Input"])
     assert request == expiry_input("tasks-blue")
     assert (request["stack"], request["confirm"]) == ("tasks-blue", "tasks-blue")

@@ -82,6 +82,17 @@ async fn extend(aws: &Aws, name: &str, schedule: &GetScheduleOutput, by: Duratio
     let now = clock::now();
     let at = extended(expires_at(name, schedule)?, now, by);
     put(aws, name, schedule, clock::at_expression(at), ScheduleState::Enabled).await?;
+    if let Some(notice) = notice(aws, name).await? {
+        let moved = moved(notice, at, now);
+        put(
+            aws,
+            &notice_name(name),
+            &moved,
+            moved.schedule_expression.clone().unwrap_or_default(),
+            ScheduleState::Enabled,
+        )
+        .await?;
+    }
     let stack = stack(schedule).unwrap_or_else(|| "the service".to_owned());
     let revived = schedule.state() == Some(&ScheduleState::Disabled);
     screen::out(&format!(
@@ -90,6 +101,29 @@ async fn extend(aws: &Aws, name: &str, schedule: &GetScheduleOutput, by: Duratio
         if revived { " (it was cancelled before)" } else { "" }
     ));
     Ok(Exit::Success)
+}
+
+fn notice_name(name: &str) -> String {
+    format!("{name}-notice")
+}
+
+/// Returns the schedule of the event that says so beforehand; a stack of an earlier version has none.
+async fn notice(aws: &Aws, name: &str) -> Result<Option<GetScheduleOutput>, Failure> {
+    get(aws, &notice_name(name)).await
+}
+
+/// Moves a notice with its expiry: as many hours ahead as it was deployed with, or half-way where that has passed.
+fn moved(mut notice: GetScheduleOutput, expiry: Millis, now: Millis) -> GetScheduleOutput {
+    let input = notice.target().and_then(|target| target.input());
+    let detail: Option<Value> = input.and_then(|input| serde_json::from_str(input).ok());
+    let hours = detail.as_ref().and_then(|detail| detail.get("hoursAhead")?.as_i64()).unwrap_or_default();
+    let ahead = (hours * 3_600_000).min((expiry - now) / 2);
+    notice.schedule_expression = Some(clock::at_expression(expiry - ahead));
+    if let (Some(mut detail), Some(target)) = (detail, &mut notice.target) {
+        detail["expiresAt"] = json!(clock::date_time(expiry));
+        target.input = Some(detail.to_string());
+    }
+    notice
 }
 
 /// Counts from the time that is set, or from now if that has passed.
@@ -101,6 +135,10 @@ fn extended(at: Millis, now: Millis, by: Duration) -> Millis {
 async fn cancel(aws: &Aws, name: &str, schedule: &GetScheduleOutput) -> Result<Exit, Failure> {
     let expression = schedule.schedule_expression().unwrap_or_default().to_owned();
     put(aws, name, schedule, expression, ScheduleState::Disabled).await?;
+    if let Some(notice) = notice(aws, name).await? {
+        let expression = notice.schedule_expression().unwrap_or_default().to_owned();
+        put(aws, &notice_name(name), &notice, expression, ScheduleState::Disabled).await?;
+    }
     let stack = stack(schedule).unwrap_or_else(|| "the service".to_owned());
     screen::out(&format!("{stack} does not expire any more"));
     screen::err(&format!("  to set it again: {}", hint::command("expiry extend 72h")));
@@ -161,7 +199,9 @@ mod tests {
 
     use aws_sdk_scheduler::{operation::get_schedule::GetScheduleOutput, types::Target};
 
-    use super::{expires_at, extended, line, stack};
+    use serde_json::{Value, json};
+
+    use super::{expires_at, extended, line, moved, stack};
 
     const HOUR: i64 = 3_600_000;
 
@@ -176,6 +216,25 @@ mod tests {
         let by = Duration::from_hours(2);
         assert_eq!(extended(10 * HOUR, 5 * HOUR, by), 12 * HOUR);
         assert_eq!(extended(10 * HOUR, 50 * HOUR, by), 52 * HOUR);
+    }
+
+    #[test]
+    fn a_notice_moves_with_its_expiry_and_says_the_new_time() {
+        let now = 1_795_448_600_000;
+        let told = |expiry, hours: i64| {
+            let input =
+                json!({"stack": "tasks-dev", "expiresAt": "2026-11-24T00:00:00Z", "hoursAhead": hours});
+            let notice = moved(schedule("at(2026-11-23T00:00:00)", None, &input.to_string()), expiry, now);
+            let input = notice.target().and_then(|target| target.input()).expect("an input");
+            let detail: Value = serde_json::from_str(input).expect("json");
+            (
+                notice.schedule_expression.expect("a time"),
+                detail["expiresAt"].as_str().expect("a time").to_owned(),
+            )
+        };
+        let (at, expiry) = told(now + 72 * HOUR, 24);
+        assert_eq!((at.as_str(), expiry.as_str()), ("at(2026-11-25T15:43:20)", "2026-11-26T15:43:20Z"));
+        assert_eq!(told(now + 2 * HOUR, 24).0, "at(2026-11-23T16:43:20)", "half-way");
     }
 
     #[test]
