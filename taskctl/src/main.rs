@@ -1,6 +1,6 @@
 //! `taskctl`: the operator's command (docs/teardown.md, docs/audit.md).
 //!
-//! The rooms, each knowing only those before it: [`terminal`] is text; [`cli`] the command line and how a command ends;
+//! The rooms, each knowing only those before it: [`terminal`] is text, [`html`] pages; [`cli`] the command line and how a command ends;
 //! [`account`] the AWS account and what is deployed in it; [`follow`] an execution that runs, and [`report`] how it ended;
 //! [`audit`] the records of the audit log, read and shown; [`commands`] are the commands, one file each.
 
@@ -9,6 +9,7 @@ mod audit;
 mod cli;
 mod commands;
 mod follow;
+mod html;
 mod report;
 #[cfg(test)]
 mod rooms;

@@ -1,6 +1,7 @@
 //! The report of an execution: found, and shown to people or programs.
 
 pub mod find;
+pub mod page;
 pub mod plan;
 pub mod print;
 #[cfg(test)]

@@ -7,13 +7,14 @@ use std::{
 };
 
 /// Each room with those it uses. They stand above it, so there is no circle.
-const ROOMS: [(&str, &[&str]); 7] = [
+const ROOMS: [(&str, &[&str]); 8] = [
     ("terminal", &[]),
+    ("html", &["terminal"]),
     ("cli", &["terminal"]),
     ("account", &["cli", "terminal"]),
     ("follow", &["account", "cli", "terminal"]),
-    ("report", &["account", "cli", "terminal"]),
-    ("audit", &["account", "cli", "terminal"]),
+    ("report", &["account", "cli", "html", "terminal"]),
+    ("audit", &["account", "cli", "html", "terminal"]),
     ("commands", &["account", "audit", "cli", "follow", "report", "terminal"]),
 ];
 

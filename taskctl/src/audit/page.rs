@@ -1,4 +1,4 @@
-//! The report as one HTML page that needs nothing else: no script, nothing from elsewhere, and no text in it that is not escaped.
+//! The report as one HTML page.
 
 use std::fmt::Write;
 
@@ -12,13 +12,10 @@ use crate::{
         verdict::{Judgement, SHOWN},
     },
     cli::audit_args::RangeArgs,
-    terminal::{
-        clock::{self, Millis},
-        visible::visible,
-    },
+    html::{self, escaped, table},
+    terminal::clock::{self, Millis},
 };
 
-const STYLE: &str = include_str!("page.css");
 /// The most bars of the timeline.
 const BARS: Millis = 60;
 
@@ -36,14 +33,7 @@ pub struct Origin<'a> {
 
 /// Returns the page.
 pub fn page(origin: &Origin<'_>, summary: &Summary, seal: &Result<Judgement, String>) -> String {
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
-         <title>Audit report of {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
-        escaped(origin.group)
-    );
-    for part in [
+    let parts = [
         head(origin),
         figures(origin, summary),
         timeline(summary),
@@ -53,27 +43,8 @@ pub fn page(origin: &Origin<'_>, summary: &Summary, seal: &Result<Judgement, Str
         sealed(seal),
         records(summary),
         checked(origin, seal.is_ok()),
-    ] {
-        page.push_str(&part);
-    }
-    page.push_str("</body>\n</html>\n");
-    page
-}
-
-/// Returns a text for HTML, in which nothing is markup, invisible, or turns the direction of what follows.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in visible(text).chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            letter => safe.push(letter),
-        }
-    }
-    safe
+    ];
+    html::document(&format!("Audit report of {}", origin.group), &parts)
 }
 
 fn head(origin: &Origin<'_>) -> String {
@@ -162,26 +133,6 @@ fn bar(at: usize, start: Millis, counts: &[u64; KINDS.len()], highest: u64) -> S
         .ok();
     }
     format!("<g><title>{}: {}</title>{bar}</g>", clock::date_time(start), told.join(", "))
-}
-
-/// Returns a titled table. A column's name with `#` in front is one of numbers, with `@` one of times; cells are HTML.
-fn table(title: &str, columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let kind = |column: &str| match column.chars().next() {
-        Some('#') => " class=\"number\"",
-        Some('@') => " class=\"time\"",
-        _ => "",
-    };
-    let name = |column: &&str| format!("<th{}>{}</th>", kind(column), column.trim_start_matches(['#', '@']));
-    let heads: String = columns.iter().map(name).collect();
-    let row = |cells: Vec<String>| {
-        let cells =
-            cells.iter().zip(columns).map(|(cell, column)| format!("<td{}>{cell}</td>", kind(column)));
-        format!("<tr>{}</tr>\n", cells.collect::<String>())
-    };
-    format!(
-        "<h2>{title}</h2>\n<div class=\"scroll\"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n",
-        rows.map(row).collect::<String>()
-    )
 }
 
 fn actions(summary: &Summary) -> String {
@@ -305,7 +256,7 @@ mod tests {
     use seal::verify::{Finding, Report, Unchecked};
     use serde_json::json;
 
-    use super::{Origin, escaped, page};
+    use super::{Origin, page};
     use crate::{
         audit::{record::samples::record, records::Item, summary::Summary, verdict::Judgement},
         cli::audit_args::RangeArgs,
@@ -408,7 +359,6 @@ mod tests {
             "{shown}"
         );
         assert!(shown.contains("default-src 'none'"));
-        assert_eq!(escaped("a<b>&\"'"), "a&lt;b&gt;&amp;&quot;&#39;");
     }
 
     #[test]

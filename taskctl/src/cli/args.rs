@@ -204,6 +204,9 @@ pub struct ReportArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
+    /// Write the report into this file, as one HTML page that needs nothing else
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub html: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

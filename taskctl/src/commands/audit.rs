@@ -4,7 +4,7 @@ mod actor;
 mod export;
 mod keys;
 mod listing;
-mod output;
+pub mod output;
 mod replay;
 mod report;
 mod search;

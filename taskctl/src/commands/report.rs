@@ -1,5 +1,10 @@
 //! `report`: shows how an execution ended.
 
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
 use deployment::names::report_log_group;
 
 use crate::{
@@ -8,7 +13,9 @@ use crate::{
         args::{ReportArgs, TargetArgs},
         failure::{Exit, Failure},
     },
-    report::{Written, find, print},
+    commands::audit::output::Target,
+    report::{Written, find, page, print},
+    terminal::{clock, screen},
 };
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &ReportArgs) -> Result<Exit, Failure> {
@@ -20,8 +27,20 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &ReportArgs) -> Result<Ex
         // The teardown stack is gone, but its log group stays.
         _ => logged(aws, target, args.execution.as_deref()).await?,
     };
-    print::report(&written, args.json);
+    match &args.html {
+        Some(path) => write(path, &page::page(&written, &aws.place, clock::now()))?,
+        None => print::report(&written, args.json),
+    }
     Ok(written.report.outcome.into())
+}
+
+fn write(path: &Path, page: &str) -> Result<(), Failure> {
+    let unwritable = |error: io::Error| Failure::failed(format!("--html {}: {error}", path.display()));
+    let mut target = Target::open(Some(path)).map_err(unwritable)?;
+    target.write_all(page.as_bytes()).map_err(unwritable)?;
+    target.finish().map_err(unwritable)?;
+    screen::err(&format!("the report is in {}", path.display()));
+    Ok(())
 }
 
 async fn logged(aws: &Aws, target: &TargetArgs, execution: Option<&str>) -> Result<Written, Failure> {

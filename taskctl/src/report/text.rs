@@ -114,7 +114,7 @@ pub fn section(
 }
 
 /// Shows a command of the workflow, which does not know from where it is asked, with this call's "where".
-fn here(next: &str) -> String {
+pub fn here(next: &str) -> String {
     one_line(next).replace("taskctl ", &hint::command(""))
 }
 
