@@ -51,7 +51,10 @@ impl Aws {
         };
         let Some(region) = config.region() else {
             return Err(Failure::usage("no AWS region is set")
-                .next("--region REGION, AWS_REGION, or one in the profile"));
+                .next("for an AWS account: --region REGION, AWS_REGION, or one in the profile")
+                .next(
+                    "for the local AWS: run it in a folder of the clone, or name its file: --outputs FILE",
+                ));
         };
         let place = place(local, &config, region, args.profile.as_deref().or(shell.profile.as_deref()));
         Ok(Self {

@@ -53,7 +53,7 @@ pub struct TargetArgs {
     /// Address of an AWS look-alike (or `AWS_ENDPOINT_URL`)
     #[arg(long, global = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
-    /// File that `cargo xtask up` wrote; without the three options above, .local/outputs.json is used if it exists
+    /// File that `cargo xtask up` wrote; without the three options above, .local/outputs.json of this folder or its clone is used if it exists
     #[arg(long, global = true, env = "TASKCTL_OUTPUTS", value_name = "FILE")]
     pub outputs: Option<PathBuf>,
     #[arg(long, global = true, value_name = "NAME", help = format!("Name of the teardown stack [default: {TEARDOWN_STACK}]"))]
