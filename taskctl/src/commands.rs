@@ -4,6 +4,7 @@ mod approve;
 mod audit;
 mod expiry;
 mod finish;
+mod manual;
 mod plan;
 mod report;
 mod start;
@@ -27,8 +28,15 @@ pub async fn run(cli: &Cli) -> Result<Exit, Failure> {
     {
         return offline;
     }
+    match &cli.command {
+        Command::Completions { shell } => return Ok(manual::completions(*shell)),
+        Command::Man { folder } => return manual::man(folder),
+        Command::Audit(_) | Command::Expiry(_) | Command::Teardown(_) => {}
+    }
     let aws = &Aws::connect(target).await?;
     match &cli.command {
+        // Answered above.
+        Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Success),
         Command::Audit(args) => audit::run(aws, args).await,
         Command::Expiry(command) => expiry::run(aws, target, command).await,
         Command::Teardown(command) => match command {

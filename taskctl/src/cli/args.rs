@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use deployment::names::TEARDOWN_STACK;
 
 use crate::{
@@ -70,6 +71,13 @@ pub enum Command {
     /// Show or change when the service tears itself down (deployed with expiresIn)
     #[command(subcommand)]
     Expiry(ExpiryCommand),
+    /// Print the script with which a shell completes taskctl's commands
+    Completions { shell: Shell },
+    /// Write the manual pages into a folder
+    Man {
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
