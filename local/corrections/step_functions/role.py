@@ -60,7 +60,10 @@ def _act_as_the_machine(machine) -> None:
 
         function, _, name = lambda_svc._get_func_record_for_ref(func_ref)
         if function is not None:
-            demand("Lambda.AWSLambdaException", "lambda:InvokeFunction", lambda_svc._func_arn(name))
+            # A call of a version is checked on the version ("Function version ARNs").
+            _, _, qualifier = func_ref.partition(":function:")[2].partition(":")
+            called = lambda_svc._func_arn(name) + (f":{qualifier}" if qualifier else "")
+            demand("Lambda.AWSLambdaException", "lambda:InvokeFunction", called)
         return call(func_ref, event)
 
     def put_as(resource, data):

@@ -30,6 +30,16 @@ def test_a_state_machine_calls_functions_with_its_role(iam):
     assert ended(iam, arn)["status"] == "SUCCEEDED"
 
 
+def test_a_version_of_a_function_is_a_resource_of_its_own(iam):
+    called = function(iam, role(iam, LAMBDA))
+    version = iam.client("lambda").publish_version(FunctionName=called)["FunctionArn"]
+    plain = f"arn:aws:lambda:{REGION}:function:{called}"
+    for allowed, status in ((plain, "FAILED"), (f"{plain}:*", "SUCCEEDED")):
+        acting = role(iam, "states.amazonaws.com", allow("lambda:InvokeFunction", allowed))
+        arn = iam.client("stepfunctions").create_state_machine(**machine(iam, acting, invoking(version)))["stateMachineArn"]
+        assert ended(iam, arn)["status"] == status
+
+
 def test_a_state_machine_puts_only_the_events_it_may(iam):
     entry = {"Source": "mine", "DetailType": "a kind", "Detail": {}, "EventBusName": "default"}
     task = {"Type": "Task", "Resource": "arn:aws:states:::events:putEvents", "Parameters": {"Entries": [entry]}, "End": True}
