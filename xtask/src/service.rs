@@ -4,3 +4,4 @@ pub mod cdk;
 pub mod functions;
 pub mod log_role;
 pub mod principals;
+pub mod stopped;

@@ -12,6 +12,7 @@ use crate::account::target::{AccountArgs, stage};
 use crate::service::cdk::{App, Cdk, Settings};
 use crate::service::log_role;
 use crate::service::principals;
+use crate::service::stopped;
 use crate::tools::lock::Lock;
 use crate::tools::programs;
 use crate::tools::progress::step;
@@ -88,6 +89,7 @@ pub fn run(workspace: &Workspace, args: &DeployArgs) -> Result<()> {
     for (name, value) in &outputs {
         println!("  {name:<20} {value}");
     }
+    stopped::say(&cdk, &settings.stack(App::Service));
     println!(
         "\nCall it with a token from `cargo xtask token`, or with a JWT (docs/auth.md): Authorization: Bearer TOKEN"
     );

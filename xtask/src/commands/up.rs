@@ -6,10 +6,12 @@ use anyhow::Result;
 use clap::Args;
 use deployment::Outputs;
 
+use crate::local::client::LocalAws;
 use crate::local::outputs::{calls, token_calls};
 use crate::local::stack::{Stack, Work};
 use crate::service::cdk::App;
 use crate::service::functions::{self, Binary};
+use crate::service::stopped;
 use crate::tools::install;
 use crate::tools::lock::Lock;
 use crate::tools::programs;
@@ -83,6 +85,10 @@ fn say(work: Work, outputs: &Outputs, stack: &Stack<'_>) -> Result<()> {
     print!("{}", calls(service));
     if let Some(calls) = token_calls(outputs) {
         print!("\n{calls}");
+    }
+    let stack = outputs.service_stack.as_deref().unwrap_or_default();
+    if LocalAws::new(outputs.endpoint()?).is_stopped(&stopped::function(stack)) {
+        eprintln!("\n{}", stopped::words(stack));
     }
     println!("\nAudit records as they arrive: cargo xtask up --follow.  Stop: cargo xtask down");
     Ok(())

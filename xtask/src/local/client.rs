@@ -44,6 +44,14 @@ impl LocalAws {
         Ok(self.send(&Request::rest("s3", "GET", "/", Vec::new()))?.done()?)
     }
 
+    /// Tells whether a function may run no invocation at all; false too when the local AWS does not say.
+    pub fn is_stopped(&self, function: &str) -> bool {
+        let path = format!("/2019-09-30/functions/{function}/concurrency");
+        let answer = self.send(&Request::rest("lambda", "GET", &path, Vec::new()));
+        let answer = answer.ok().and_then(|answer| answer.json().ok());
+        answer.is_some_and(|answer| answer["ReservedConcurrentExecutions"] == 0)
+    }
+
     /// Reads one of the launcher's own endpoints.
     pub fn launcher(&self, path: &str) -> Result<String> {
         Ok(self.send(&Request::launcher("GET", path, None))?.done()?)

@@ -147,18 +147,28 @@ impl Cdk<'_> {
 
     /// Returns the role with which API Gateway writes logs in this account and region, if one is set.
     pub fn log_role(&self) -> Result<Option<String>> {
+        let role = self.asked(&["log_role.py"])?;
+        Ok(Some(role).filter(|role| !role.is_empty()))
+    }
+
+    /// Tells whether a function may run no invocation at all.
+    pub fn is_stopped(&self, function: &str) -> Result<bool> {
+        Ok(self.asked(&["stopped.py", function])? == "stopped")
+    }
+
+    /// Returns what a script of the CDK app prints, which looks into the account as its user.
+    fn asked(&self, script: &[&str]) -> Result<String> {
         let mut command = Command::new(python_of(&self.workspace.cdk_venv()));
-        command.arg("log_role.py").current_dir(self.workspace.cdk());
+        command.args(script).current_dir(self.workspace.cdk());
         self.aim(&mut command);
         if let Target::Aws { profile: Some(profile), .. } = &self.target {
             command.arg(profile);
         }
-        let output = command.output().context("log_role.py cannot be started")?;
+        let output = command.output().with_context(|| format!("{} cannot be started", script[0]))?;
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        let role = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        Ok(Some(role).filter(|role| !role.is_empty()))
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     /// Deletes the stack and shows CDK's messages.
