@@ -27,6 +27,8 @@ class Evidence(Construct):
                 point_in_time_recovery_enabled=True
             ),
             removal_policy=RemovalPolicy.DESTROY,
+            # It holds what a frozen service was like before. `taskctl teardown finish` lifts it, once nothing is remembered.
+            deletion_protection=True,
         )
         self.reports = log_group(
             self,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
+use aws_sdk_dynamodb::types::{AttributeValue, TableStatus};
 use aws_sdk_sfn::types::ExecutionStatus;
-use contract::limits::SYSTEM_BACKUP_DAYS;
+use contract::{Evidence, limits::SYSTEM_BACKUP_DAYS};
 use deployment::names::report_log_group;
 use tokio::time::sleep;
 
@@ -31,6 +32,7 @@ use crate::{
 /// The longest wait: no deletion of such a small stack has ever taken so long.
 const LONGEST: clock::Millis = 30 * 60_000;
 const LOOK: Duration = Duration::from_secs(2);
+const LOOKS_AT_TABLE: u32 = 60;
 const SKEW: clock::Millis = 2_000;
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result<Exit, Failure> {
@@ -40,6 +42,7 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result<Ex
         return Ok(Exit::Success);
     };
     let outputs = stack::outputs_of(&stack);
+    let evidence = outputs.get("EvidenceTable").cloned().unwrap_or_else(|| format!("{name}-evidence"));
     let group = outputs.get("ReportLogGroup").cloned().unwrap_or_else(|| report_log_group(&name));
     if let Some(state_machine) = outputs.get("StateMachineArn") {
         let services = workflow::services(aws, &stack, &outputs).await;
@@ -51,7 +54,7 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result<Ex
             services,
             has_default: false,
         };
-        still_needed(aws, &workflow, args.although_still_needed).await?;
+        still_needed(aws, &workflow, &evidence, args.although_still_needed).await?;
     } else if !was_teardown(&stack) {
         return Err(Failure::refused(format!(
             "the stack {name} has no output StateMachineArn: it is not a teardown stack"
@@ -59,6 +62,7 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result<Ex
         .next("name the right one: --teardown-stack NAME"));
     }
     let id = stack.stack_id().unwrap_or(&name).to_owned();
+    unprotect(aws, &evidence).await?;
     delete(aws, &name, &id).await?;
     screen::out(&format!("{name}: deleted, and proven gone by its id {id}"));
     kept(aws, &group);
@@ -81,21 +85,25 @@ fn was_teardown(stack: &Stack) -> bool {
 }
 
 /// Refuses while a service stack or an execution needs the workflow: without it, that stack could get stuck.
-async fn still_needed(aws: &Aws, workflow: &Workflow, although: bool) -> Result<(), Failure> {
+async fn still_needed(aws: &Aws, workflow: &Workflow, evidence: &str, although: bool) -> Result<(), Failure> {
     let name = &workflow.teardown_stack;
     let mut there = Vec::new();
     for service in &workflow.services {
-        if stack::describe(aws, service).await?.is_some() {
-            there.push(service.as_str());
+        if let Some(stack) = stack::describe(aws, service).await? {
+            there.push((service.as_str(), stack.stack_id().unwrap_or_default().to_owned()));
         }
     }
     if !there.is_empty() && !although {
+        let there: Vec<_> = there.iter().map(|(service, _)| *service).collect();
         let failure = format!("{name} is still needed: it serves {}, which is there", there.join(", "));
         return Err(Failure::refused(failure)
             .next(hint::command(&format!("teardown start {}", there.first().unwrap_or(&""))))
             .next(hint::command(
                 "teardown finish --although-still-needed, to leave that stack to its owner",
             )));
+    }
+    for (service, id) in &there {
+        nothing_is_remembered(aws, evidence, service, id).await?;
     }
     for running in execution::list(aws, workflow, Some(ExecutionStatus::Running)).await? {
         let arn = running.execution_arn();
@@ -108,6 +116,58 @@ async fn still_needed(aws: &Aws, workflow: &Workflow, although: bool) -> Result<
         // A state machine with a running execution stays in DELETING until that ends.
         execution::stop(aws, arn).await.map_err(|error| error.stop("stopping the execution"))?;
         screen::err(&format!("stopped the execution {short}; it does not undo itself"));
+    }
+    // A run that was stopped just now may have stopped the API meanwhile.
+    for (service, id) in &there {
+        nothing_is_remembered(aws, evidence, service, id).await?;
+    }
+    Ok(())
+}
+
+/// Refuses while a run has stopped a service's API or lifted its protections: what they were before is in the evidence, which would
+/// go with the teardown stack.
+async fn nothing_is_remembered(aws: &Aws, table: &str, service: &str, id: &str) -> Result<(), Failure> {
+    for (what, words) in
+        [(Evidence::Freeze, "its API is stopped"), (Evidence::Unprotect, "its protections are off")]
+    {
+        let key = |value: &str| AttributeValue::S(value.to_owned());
+        let get = aws.dynamodb.get_item().table_name(table).consistent_read(true);
+        let get = get.key("PK", key(id)).key("SK", key(what.name())).send().await.map_err(AwsError::from);
+        match get {
+            Ok(got) if got.item.is_none() => {}
+            Ok(_) => {
+                return Err(Failure::refused(format!(
+                    "{service} is not as it was before a teardown: {words}, and only this workflow remembers how to undo that"
+                ))
+                .next(hint::command("teardown stop, if a run is under way"))
+                .next(hint::command(&format!(
+                    "teardown start {service} --yes --watch --plan-hash none, which ends refused, with traffic and protections back"
+                )))
+                .next(hint::command("teardown finish --although-still-needed")));
+            }
+            Err(error) if error.is("ResourceNotFoundException") => {}
+            Err(error) => return Err(error.stop("reading what runs have changed")),
+        }
+    }
+    Ok(())
+}
+
+/// Lifts the deletion protection of the evidence table, which has served its purpose.
+async fn unprotect(aws: &Aws, table: &str) -> Result<(), Failure> {
+    let update = aws.dynamodb.update_table().table_name(table).deletion_protection_enabled(false);
+    match update.send().await.map_err(AwsError::from) {
+        Ok(_) => {}
+        Err(error) if error.is("ResourceNotFoundException") => return Ok(()),
+        Err(error) => return Err(error.stop("lifting the evidence table's deletion protection")),
+    }
+    // While it is being updated, it cannot be deleted.
+    for _ in 0..LOOKS_AT_TABLE {
+        let described = aws.dynamodb.describe_table().table_name(table).send().await.map_err(AwsError::from);
+        let described = described.map_err(|error| error.stop("reading the evidence table"))?;
+        if described.table().and_then(|table| table.table_status()) != Some(&TableStatus::Updating) {
+            return Ok(());
+        }
+        sleep(LOOK).await;
     }
     Ok(())
 }
