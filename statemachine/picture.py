@@ -276,7 +276,7 @@ def _note(machine):
     states = machine.states
     caught = [name for name in states if machine.abort in [target for target, _ in machine.catches(name)]]
     steps = [name for name, state in states.items() if "lambda:" in state.get("Resource", "")]
-    retries = {json.dumps(states[name].get("Retry")) for name in steps}
+    retries = {json.dumps(states[name].get("Retry")) for name in steps if name != machine.abort}
     if len(retries) != 1:
         sys.exit("the steps' Retry differ: the note of the picture says them once; correct _note")
     attempts = json.loads(retries.pop())[0]["MaxAttempts"]
@@ -286,7 +286,8 @@ def _note(machine):
         f"a passing error is tried again, up to {attempts} times",
         f"(not in {', '.join(once)});",
         "any other, or one that lasts, is caught",
-        f"and goes to {machine.abort}.",
+        f"and goes to {machine.abort}, which itself",
+        f"is tried up to {states[machine.abort]['Retry'][0]['MaxAttempts']} times.",
     ]
 
 

@@ -38,7 +38,12 @@ class Audit(Construct):
         self.log_group = audit_log_group(self, "Log", name=f"/tasks/{stage}/audit", settings=settings)
         self.log_group.node.default_child.field_index_policies = [{"Fields": list(INDEXED)}]
         self.quarantine = log_group(
-            self, "Quarantine", name=f"/tasks/{stage}/quarantine", retention_days=_FAILURES_KEPT_DAYS
+            self,
+            "Quarantine",
+            name=f"/tasks/{stage}/quarantine",
+            retention_days=_FAILURES_KEPT_DAYS,
+            # What could not be audited is nowhere else: it outlives the service with the audit log.
+            removal_policy=RemovalPolicy.RETAIN if settings.retain_audit_log else RemovalPolicy.DESTROY,
         )
         self.failures = _failure_bucket(self)
         rust_function = RustFunction(

@@ -1,6 +1,7 @@
 """Log groups created by the stack, so that each has a retention.
 
-They are deleted with it, except for the audit log, its checkpoints and the teardown's reports (`teardown/evidence.py`)."""
+They are deleted with it, except for the audit log, its quarantine (`audit.py`), its checkpoints and the teardown's reports
+(`teardown/evidence.py`)."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs

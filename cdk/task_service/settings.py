@@ -135,7 +135,7 @@ class Settings:
             throttle_rate=context.integer("throttleRate", default=500, least=1, most=10_000),
             throttle_burst=context.integer("throttleBurst", default=1000, least=1, most=10_000),
             detailed_metrics=context.boolean("detailedMetrics", default=False),
-            alarm_topic_arn=_topic(context),
+            alarm_topic_arn=alarm_topic(context),
         )
 
 
@@ -319,7 +319,8 @@ def _seal(context: Context, *, disposable: bool) -> SealSettings | None:
     return SealSettings(lock=context.choice("auditSealLock", locks), retention_days=_audit_days(context))
 
 
-def _topic(context: Context) -> str | None:
+def alarm_topic(context: Context) -> str | None:
+    """Returns the ARN of the topic that alarms notify, if there is one."""
     arn = context.optional_text("alarmTopicArn")
     if arn is not None and not _TOPIC_ARN.fullmatch(arn):
         raise SettingsError(f"alarmTopicArn={arn!r} is not the ARN of an SNS topic")

@@ -72,6 +72,9 @@ class Scope:
         # With and without what follows the name: "log-group" and "log-stream" actions write the ARN differently.
         return [arn("logs", f"log-group:/tasks/{stage}/audit{end}") for stage in self.stages for end in ("", ":*")]
 
+    def quarantines(self) -> list[str]:
+        return [arn("logs", f"log-group:/tasks/{stage}/quarantine:*") for stage in self.stages]
+
     def log_groups(self) -> list[str]:
         """The service's own; `/tasks/<stage>/*` covers a `:*` behind the name, the last pattern needs both."""
         own = [arn("logs", f"log-group:/tasks/{stage}/*") for stage in self.stages]

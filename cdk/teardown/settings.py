@@ -8,7 +8,7 @@ from pathlib import Path
 from constructs import Node
 
 from task_service.names import STAGE, TEARDOWN
-from task_service.settings import ARCHITECTURES, Context, SettingsError, assets
+from task_service.settings import ARCHITECTURES, Context, SettingsError, alarm_topic, assets
 from teardown.contract import NAMES, RANGES
 
 BINARY = "teardown"
@@ -41,6 +41,7 @@ class TeardownSettings:
     expiry_notice_hours: int
     drain_seconds: int
     watch_seconds: int
+    alarm_topic_arn: str | None
 
     @classmethod
     def from_context(cls, node: Node, *, app_dir: Path) -> "TeardownSettings":
@@ -58,6 +59,7 @@ class TeardownSettings:
             expiry_notice_hours=context.integer("expiryNoticeHours", default=24, least=1, most=720),
             drain_seconds=context.integer("drainSeconds", **RANGES["drainSeconds"]),
             watch_seconds=context.integer("watchSeconds", **RANGES["watchSeconds"]),
+            alarm_topic_arn=alarm_topic(context),
         )
 
 

@@ -13,6 +13,7 @@ from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Stack, Tags
 from constructs import Construct
 
 from teardown.access import Access
+from teardown.alarms import Alarms
 from teardown.evidence import Evidence
 from teardown.executor import Executor
 from teardown.expiry import Expiry
@@ -53,7 +54,14 @@ class TeardownStack(Stack):
             "Workflow",
             teardown=settings.teardown,
             definition=settings.definition,
-            step=step.function,
+            step=step.version,
+        )
+        Alarms(
+            self,
+            "Alarms",
+            teardown=settings.teardown,
+            machine=workflow.machine,
+            topic_arn=settings.alarm_topic_arn,
         )
         expiry = self._expiry(settings, workflow=workflow, now=now)
         access = Access(

@@ -4,7 +4,7 @@ A test compares them with the calls in the Rust sources. The destructive rights 
 are those without which a stack cannot be prepared for its deletion, or a leftover removed after it.
 """
 
-from aws_cdk import Duration
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -84,6 +84,10 @@ class StepFunction(Construct):
         )
         accept_patterns(rust_function.role, grants)
         self.function = rust_function.function
+        # What the state machine calls. An execution keeps the definition that it began with, and so the version: the run that one
+        # state hands to the next is read by the code that wrote it. Older versions stay for the executions under way.
+        self.version = self.function.current_version
+        self.version.apply_removal_policy(RemovalPolicy.RETAIN)
 
 
 def _stack_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
@@ -179,6 +183,12 @@ def _function_grants(scope: Scope) -> list[Grant]:
             resources=scope.functions("task-api"),
             why="The function that writes tasks",
         ),
+        # What its concurrency was stands on the function too, where it outlasts the evidence.
+        Grant(
+            actions=("lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"),
+            resources=scope.functions("task-api"),
+            why="The function that writes tasks",
+        ),
         Grant(
             actions=("lambda:GetEventSourceMapping",),
             resources=[arn("lambda", "event-source-mapping:*")],
@@ -193,6 +203,12 @@ def _log_grants(scope: Scope, *, reports: logs.LogGroup) -> list[Grant]:
         Grant(
             actions=("logs:FilterLogEvents",),
             resources=scope.audit_logs(),
+            why="A log group's ARN is checked with an ending for its streams; the group itself is named",
+        ),
+        # How many changes never reached the audit log, and which.
+        Grant(
+            actions=("logs:DescribeLogStreams", "logs:GetLogEvents"),
+            resources=scope.quarantines(),
             why="A log group's ARN is checked with an ending for its streams; the group itself is named",
         ),
         list_what_has_no_resource(),

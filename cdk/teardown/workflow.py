@@ -28,7 +28,7 @@ class Workflow(Construct):
         *,
         teardown: str,
         definition: Path,
-        step: lambda_.Function,
+        step: lambda_.Version,
     ) -> None:
         super().__init__(scope, construct_id)
         # Under /aws/vendedlogs, as AWS asks: the resource policy that lets Step Functions write has a limit of 5,120
@@ -55,10 +55,14 @@ class Workflow(Construct):
         # The machine's creation is refused while its role cannot write its log.
         self.machine.node.add_dependency(role)
 
-    def _role(self, *, teardown: str, step: lambda_.Function) -> iam.Role:
+    def _role(self, *, teardown: str, step: lambda_.Version) -> iam.Role:
         machine_arn = arn("states", f"stateMachine:{teardown}")
         grants = [
-            Grant(actions=("lambda:InvokeFunction",), resources=[step.function_arn], why="The step function"),
+            Grant(
+                actions=("lambda:InvokeFunction",),
+                resources=[f"{step.lambda_.function_arn}:*"],
+                why="The step function in any version: an execution goes on with the one that it began with",
+            ),
             Grant(
                 actions=("events:PutEvents",),
                 resources=[arn("events", "event-bus/default")],

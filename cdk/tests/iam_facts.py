@@ -89,6 +89,7 @@ def _arn(synthesised: Synthesised, logical_id: str) -> str:
         "AWS::IAM::Role": lambda: f"arn:aws:iam::{account}:role/{properties.get('RoleName', named)}",
         "AWS::KMS::Key": lambda: f"arn:aws:kms:{region}:{account}:key/{logical_id}",
         "AWS::Lambda::Function": lambda: f"arn:aws:lambda:{region}:{account}:function:{properties['FunctionName']}",
+        "AWS::Lambda::Version": lambda: f"{_arn(synthesised, properties['FunctionName']['Ref'])}:1",
         "AWS::Logs::LogGroup": lambda: f"arn:aws:logs:{region}:{account}:log-group:{properties['LogGroupName']}:*",
         "AWS::S3::Bucket": lambda: f"arn:aws:s3:::{named.lower()}",
         "AWS::StepFunctions::StateMachine": lambda: (

@@ -152,14 +152,16 @@ def test_the_access_log_is_kept_as_long_as_the_audit_log_unless_told_otherwise(d
         assert group["DeletionPolicy"] == "Delete"
 
 
-def test_the_quarantine_is_kept_for_ninety_days(each: Synthesised) -> None:
+def test_the_quarantine_is_kept_for_ninety_days_and_outlives_the_stack_as_the_audit_log_does(each: Synthesised) -> None:
     group = each.only("AWS::Logs::LogGroup", LogGroupName=f"/tasks/{_stage(each)}/quarantine")
+    audit_log = each.only("AWS::Logs::LogGroup", LogGroupName=f"/tasks/{_stage(each)}/audit")
+    assert group["DeletionPolicy"] == audit_log["DeletionPolicy"]
     assert group["Properties"]["RetentionInDays"] == 90
 
 
-def test_only_the_audit_log_and_its_seal_are_left_behind(dev: Synthesised, prod: Synthesised) -> None:
+def test_only_the_audit_log_its_quarantine_and_its_seal_are_left_behind(dev: Synthesised, prod: Synthesised) -> None:
     seal = ["AWS::KMS::Key", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"]
-    for synthesised, kept in ((dev, [*seal, "AWS::Logs::LogGroup", "AWS::Logs::LogGroup"]), (prod, seal)):
+    for synthesised, kept in ((dev, [*seal, *["AWS::Logs::LogGroup"] * 3]), (prod, seal)):
         resources = [found for found in synthesised.resources.values() if found.get("DeletionPolicy", "Delete") != "Delete"]
         assert sorted(found["Type"] for found in resources) == sorted(kept)
         assert {found["DeletionPolicy"] for found in resources} == {"Retain"}

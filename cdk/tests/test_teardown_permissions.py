@@ -228,6 +228,7 @@ def test_the_service_stack_has_the_names_and_the_tag_that_the_workflow_knows_it_
     each.only("AWS::Lambda::Function", FunctionName=named("task function"))
     each.only("AWS::Lambda::Function", FunctionName=named("audit function"))
     each.only("AWS::Logs::LogGroup", LogGroupName=named("audit log"))
+    each.only("AWS::Logs::LogGroup", LogGroupName=named("quarantine"))
     tag = NAMES["serviceTag"]
     assert each.stack.tags.tag_values()[tag["key"]] == tag["value"]
 

@@ -3,9 +3,10 @@
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from conftest import Synthesised
+from conftest import Synthesised, TeardownProject
 from iam_facts import rendered, role_document
 
 from teardown.contract import CONTRACT, LIMITS, RANGES
@@ -45,10 +46,10 @@ def test_the_machine_is_standard_logged_without_data_and_traced(each_teardown: S
 
 def test_the_definition_is_the_file_with_every_placeholder_filled(teardown: Synthesised) -> None:
     machine = teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
-    function = _only_id(teardown, "AWS::Lambda::Function")
+    version = _only_id(teardown, "AWS::Lambda::Version")
     assert machine["DefinitionSubstitutions"] == {
         "Partition": {"Ref": "AWS::Partition"},
-        "StepFunctionArn": {"Fn::GetAtt": [function, "Arn"]},
+        "StepFunctionArn": {"Ref": version},
     }
     assert "DefinitionS3Location" not in machine
     states = json.loads(machine["DefinitionString"])["States"]
@@ -58,6 +59,20 @@ def test_the_definition_is_the_file_with_every_placeholder_filled(teardown: Synt
         if state.get("Resource", "").startswith("arn:${Partition}:states:::lambda:invoke")
     ]
     assert set(invoked) == {"${StepFunctionArn}"}
+
+
+def test_an_execution_under_way_keeps_the_code_it_began_with(
+    teardown: Synthesised, teardown_project: TeardownProject, tmp_path: Path
+) -> None:
+    """Otherwise, a deployment in the middle of a run could stop its Restore with a value that the new code does not know."""
+    version = _only_id(teardown, "AWS::Lambda::Version")
+    assert teardown.resources[version]["DeletionPolicy"] == "Retain"
+    assert teardown.resources[version]["UpdateReplacePolicy"] == "Retain"
+    (function,) = teardown.of_type("AWS::Lambda::Function")
+    assert teardown.resources[version]["Properties"] == {"FunctionName": {"Ref": function}}
+    # Another function is another version, beside the one that is retained.
+    other, _ = teardown_project.build(tmp_path, drainSeconds="1200")
+    assert version not in other.synth().get_stack_by_name("tasks-teardown").template["Resources"]
 
 
 def test_every_step_is_invoked_again_when_lambda_is_not_well_or_not_ready(teardown: Synthesised) -> None:
@@ -101,8 +116,12 @@ def test_what_ends_a_run_without_restore_comes_after_all_that_it_may_wait_for(te
     ]
     # WaitSettled, a minute and a half per freeze, included.
     steps_and_their_retries = 3_600
+    (retry,) = machine["States"]["Restore"]["Retry"]
+    pauses = [min(retry["IntervalSeconds"] * 2**n, retry["MaxDelaySeconds"]) for n in range(retry["MaxAttempts"])]
+    assert 3 * 3_600 <= sum(pauses) + LIMITS["lastCallSeconds"] * len(pauses), "Restore tries for hours"
     total = sum(seconds * times for _, seconds, times in waits) + machine["States"]["Approve"]["TimeoutSeconds"]
-    assert total + steps_and_their_retries <= machine["TimeoutSeconds"]
+    restore = sum(pauses) + machine["States"]["Restore"]["TimeoutSeconds"] * len(pauses)
+    assert total + LIMITS["lastCallSeconds"] + restore + steps_and_their_retries <= machine["TimeoutSeconds"]
 
     # "Avoid reaching the history quota": 25,000 events end an execution. Around a wait: five of the task, two each of the
     # choice and the wait.
@@ -145,7 +164,8 @@ def test_the_evidence_goes_with_the_stack_and_the_reports_stay(each_teardown: Sy
     name = each_teardown.stack.stack_name
     table = each_teardown.only("AWS::DynamoDB::Table", TableName=f"{name}-evidence")
     assert table["DeletionPolicy"] == "Delete"
-    assert table["Properties"].get("DeletionProtectionEnabled", False) is False
+    # Lifted by `taskctl teardown finish`.
+    assert table["Properties"]["DeletionProtectionEnabled"] is True
     assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
     assert table["Properties"]["KeySchema"] == [
         {"AttributeName": "PK", "KeyType": "HASH"},
@@ -168,18 +188,41 @@ def test_only_the_reports_are_left_behind(each_teardown: Synthesised) -> None:
         for resource in each_teardown.resources.values()
         if resource.get("DeletionPolicy", "Delete") != "Delete"
     ]
-    assert kept == ["AWS::Logs::LogGroup"]
+    # A version is no more than its function, which goes.
+    assert sorted(kept) == ["AWS::Lambda::Version", "AWS::Logs::LogGroup"]
+
+
+def test_an_execution_that_ends_red_or_is_broken_off_is_an_alarm(
+    teardown: Synthesised, teardown_project: TeardownProject, tmp_path: Path
+) -> None:
+    """One that was stopped or timed out restored nothing."""
+    machine = _only_id(teardown, "AWS::StepFunctions::StateMachine")
+    watched = {}
+    for alarm in teardown.of_type("AWS::CloudWatch::Alarm").values():
+        given = alarm["Properties"]
+        assert (given["Threshold"], given["TreatMissingData"]) == (1, "notBreaching")
+        assert "AlarmActions" not in given
+        metrics = [metric["MetricStat"]["Metric"] for metric in given.get("Metrics", []) if "MetricStat" in metric] or [given]
+        assert all(metric["Dimensions"] == [{"Name": "StateMachineArn", "Value": {"Ref": machine}}] for metric in metrics)
+        watched[given["AlarmName"]] = sorted(metric["MetricName"] for metric in metrics)
+    assert watched == {
+        "tasks-teardown-red": ["ExecutionsFailed"],
+        "tasks-teardown-broken-off": ["ExecutionsAborted", "ExecutionsTimedOut"],
+    }
+    topic = "arn:aws:sns:ap-southeast-1:123456789012:operators"
+    told = teardown_project.synthesise(tmp_path, alarmTopicArn=topic).of_type("AWS::CloudWatch::Alarm").values()
+    assert [alarm["Properties"]["AlarmActions"] for alarm in told] == [[topic], [topic]]
 
 
 def test_every_name_begins_with_the_stacks(each_teardown: Synthesised) -> None:
     """Two teardown stacks live side by side."""
-    named = ("FunctionName", "LogGroupName", "TableName", "RoleName", "StateMachineName", "ManagedPolicyName", "Name")
+    named = ("FunctionName", "LogGroupName", "TableName", "RoleName", "StateMachineName", "ManagedPolicyName", "Name", "AlarmName")
     name = each_teardown.stack.stack_name
     names = [
         value
         for resource in each_teardown.resources.values()
         for key, value in resource["Properties"].items()
-        if key in named
+        if key in named and not isinstance(value, dict)
     ]
     assert len(names) >= 9
     for value in names:

@@ -14,6 +14,7 @@ pub mod types;
 mod user_pools;
 
 pub use self::{
+    buckets::Held,
     clients::Clients,
     error::{AwsError, done, found},
     log_groups::is_protected,

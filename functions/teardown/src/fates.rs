@@ -5,24 +5,28 @@ use sha2::{Digest, Sha256};
 
 use crate::{Context, StepError, aws::types, things};
 
-/// Decides the fate of the audit log, which the request has a say in (the template may make CloudFormation delete it anyway), and
-/// notes everything that stays.
+/// Decides the fate of the audit log and of its quarantine, which the request has a say in (the template may make `CloudFormation`
+/// delete them anyway), and notes everything that stays.
 pub fn decide(run: &mut Run) -> Result<(), StepError> {
-    let (audit_log, keep) = (Named::AuditLog.of(&run.stack()?.name), run.request.keep_audit_log);
-    for entry in &mut run.inventory {
-        if entry.kind == types::LOG_GROUP && entry.physical_id == audit_log {
+    let (stack, keep) = (run.stack()?.name.clone(), run.request.keep_audit_log);
+    for (name, what) in
+        [(Named::AuditLog, "the audit log"), (Named::Quarantine, "the audit log's quarantine")]
+    {
+        let group = name.of(&stack);
+        let of_log = |entry: &&mut Planned| entry.kind == types::LOG_GROUP && entry.physical_id == group;
+        for entry in run.inventory.iter_mut().filter(of_log) {
             let (fate, why) = match (keep, entry.fate) {
                 (true, PlannedFate::Keep) => {
-                    (PlannedFate::Keep, "the audit log outlives the service (keepAuditLog)")
+                    (PlannedFate::Keep, format!("{what} outlives the service (keepAuditLog)"))
                 }
                 (true, PlannedFate::Delete) => {
-                    (PlannedFate::Delete, "the template deletes the audit log (retainAuditLog=false)")
+                    (PlannedFate::Delete, format!("the template deletes {what} (retainAuditLog=false)"))
                 }
                 (false, PlannedFate::Keep | PlannedFate::Delete) => {
-                    (PlannedFate::Delete, "the audit log goes too (keepAuditLog is false)")
+                    (PlannedFate::Delete, format!("{what} goes too (keepAuditLog is false)"))
                 }
             };
-            (entry.fate, entry.why) = (fate, why.to_owned());
+            (entry.fate, entry.why) = (fate, why);
         }
     }
     for entry in run.inventory.clone().iter().filter(|entry| entry.fate == PlannedFate::Keep) {

@@ -20,6 +20,7 @@ mod reporting;
 mod rooms;
 mod settings;
 mod steps;
+mod strays;
 mod things;
 mod writers;
 

@@ -22,8 +22,8 @@ mod snapshot;
 
 pub use self::{
     inventory::{Entry, Found, FoundFate, Planned, PlannedFate},
-    report::{Inventory, Noted, Outcome, Report, SCHEMA},
+    report::{Inventory, Noted, Outcome, Report, Restored, SCHEMA},
     request::{Approval, Consent, Request},
-    run::{Blocker, Caught, Deletion, Evidence, NoStack, Run, StackRef, Stop, Visited},
+    run::{Blocker, Caught, Deletion, Evidence, NoStack, Run, StackRef, Stop, Strays, Visited},
     state::{Effect, Role, State, Step},
 };

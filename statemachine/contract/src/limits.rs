@@ -33,6 +33,10 @@ pub const OPERATION_SECONDS: u32 = 15;
 /// The step function's time-out.
 pub const FUNCTION_SECONDS: u32 = 60;
 
+/// How long after its execution ended a call of the step function may still be at work: its time-out, and a quarter of a minute
+/// more, because it has to start and clocks differ. So long nobody else takes the stack.
+pub const LAST_CALL_SECONDS: u32 = FUNCTION_SECONDS + 15;
+
 // A step ends before its function is stopped. Drain works longest: its own limit, and then one call of AWS with all its tries.
 const _: () = assert!(CALL_SECONDS + OPERATION_SECONDS < FUNCTION_SECONDS);
 
@@ -52,7 +56,7 @@ pub const WATCH_SECONDS: Range = Range { least: 60, most: 4 * 3_600, default: 7_
 
 /// Returns the numbers with their names.
 #[must_use]
-pub const fn all() -> [(&'static str, u32); 12] {
+pub const fn all() -> [(&'static str, u32); 13] {
     [
         ("rounds", ROUNDS),
         ("freezes", FREEZES),
@@ -66,5 +70,6 @@ pub const fn all() -> [(&'static str, u32); 12] {
         ("attemptSeconds", ATTEMPT_SECONDS),
         ("operationSeconds", OPERATION_SECONDS),
         ("functionSeconds", FUNCTION_SECONDS),
+        ("lastCallSeconds", LAST_CALL_SECONDS),
     ]
 }

@@ -23,6 +23,8 @@ listed! {
         TaskFunction = "task function",
         AuditFunction = "audit function",
         AuditLog = "audit log",
+        /// The log group of the records that could not be audited.
+        Quarantine = "quarantine",
     }
 }
 
@@ -34,6 +36,7 @@ impl Named {
             Self::TaskFunction => "{stack}-task-api",
             Self::AuditFunction => "{stack}-audit",
             Self::AuditLog => "/tasks/{stage}/audit",
+            Self::Quarantine => "/tasks/{stage}/quarantine",
         }
     }
 

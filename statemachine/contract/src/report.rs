@@ -38,10 +38,24 @@ pub struct Report {
     /// The consents that would answer every blocker; null when consent alone does not do.
     pub consents: Option<BTreeSet<Consent>>,
     pub inventory: Inventory,
+    /// Changes that never reached the audit log, and were destroyed with consent.
+    pub emptied: Vec<Noted>,
+    /// What became of traffic and protections; null where nothing was to be put back: a dry run, or the stack is gone.
+    pub restored: Option<Restored>,
     pub kept: Vec<Noted>,
     pub unproven: Vec<Noted>,
     pub inventory_hash: Option<String>,
     pub plan_hash: Option<String>,
+}
+
+/// What Restore put back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Restored {
+    /// Everything that was stopped or lifted is as before.
+    pub complete: bool,
+    /// In words.
+    pub what: String,
 }
 
 /// The inventory as far as the run came.
@@ -93,6 +107,8 @@ impl Noted {
     /// The task function's reserved concurrency.
     pub const CONCURRENCY: &str = "Concurrency";
     pub const TRAFFIC: &str = "Traffic";
+    /// A report that could not be written where it outlives everything.
+    pub const REPORT: &str = "Report";
     /// A stack that took the name.
     pub const SUCCESSOR: &str = "Successor";
 

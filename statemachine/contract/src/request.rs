@@ -24,7 +24,7 @@ pub struct Request {
     /// Consent to lift the deletion protection of the table, and of a user pool.
     #[serde(default)]
     pub delete_data: bool,
-    /// Consent to delete everything in the stack's buckets.
+    /// Consent to delete what never reached the audit log: everything in the stack's buckets, and in a quarantine that is to go.
     #[serde(default)]
     pub empty_buckets: bool,
     #[serde(default)]

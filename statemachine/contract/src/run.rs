@@ -7,19 +7,22 @@ use serde::{Deserialize, Serialize};
 use crate::{
     inventory::{Found, Planned, PlannedFate},
     listed::listed,
-    report::{Noted, Outcome, Report},
+    report::{Noted, Outcome, Report, Restored},
     request::{Consent, Request},
     state::Step,
 };
 
 /// All that one state hands to the next. Some fields are read by the state machine's conditions: `request.dryRun`,
-/// `request.approval`, `gone`, `again`, `backupFrom`, `delete`, `states` and `report`.
+/// `request.approval`, `gone`, `again`, `lockFrom`, `backupFrom`, `delete`, `states` and `report`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Run {
     pub request: Request,
     pub started_at: Option<String>,
     pub stack: Option<StackRef>,
+    /// The execution whose last call is waited for, and Unix milliseconds at which it must be over: then its lock may be taken.
+    pub left_by: Option<String>,
+    pub lock_from: i64,
     /// The stack is deleted: by this run, or before it began.
     pub gone: bool,
     /// The step wants to be called again, after a wait.
@@ -53,9 +56,14 @@ pub struct Run {
     pub retain: Vec<String>,
     pub rounds: u32,
     pub sweeps: u32,
+    /// Changes that never reached the audit log, as the plan found them.
+    pub strays: Vec<Strays>,
+    /// What was destroyed of them.
+    pub emptied: Vec<Noted>,
     pub kept: Vec<Noted>,
     pub unproven: Vec<Noted>,
     pub states: Vec<Visited>,
+    pub restored: Option<Restored>,
     /// The error that a `Catch` caught.
     pub error: Option<Caught>,
     pub outcome: Option<Outcome>,
@@ -78,6 +86,33 @@ pub struct Blocker {
     pub why: String,
     /// The consent that would remove it; `None` when no consent does.
     pub consent: Option<Consent>,
+}
+
+/// Changes that never reached the audit log, in one place: the failure bucket or the quarantine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strays {
+    /// The resource type of the place.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its physical id.
+    pub place: String,
+    pub count: u64,
+    /// Unix milliseconds of the newest, by the clock of the service that keeps them.
+    pub until: i64,
+    /// The names of the newest.
+    pub newest: Vec<String>,
+}
+
+impl Strays {
+    /// Returns them in words: where, how many, which.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let (place, one) =
+            if self.kind.ends_with("::Bucket") { ("bucket", "object") } else { ("quarantine", "record") };
+        let plural = if self.count == 1 { "" } else { "s" };
+        let newest = self.newest.join(", ");
+        format!("the {place} {} is not empty: {} {one}{plural}, the newest {newest}", self.place, self.count)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,6 +236,14 @@ impl Run {
     pub fn keep(&mut self, noted: Noted) {
         if !self.kept.contains(&noted) {
             self.kept.push(noted);
+        }
+    }
+
+    /// Notes that these are destroyed.
+    pub fn destroyed(&mut self, strays: &Strays) {
+        let noted = Noted::resource(&strays.kind, &strays.place, strays.words());
+        if !self.emptied.contains(&noted) {
+            self.emptied.push(noted);
         }
     }
 

@@ -36,7 +36,8 @@ fn contract() -> Value {
         "fates": {"planned": PlannedFate::ALL, "found": FoundFate::ALL},
         "evidence": Evidence::ALL,
         "notes": [
-            Noted::BACKUP, Noted::SYSTEM_BACKUPS, Noted::COMPLETENESS, Noted::CONCURRENCY, Noted::TRAFFIC, Noted::SUCCESSOR,
+            Noted::BACKUP, Noted::SYSTEM_BACKUPS, Noted::COMPLETENESS, Noted::CONCURRENCY, Noted::TRAFFIC, Noted::REPORT,
+            Noted::SUCCESSOR,
         ],
         "schema": SCHEMA,
         "events": {"source": names::EVENT_SOURCE, "types": [names::FINISHED_EVENT, names::APPROVAL_EVENT]},

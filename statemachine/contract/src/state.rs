@@ -31,6 +31,7 @@ listed! {
         Begin = "Begin",
         Resolve = "Resolve",
         IsThere = "IsThere",
+        WaitLock = "WaitLock",
         Stabilise = "Stabilise",
         IsStable = "IsStable",
         WaitStable = "WaitStable",
@@ -129,6 +130,7 @@ impl State {
             Self::ReportFailure => Role::Runs(Step::ReportFailure),
             Self::Approve => Role::Says(crate::names::APPROVAL_EVENT),
             Self::Announce => Role::Says(crate::names::FINISHED_EVENT),
+            Self::WaitLock => Role::WaitsFor(Self::Resolve),
             Self::WaitStable => Role::WaitsFor(Self::Stabilise),
             Self::WaitDrained => Role::WaitsFor(Self::Drain),
             Self::WaitSettled | Self::WaitBackup => Role::WaitsFor(Self::Backup),
@@ -165,6 +167,7 @@ impl State {
             Self::Begin
             | Self::Resolve
             | Self::IsThere
+            | Self::WaitLock
             | Self::Stabilise
             | Self::IsStable
             | Self::WaitStable

@@ -140,9 +140,7 @@ async fn nothing_is_remembered(aws: &Aws, table: &str, service: &str, id: &str) 
                     "{service} is not as it was before a teardown: {words}, and only this workflow remembers how to undo that"
                 ))
                 .next(hint::command("teardown stop, if a run is under way"))
-                .next(hint::command(&format!(
-                    "teardown start {service} --yes --watch --plan-hash none, which ends refused, with traffic and protections back"
-                )))
+                .next(hint::command(&format!("teardown undo {service}")))
                 .next(hint::command("teardown finish --although-still-needed")));
             }
             Err(error) if error.is("ResourceNotFoundException") => {}

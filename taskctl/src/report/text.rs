@@ -23,6 +23,7 @@ pub fn report(written: &Written, paint: Paint, width: Option<usize>) -> String {
     let mut lines = vec![heading(report, paint)];
     let mut fact = |name: &str, value: &str| lines.extend(fact(name, value, width));
     fact("reason", &report.reason.as_deref().map(with_flags).unwrap_or_default());
+    fact("restored", report.restored.as_ref().map_or("", |restored| &restored.what));
     fact("stack", &report.stack_id);
     fact("execution", &report.execution);
     fact("time", &time(report).unwrap_or_default());
@@ -33,6 +34,7 @@ pub fn report(written: &Written, paint: Paint, width: Option<usize>) -> String {
     }
     section(&mut lines, paint, "Still there", &still_there(&report.inventory), width);
     section(&mut lines, paint, "Unproven", &rows(&report.unproven), width);
+    section(&mut lines, paint, "Destroyed with consent", &rows(&report.emptied), width);
     section(&mut lines, paint, "Kept on purpose", &rows(&report.kept), width);
     if !report.next.is_empty() {
         lines.push(String::new());

@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use contract::{Report, Step};
+use contract::{Evidence, Report, Step};
 use local_wire::text;
 use serde_json::{Value, json};
 use tokio::sync::{RwLockReadGuard, Semaphore, SemaphorePermit};
@@ -32,6 +32,9 @@ static SLOTS: Semaphore = Semaphore::const_new(3);
 const TASKS: &str = "TasksTable";
 /// And that of the table of intents.
 const INTENTS: &str = "SealIntents";
+
+/// The audit log and its quarantine: the beginnings of the logical ids.
+pub const LOG: [&str; 2] = ["AuditLog", "AuditQuarantine"];
 
 /// The seal of the audit log stays, whatever becomes of the log: the beginnings of the logical ids.
 pub const SEAL: [&str; 3] = ["SealBucket", "SealCheckpoints", "SealKey"];
@@ -262,8 +265,52 @@ impl Account {
 
     /// A batch that never reached the audit log.
     pub async fn fill_bucket(&self) {
+        self.discard("discarded").await;
+    }
+
+    /// The same, with a key.
+    pub async fn discard(&self, key: &str) {
         let bucket = &self.thing("AWS::S3::Bucket", "AuditFailures").physical;
-        self.aws.rest("s3", "PUT", &format!("/{bucket}/discarded"), "a batch".into()).await.done();
+        self.aws.rest("s3", "PUT", &format!("/{bucket}/{key}"), "a batch".into()).await.done();
+    }
+
+    /// A record that could not be audited, by its number in the stream.
+    pub async fn quarantine(&self, number: &str) {
+        let stream = json!({"logGroupName": self.outputs["QuarantineLogGroup"], "logStreamName": "by-hand"});
+        self.aws.logs("CreateLogStream", stream.clone()).await.done();
+        let line = json!({"schema": "task.quarantine/1", "reason": "a test", "sequenceNumber": number});
+        let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let mut put = stream;
+        put["logEvents"] =
+            json!([{"timestamp": u64::try_from(millis).unwrap(), "message": line.to_string()}]);
+        self.aws.logs("PutLogEvents", put).await.done();
+    }
+
+    /// Switches a stream mapping on or off.
+    pub async fn enable_mapping(&self, id: &str, on: bool) {
+        let path = format!("/2015-03-31/event-source-mappings/{id}");
+        let body = json!({"Enabled": on}).to_string().into_bytes();
+        self.aws.rest("lambda", "PUT", &path, body).await.done();
+    }
+
+    /// Writes a value into the evidence about the service stack, as the step function does.
+    pub async fn write_evidence(&self, what: Evidence, value: &Value) {
+        let item =
+            json!({"PK": {"S": self.stack}, "SK": {"S": what.name()}, "json": {"S": value.to_string()}});
+        let put = json!({"TableName": format!("{}-evidence", self.names.teardown), "Item": item});
+        self.aws.dynamodb("PutItem", put).await.done();
+    }
+
+    /// Loses everything that runs have written down about the service stack.
+    pub async fn lose_evidence(&self) {
+        let table = format!("{}-evidence", self.names.teardown);
+        let query = json!({"TableName": table, "KeyConditionExpression": "PK = :stack",
+            "ExpressionAttributeValues": {":stack": {"S": self.stack}}});
+        let found = self.aws.dynamodb("Query", query).await.json();
+        for item in found["Items"].as_array().unwrap() {
+            let delete = json!({"TableName": table, "Key": {"PK": item["PK"], "SK": item["SK"]}});
+            self.aws.dynamodb("DeleteItem", delete).await.done();
+        }
     }
 
     /// The role that the service stack remembers is deleted.
@@ -278,6 +325,13 @@ impl Account {
     /// Removes the teardown stack too, for a test that makes hundreds of accounts.
     pub async fn remove_teardown(&self) {
         let name = self.names.teardown.as_str();
+        let table = format!("{name}-evidence");
+        let lift = json!({"TableName": table, "DeletionProtectionEnabled": false});
+        self.aws.dynamodb("UpdateTable", lift).await.done();
+        eventually("the evidence table to be active", async || {
+            (self.described_table(&table).await?["TableStatus"] == "ACTIVE").then_some(())
+        })
+        .await;
         self.aws.cloudformation("DeleteStack", &[("StackName", name)]).await.done();
         eventually("the teardown stack to be deleted", async || {
             status_of(&self.aws, name).await.is_none().then_some(())
@@ -533,6 +587,12 @@ impl Account {
         serde_json::from_str::<Value>(&answer).ok()?["ReservedConcurrentExecutions"].as_u64()
     }
 
+    pub async fn task_function_tags(&self) -> BTreeMap<String, String> {
+        let path = format!("/2015-03-31/functions/{}", self.outputs["TaskApiFunction"]);
+        let function = self.aws.get("lambda", &path).await.json();
+        serde_json::from_value(function["Tags"].clone()).unwrap_or_default()
+    }
+
     pub async fn reserve_concurrency(&self, value: u64) {
         let path = format!("/2017-10-31/functions/{}/concurrency", self.outputs["TaskApiFunction"]);
         let body = json!({"ReservedConcurrentExecutions": value}).to_string();
@@ -606,9 +666,9 @@ impl Account {
         );
     }
 
-    /// The stack is deleted; of its resources nothing is left but the audit log and its seal.
+    /// The stack is deleted; of its resources nothing is left but the audit log with its quarantine, and its seal.
     pub async fn assert_gone(&self) {
-        self.assert_gone_but(&[&["AuditLog"], &SEAL[..]].concat()).await;
+        self.assert_gone_but(&[&LOG[..], &SEAL[..]].concat()).await;
         assert_ne!(self.api_account_role().await, "", "the account's setting is not the service's");
     }
 

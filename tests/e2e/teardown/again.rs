@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{
-    account::{Account, SEAL},
+    account::{Account, LOG, SEAL},
     deployment::{create_stack_again, execution_role, outputs_of, status_of, things_of},
 };
 
@@ -26,7 +26,7 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
     account.assert_gone().await;
     assert_eq!(end.report.unproven, []);
     for thing in &account.things {
-        let stays = ["AuditLog"].iter().chain(&SEAL).any(|kept| thing.logical.starts_with(kept));
+        let stays = LOG.iter().chain(&SEAL).any(|kept| thing.logical.starts_with(kept));
         let fate = if stays { FoundFate::Kept } else { FoundFate::Absent };
         assert_eq!(end.fate(&thing.physical), fate, "{thing:?}");
     }
@@ -45,12 +45,17 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
     let ours = ["/aws/vendedlogs/states/TEARDOWN", "/TEARDOWN/function", "/TEARDOWN/report"];
     let mut left: BTreeSet<_> =
         ours.iter().map(|name| name.replace("TEARDOWN", &account.names.teardown)).collect();
-    left.extend(["AuditLogGroup", "CheckpointLogGroup"].map(|output| account.outputs[output].clone()));
+    left.extend(
+        ["AuditLogGroup", "CheckpointLogGroup", "QuarantineLogGroup"]
+            .map(|output| account.outputs[output].clone()),
+    );
     assert_eq!(groups, left);
 
     let again = account.teardown(json!({})).await;
     again.assert_green(Outcome::NothingToDo);
-    assert!(again.keeps(&account.outputs["AuditLogGroup"]), "{again:#?}");
+    for what in [account.outputs["AuditLogGroup"].as_str(), "backup arn:"] {
+        assert!(again.keeps(what), "{what} is not among {:#?}", again.report.kept);
+    }
     account.assert_gone().await;
     let outcomes: Vec<_> = account.reports().await.iter().map(|report| report.outcome).collect();
     assert_eq!(outcomes, [Outcome::Planned, Outcome::Deleted, Outcome::NothingToDo]);

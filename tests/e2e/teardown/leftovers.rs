@@ -4,7 +4,7 @@ use contract::{FoundFate, Noted, Outcome, PlannedFate, State, Step};
 use serde_json::{Value, json};
 
 use super::{
-    account::{Account, SEAL},
+    account::{Account, LOG, SEAL},
     run::End,
 };
 
@@ -103,7 +103,7 @@ async fn an_account_role_that_an_older_stack_retains_stays_with_a_reason() {
         assert_eq!(entry.fate, FoundFate::Kept, "{entry:?}");
         assert!(entry.why.contains("whole account"), "{entry:?}");
     }
-    account.assert_gone_but(&[&["AuditLog", "ApiCloudWatchRole"], &SEAL[..]].concat()).await;
+    account.assert_gone_but(&[&["ApiCloudWatchRole"], &LOG[..], &SEAL[..]].concat()).await;
 }
 
 /// An operator who wants nothing kept has point-in-time recovery switched off first.

@@ -15,4 +15,6 @@ mod refusals;
 mod roles;
 mod run;
 mod stages;
+mod strays;
 mod stuck;
+mod undoing;

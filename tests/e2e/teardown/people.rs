@@ -23,6 +23,15 @@ pub async fn user(account: &Account, name: &str) -> (Aws, Credentials) {
     (account.aws.signed_in_as(keys.clone()), keys)
 }
 
+/// Somebody who may do everything.
+pub async fn administrator(account: &Account) -> Person {
+    let (_, keys) = user(account, "administrator").await;
+    let attach =
+        [("UserName", "administrator"), ("PolicyArn", "arn:aws:iam::aws:policy/AdministratorAccess")];
+    account.aws.iam("AttachUserPolicy", &attach).await.done();
+    Person::signed_in(account, &keys)
+}
+
 /// An IAM user at a terminal.
 pub struct Person {
     /// `taskctl`'s environment.

@@ -37,6 +37,11 @@ impl Execution {
         self.aws.states("DescribeExecution", json!({"executionArn": self.arn})).await.json()
     }
 
+    /// Returns when it ended, in Unix milliseconds.
+    pub async fn stopped_at(&self) -> f64 {
+        self.describe().await["stopDate"].as_f64().unwrap() * 1_000.0
+    }
+
     /// Returns its description once it has ended. The emulator shows a moment early that it failed, and not yet why.
     pub async fn ended(&self) -> Option<Value> {
         let execution = self.describe().await;

@@ -31,7 +31,7 @@ impl Site {
             (status_of(&self.aws, stack).await.as_deref() == Some("DELETE_COMPLETE")).then_some(())
         })
         .await;
-        for log in ["audit", "checkpoints"] {
+        for log in ["audit", "checkpoints", "quarantine"] {
             let group = format!("/tasks/{}/{log}", names.service.trim_start_matches("tasks-"));
             let lift = json!({"logGroupIdentifier": group, "deletionProtectionEnabled": false});
             self.aws.logs("PutLogGroupDeletionProtection", lift).await.done();

@@ -25,7 +25,7 @@ pub fn function(stack: &str) -> String {
 pub fn words(stack: &str) -> String {
     format!(
         "The API answers 503: its function may not run (reserved concurrency 0), as a teardown leaves it that was stopped.\n  \
-         To put it back: taskctl teardown start {stack} --yes --watch --plan-hash none   (ends refused, with traffic back)\n  \
+         To put it back: taskctl teardown undo {stack}\n  \
          If no teardown did it: aws lambda delete-function-concurrency --function-name {}",
         function(stack)
     )

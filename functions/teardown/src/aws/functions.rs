@@ -1,6 +1,9 @@
 //! Functions and what feeds them.
 
-use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
+use aws_sdk_lambda::operation::{
+    get_event_source_mapping::GetEventSourceMappingOutput,
+    get_function_configuration::GetFunctionConfigurationOutput,
+};
 
 use super::{AwsError, Clients, found};
 use crate::StepError;
@@ -31,6 +34,23 @@ impl Clients {
         found(put, GONE, "stopping the task function").map(drop)
     }
 
+    /// Reads a tag of a function.
+    pub async fn function_tag(&self, arn: &str, name: &str) -> Result<Option<String>, StepError> {
+        let read = self.lambda.list_tags().resource(arn).send().await;
+        let read = found(read, GONE, "reading the task function's tags")?;
+        Ok(read.and_then(|read| read.tags).and_then(|mut tags| tags.remove(name)))
+    }
+
+    pub async fn tag_function(&self, arn: &str, name: &str, value: &str) -> Result<(), StepError> {
+        let put = self.lambda.tag_resource().resource(arn).tags(name, value).send().await;
+        found(put, GONE, "tagging the task function").map(drop)
+    }
+
+    pub async fn untag_function(&self, arn: &str, name: &str) -> Result<(), StepError> {
+        let removed = self.lambda.untag_resource().resource(arn).tag_keys(name).send().await;
+        found(removed, GONE, "removing the task function's tag").map(drop)
+    }
+
     /// Reserves concurrency for a function again. Returns Lambda's words when the account has no room for it any more, as one with
     /// a quota of 10 never has.
     pub async fn reserve_concurrency(
@@ -55,8 +75,18 @@ impl Clients {
 
     /// Tells whether a mapping of a stream to a function is there.
     pub async fn mapping_exists(&self, id: &str) -> Result<bool, StepError> {
+        Ok(self.mapping(id).await?.is_some())
+    }
+
+    /// Tells whether a mapping is there and takes nothing from its stream.
+    pub async fn mapping_is_disabled(&self, id: &str) -> Result<bool, StepError> {
+        let state = self.mapping(id).await?.and_then(|mapping| mapping.state);
+        Ok(state.is_some_and(|state| ["Disabled", "Disabling"].contains(&state.as_str())))
+    }
+
+    async fn mapping(&self, id: &str) -> Result<Option<GetEventSourceMappingOutput>, StepError> {
         let mapping = self.lambda.get_event_source_mapping().uuid(id).send().await;
-        Ok(found(mapping, GONE, "reading the stream mapping")?.is_some())
+        found(mapping, GONE, "reading the stream mapping")
     }
 }
 

@@ -1,8 +1,9 @@
 //! Log groups.
 
-use aws_sdk_cloudwatchlogs::types::LogGroup;
+use aws_sdk_cloudwatchlogs::types::{LogGroup, LogStream};
+use serde_json::Value;
 
-use super::{AwsError, Clients, done, found};
+use super::{AwsError, Clients, Held, done, found};
 use crate::StepError;
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
@@ -39,6 +40,43 @@ impl Clients {
         }
     }
 
+    /// Lists every event of a log group of which little is expected: the writer makes a stream only when it has something to write.
+    /// A log group that is absent holds none.
+    pub async fn events(&self, group: &str) -> Result<Vec<Held>, StepError> {
+        let (mut held, mut next) = (Vec::new(), None);
+        loop {
+            let page =
+                self.logs.describe_log_streams().log_group_name(group).set_next_token(next).send().await;
+            let Some(page) = found(page, GONE, "listing log streams")? else { return Ok(Vec::new()) };
+            for stream in page.log_streams().iter().filter_map(LogStream::log_stream_name) {
+                held.extend(self.events_of_stream(group, stream).await?);
+            }
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(held);
+            }
+        }
+    }
+
+    async fn events_of_stream(&self, group: &str, stream: &str) -> Result<Vec<Held>, StepError> {
+        let (mut held, mut next) = (Vec::new(), None);
+        loop {
+            let page = self.logs.get_log_events().log_group_name(group).log_stream_name(stream);
+            let page = page.start_from_head(true).set_next_token(next.clone()).send().await;
+            let Some(page) = found(page, GONE, "reading a log stream")? else { return Ok(held) };
+            held.extend(page.events().iter().map(|event| Held {
+                at: event.ingestion_time().unwrap_or(i64::MAX),
+                name: sequence_number(event.message().unwrap_or_default()),
+                version: None,
+            }));
+            // The end of a stream is where the token stays the same ("GetLogEvents").
+            if page.next_forward_token == next || page.next_forward_token.is_none() {
+                return Ok(held);
+            }
+            next = page.next_forward_token;
+        }
+    }
+
     /// Sets a log group's deletion protection. A log group that is absent needs none.
     pub async fn set_log_protection(&self, group: &str, on: bool) -> Result<(), StepError> {
         let put = self.logs.put_log_group_deletion_protection().log_group_identifier(group);
@@ -59,4 +97,11 @@ impl Clients {
 /// "Cannot delete log group with deletion protection enabled. Disable deletion protection first."
 pub fn is_protected(error: &AwsError) -> bool {
     error.is(&["ValidationException"]) && error.message.contains("deletion protection")
+}
+
+/// Returns the name of a record in quarantine: its number in the table's stream.
+fn sequence_number(line: &str) -> String {
+    let line: Option<Value> = serde_json::from_str(line).ok();
+    let number = line.as_ref().and_then(|line| line["sequenceNumber"].as_str());
+    number.unwrap_or("without a sequence number").to_owned()
 }

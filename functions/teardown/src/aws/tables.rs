@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{
-    PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, TableDescription, TableStatus,
+    BackupSummary, PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, TableDescription, TableStatus,
 };
 
 use super::{Clients, found};
@@ -38,6 +38,13 @@ impl Clients {
     pub async fn set_table_protection(&self, table: &str, on: bool) -> Result<(), StepError> {
         let update = self.dynamodb.update_table().table_name(table).deletion_protection_enabled(on);
         found(update.send().await, GONE, "setting the table's deletion protection").map(drop)
+    }
+
+    /// Lists the on-demand backups of a table, which may be gone.
+    pub async fn backups(&self, table: &str) -> Result<Vec<BackupSummary>, StepError> {
+        let listed = self.dynamodb.list_backups().table_name(table).send().await;
+        let listed = found(listed, NO_TABLE, "listing backups")?;
+        Ok(listed.and_then(|listed| listed.backup_summaries).unwrap_or_default())
     }
 
     /// Tells whether a table has point-in-time recovery.

@@ -3,11 +3,7 @@
 use contract::{Evidence, Noted, Run, limits::BACKUP_SECONDS};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    Context, StepError,
-    aws::{done, found},
-    things::task_table,
-};
+use crate::{Context, StepError, aws::found, things::task_table};
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     if !run.request.backup {
@@ -23,9 +19,18 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
             None => return Ok(run),
         },
     };
-    run.backup_arn = Some(arn.clone());
     let described = context.aws.dynamodb.describe_backup().backup_arn(&arn).send().await;
-    let details = done(described, "reading the backup")?.backup_description.and_then(|b| b.backup_details);
+    let Some(described) = found(described, &["BackupNotFoundException"], "reading the backup")? else {
+        // Somebody deleted it: the next call makes another.
+        if run.expired(context.now.unix_seconds(), BACKUP_SECONDS) {
+            return Err(StepError::Failed(format!("the backup {arn} is not there")));
+        }
+        context.forget(&run.stack()?.id, Evidence::Backup).await?;
+        (run.backup_arn, run.again) = (None, true);
+        return Ok(run);
+    };
+    run.backup_arn = Some(arn.clone());
+    let details = described.backup_description.and_then(|b| b.backup_details);
     match details.as_ref().map(|details| details.backup_status().as_str()) {
         Some("AVAILABLE") => {
             run.deadline = None;
@@ -48,8 +53,7 @@ async fn start(context: &Context<'_>, run: &Run, table: &str) -> Result<Option<S
     }
     let freeze = format!("{} {}", context.execution, run.freezes());
     let name = format!("{}-{}", stack.name, &hex::encode(Sha256::digest(freeze))[..16]);
-    let listed = dynamodb.list_backups().table_name(table).send().await;
-    let listed = done(listed, "listing backups")?.backup_summaries.unwrap_or_default();
+    let listed = context.aws.backups(table).await?;
     let begun =
         listed.into_iter().find(|backup| backup.backup_name() == Some(&name)).and_then(|b| b.backup_arn);
     let arn = if let Some(arn) = begun {

@@ -2,7 +2,7 @@
 
 use contract::{Deletion, Run, limits::ROUNDS};
 
-use crate::{Context, StepError, aws::AwsError, fates, writers::still_frozen};
+use crate::{Context, StepError, aws::AwsError, fates, strays, writers::still_frozen};
 
 /// Deletes always by id and through the executor, so that the role stored with the stack does not matter: the one that is
 /// passed replaces it for good ("CloudFormation service role").
@@ -10,8 +10,14 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     if run.rounds >= ROUNDS {
         return Err(StepError::Failed(format!("the deletion did not begin or failed {ROUNDS} times")));
     }
+    context.must_hold(&run).await?;
     fates::still_as_planned(context, &run).await?;
     still_frozen(context, &run).await?;
+    if run.rounds == 0 {
+        strays::none_since_the_plan(context, &run).await?;
+    } else {
+        strays::note_what_is_lost(context, &mut run).await?;
+    }
     let id = run.stack()?.id.clone();
     let delete = context.aws.cloudformation.delete_stack().stack_name(&id);
     let delete = delete.role_arn(&context.settings.executor_role_arn);

@@ -22,12 +22,15 @@ use crate::{
     audit_path::missing_link,
     aws::{done, has_ended, has_heirless_end},
     moment::Moment,
+    strays,
     things::task_table,
 };
 
 const CALL: Duration = Duration::from_secs(CALL_SECONDS as u64);
 /// The part of that time spent on marking shards, before the audit log is searched.
 const MARKING: Duration = Duration::from_secs(20);
+/// The part of it after which no more shards are opened, the wait for writers included.
+const OPENING: Duration = Duration::from_secs(25);
 /// Between two looks at a shard of the stream.
 const SHARD_LOOK: Duration = Duration::from_millis(200);
 /// Between two pages of the audit log: `FilterLogEvents` may be called five times a second by the whole account ("CloudWatch Logs
@@ -52,6 +55,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
             context.overwrite(&stack.id, Evidence::Unaudited, &why).await?;
             run.not_proven(Noted::completeness(&audit_log, why));
         }
+        strays::none_since_the_plan(context, &run).await?;
         return Ok(run);
     }
     if !writers_finish(run.quiet_from).await {
@@ -65,6 +69,8 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     let all = run.all_marked && all_audited(context, &mut run, &audit_log, began).await?;
     run.again = !all;
     if all {
+        // A sentinel proves that the consumer came so far, and not that it could audit everything before.
+        strays::none_since_the_plan(context, &run).await?;
         run.deadline = None;
         (run.audited, run.audit_page) = (BTreeSet::new(), None);
         context.remember(&stack.id, Evidence::Drained, &context.execution.to_owned()).await?;
@@ -107,15 +113,23 @@ async fn mark_every_shard(
     let nonce = nonce(context, since);
     let shards = context.aws.shards(stream).await?;
     let mut waiting = BTreeMap::new();
-    for id in shards.iter().filter(|shard| !has_ended(shard)).filter_map(Shard::shard_id) {
-        if !run.marked.contains(id) {
-            waiting.insert(id.to_owned(), context.aws.end_of_shard(stream, id).await?);
+    let open = shards.iter().filter(|shard| !has_ended(shard)).filter_map(Shard::shard_id);
+    let unmarked: Vec<_> = open.filter(|id| !run.marked.contains(*id)).collect();
+    for id in &unmarked {
+        // Of many shards, each may be slow to open: the others are the next call's.
+        if call_began.elapsed() > OPENING && !waiting.is_empty() {
+            break;
         }
+        waiting.insert((*id).to_owned(), context.aws.end_of_shard(stream, id).await?);
     }
+    let all_open = waiting.len() == unmarked.len();
     let began = Instant::now();
     while !waiting.is_empty() && began.elapsed() < MARKING {
         // A key's hash decides on its shard: as many sentinels as there are shards reach most of them.
         for _ in 0..waiting.len().min(MOST_AT_ONCE) {
+            if call_began.elapsed() > CALL {
+                return Ok(false);
+            }
             write_sentinel(context, name, &format!("{nonce}-{}", run.sentinels)).await?;
             run.sentinels += 1;
         }
@@ -139,7 +153,7 @@ async fn mark_every_shard(
         }
     }
     let settled = !has_heirless_end(&shards) || run.times() > HEIRLESS_LOOKS;
-    Ok(waiting.is_empty() && settled)
+    Ok(all_open && waiting.is_empty() && settled)
 }
 
 /// Returns the beginning of the names of one drain's sentinels.

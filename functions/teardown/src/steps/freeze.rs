@@ -1,14 +1,15 @@
 //! Freeze: stop the writers. The audit function goes on.
 
-use contract::{Evidence, Run, StackRef, limits::BACKUP_LAG_SECONDS};
+use contract::{Run, StackRef, limits::BACKUP_LAG_SECONDS};
 
 use crate::{
     Context, StepError, fates,
     moment::Moment,
-    writers::{Frozen, forget_what_was_drained, task_function},
+    writers::{Frozen, forget_what_was_drained, remembered, stop, task_function},
 };
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
+    context.must_hold(&run).await?;
     let stack = run.stack()?.clone();
     run.drain_again();
     match context.aws.stack_status(&stack.id).await?.as_deref() {
@@ -38,16 +39,13 @@ async fn stop_writers(context: &Context<'_>, run: &mut Run, stack: &StackRef) ->
     let read = context.aws.function(&function, "reading the task function").await?;
     let Some(configuration) = read else { return Ok(0) };
     let Some(concurrency) = context.aws.concurrency(&function).await? else { return Ok(0) };
-    let frozen = Frozen { function: function.clone(), concurrency };
     if concurrency != Some(0) || run.freezes() > 1 {
         forget_what_was_drained(context, run, stack).await?;
     }
-    if concurrency == Some(0) {
-        // Perhaps an earlier run stopped it: the value that it remembered stands.
-        context.remember(&stack.id, Evidence::Freeze, &frozen).await?;
-    } else {
-        context.overwrite(&stack.id, Evidence::Freeze, &frozen).await?;
-    }
-    context.aws.stop_function(&function).await?;
+    // Perhaps an earlier run stopped it: the value that it remembered stands.
+    let earlier =
+        if concurrency == Some(0) { remembered(context, &stack.id, &function).await? } else { None };
+    let frozen = earlier.unwrap_or(Frozen { function, concurrency });
+    stop(context, &stack.id, configuration.function_arn().unwrap_or_default(), &frozen).await?;
     Ok(i64::from(configuration.timeout.unwrap_or_default()))
 }

@@ -1,8 +1,6 @@
 //! Preflight: what would stop the deletion, found by reading alone.
 
-use std::collections::BTreeSet;
-
-use contract::{Blocker, Consent, Evidence, Run};
+use contract::{Blocker, Consent, Evidence, Noted, PlannedFate, Run, Strays};
 
 use crate::{
     Context, StepError,
@@ -11,7 +9,8 @@ use crate::{
     protections::{
         Protections, protected_log_groups, protected_tables, protected_user_pools, recoverable_tables,
     },
-    things,
+    strays, things,
+    writers::{remembered, task_function},
 };
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
@@ -20,11 +19,27 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
         run.inventory.extend(tables.iter().map(|table| things::system_backup(table)));
     }
     fates::decide(&mut run)?;
+    run.strays = strays::look(context, &run).await?;
+    note_kept_strays(&mut run);
     let mut blockers = importers(context, &run).await?;
     blockers.extend(executor(context).await?);
+    blockers.extend(frozen_by_nobody(context, &run).await?);
+    blockers.extend(disabled_mappings(context, &run).await?);
     blockers.extend(unconsented(context, &run).await?);
     run.blockers = blockers;
     Ok(run)
+}
+
+/// Notes records in a quarantine that stays.
+fn note_kept_strays(run: &mut Run) {
+    let stays = |strays: &&Strays| {
+        run.inventory.iter().any(|it| it.physical_id == strays.place && it.fate == PlannedFate::Keep)
+    };
+    let kept: Vec<_> = run.strays.iter().filter(stays).cloned().collect();
+    for strays in kept {
+        let why = format!("{}; they are not in the audit log", strays.words());
+        run.keep(Noted::resource(&strays.kind, &strays.place, why));
+    }
 }
 
 /// Finds the stacks that import what this one exports: CloudFormation would refuse.
@@ -53,6 +68,36 @@ async fn executor(context: &Context<'_>) -> Result<Option<Blocker>, StepError> {
         Some(_) => return Ok(None),
     };
     Ok(Some(Blocker { why, consent: None }))
+}
+
+/// Finds out whether the task function is stopped and nothing says what it was before: it could not be restored.
+async fn frozen_by_nobody(context: &Context<'_>, run: &Run) -> Result<Option<Blocker>, StepError> {
+    let Some(function) = task_function(run)? else { return Ok(None) };
+    if context.aws.concurrency(&function).await? != Some(Some(0))
+        || remembered(context, &run.stack()?.id, &function).await?.is_some()
+    {
+        return Ok(None);
+    }
+    let why = format!(
+        "the task function is stopped (reserved concurrency 0), and no teardown remembers what it was: aws lambda \
+         delete-function-concurrency --function-name {function}"
+    );
+    Ok(Some(Blocker { why, consent: None }))
+}
+
+/// Finds the stream mappings that are switched off: nothing could be drained, and the API would be stopped in vain.
+async fn disabled_mappings(context: &Context<'_>, run: &Run) -> Result<Vec<Blocker>, StepError> {
+    let mut blockers = Vec::new();
+    for mapping in run.doomed(types::STREAM_MAPPING) {
+        let id = &mapping.physical_id;
+        if context.aws.mapping_is_disabled(id).await? {
+            let why = format!(
+                "the stream mapping {id} is disabled: aws lambda update-event-source-mapping --uuid {id} --enabled"
+            );
+            blockers.push(Blocker { why, consent: None });
+        }
+    }
+    Ok(blockers)
 }
 
 /// Finds what needs a consent that is not given.
@@ -85,24 +130,13 @@ async fn unconsented(context: &Context<'_>, run: &Run) -> Result<Vec<Blocker>, S
     found.extend(groups.iter().map(|group| {
         (Consent::OverrideLogProtection, format!("the log group {group} has deletion protection"))
     }));
-    let buckets = filled_buckets(context, run).await?;
-    found.extend(
-        buckets.iter().map(|bucket| (Consent::EmptyBuckets, format!("the bucket {bucket} is not empty"))),
-    );
+    let going = |strays: &&Strays| {
+        run.inventory.iter().any(|it| it.physical_id == strays.place && it.fate == PlannedFate::Delete)
+    };
+    found.extend(run.strays.iter().filter(going).map(|strays| (Consent::EmptyBuckets, strays.words())));
     let blocker = |(consent, what): (Consent, String)| Blocker {
         why: format!("{what}: consent with {consent}"),
         consent: Some(consent),
     };
     Ok(found.into_iter().filter(|(consent, _)| !run.request.consents(*consent)).map(blocker).collect())
-}
-
-/// Lists the buckets that hold anything: CloudFormation would not delete them, and would say so when half the stack is gone.
-async fn filled_buckets(context: &Context<'_>, run: &Run) -> Result<BTreeSet<String>, StepError> {
-    let mut filled = BTreeSet::new();
-    for bucket in run.doomed(types::BUCKET) {
-        if context.aws.bucket_is_filled(&bucket.physical_id).await? {
-            filled.insert(bucket.physical_id.clone());
-        }
-    }
-    Ok(filled)
 }

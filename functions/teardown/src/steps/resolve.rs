@@ -20,7 +20,10 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     ours(&stack).map_err(StepError::Refused)?;
     let stack = stack_ref(&stack);
     if !run.request.dry_run {
-        context.lock(&stack.id).await?;
+        if !context.lock(&mut run, &stack.id).await? {
+            run.again = true;
+            return Ok(run);
+        }
         context.remember_name(&stack).await?;
     }
     run.stack = Some(stack);
@@ -29,11 +32,15 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
 
 /// Continues without a stack. If an earlier run deleted it, its saved inventory is swept and proven.
 async fn gone(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
-    run.gone = true;
-    let Some(stack) = context.recall_name(&run.request.stack).await? else { return Ok(run) };
-    if !run.request.dry_run {
-        context.lock(&stack.id).await?;
+    let Some(stack) = context.recall_name(&run.request.stack).await? else {
+        run.gone = true;
+        return Ok(run);
+    };
+    if !run.request.dry_run && !context.lock(&mut run, &stack.id).await? {
+        run.again = true;
+        return Ok(run);
     }
+    run.gone = true;
     run.delete = Deletion::Deleted;
     run.inventory = context.recall(&stack.id, Evidence::Inventory).await?.unwrap_or_default();
     run.stack = Some(stack);

@@ -1,20 +1,21 @@
 //! Restore: undo Freeze and Unprotect, of this execution or of a stopped one before it.
 
-use contract::{Evidence, Noted, Planned, Run, StackRef};
+use contract::{Evidence, Noted, Planned, Restored, Run, StackRef, names::Named};
 
 use crate::{
     Context, StepError,
     audit_path::consumer_exists,
     error::all_of,
     protections::Protections,
-    writers::{Frozen, forget_what_was_drained},
+    writers::{Frozen, forget_what_was_drained, remembered, untag},
 };
 
 /// Does nothing to a stack that another execution holds, and nothing once the stack is gone.
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
-    let Some(stack) = run.stack.clone().filter(|_| !run.gone) else { return Ok(run) };
+    let Some(stack) = run.stack.clone().filter(|_| !run.gone) else { return Ok(untouched(run)) };
     if !context.holds(&stack.id).await? {
-        return Ok(run);
+        let words = "nothing was put back: this execution does not hold the stack";
+        return Ok(with(run, false, words));
     }
     match context.aws.stack_status(&stack.id).await?.as_deref() {
         // Once the stack is gone, anything with these names belongs to someone else.
@@ -27,21 +28,57 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
                 "traffic stopped, protections off",
                 "CloudFormation deletes the stack: start again to follow",
             ));
-            return Ok(run);
+            return Ok(with(
+                run,
+                false,
+                "traffic stays stopped, and protections off: CloudFormation deletes the stack",
+            ));
         }
         Some(_) => {}
     }
     let protected = protect_again(context, &stack.id).await;
     let resumed = resume_traffic(context, &mut run, &stack).await;
-    all_of(vec![protected, resumed])?;
-    Ok(run)
+    let (protections, traffic) = match (protected, resumed) {
+        (Ok(protections), Ok(traffic)) => (protections, traffic),
+        (protected, resumed) => {
+            all_of(vec![protected.map(drop), resumed.map(drop)])?;
+            return Ok(run);
+        }
+    };
+    // An earlier try of this step may have put back the rest.
+    let undone = protections || traffic == Traffic::Back || run.freezes() > 0;
+    Ok(match traffic {
+        Traffic::Stopped => with(run, false, "protections are back; the task function stays stopped"),
+        _ if undone => with(run, true, "traffic and protections are back"),
+        Traffic::AsItWas | Traffic::Back => with(run, true, "nothing had been stopped or lifted"),
+    })
 }
 
-async fn protect_again(context: &Context<'_>, stack_id: &str) -> Result<(), StepError> {
+fn with(run: Run, complete: bool, what: &str) -> Run {
+    Run { restored: Some(Restored { complete, what: what.to_owned() }), ..run }
+}
+
+/// Returns the run of a stack that is gone, or was never found, in which there is nothing to put back.
+fn untouched(run: Run) -> Run {
+    if run.gone { run } else { with(run, true, "nothing had been stopped or lifted") }
+}
+
+/// The state of the writers after they were restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Traffic {
+    /// No run had stopped it.
+    AsItWas,
+    Back,
+    Stopped,
+}
+
+/// Tells whether there was anything to put back.
+async fn protect_again(context: &Context<'_>, stack_id: &str) -> Result<bool, StepError> {
     let lifted: Option<Protections> = context.recall(stack_id, Evidence::Unprotect).await?;
-    let Some(lifted) = lifted else { return Ok(()) };
+    let Some(lifted) = lifted else { return Ok(false) };
     all_of(lifted.switch(context.aws, stack_id, true).await)?;
-    forget_undone(context, stack_id, Evidence::Unprotect).await
+    forget_undone(context, stack_id, Evidence::Unprotect).await?;
+    Ok(true)
 }
 
 /// Forgets what is undone, unless this run was stopped and another has begun since: then the value belongs to the other.
@@ -49,24 +86,30 @@ async fn forget_undone(context: &Context<'_>, stack_id: &str, what: Evidence) ->
     if context.holds(stack_id).await? { context.forget(stack_id, what).await } else { Ok(()) }
 }
 
-async fn resume_traffic(context: &Context<'_>, run: &mut Run, stack: &StackRef) -> Result<(), StepError> {
-    let frozen: Option<Frozen> = context.recall(&stack.id, Evidence::Freeze).await?;
-    let Some(frozen) = frozen else { return Ok(()) };
+async fn resume_traffic(
+    context: &Context<'_>,
+    run: &mut Run,
+    stack: &StackRef,
+) -> Result<Traffic, StepError> {
+    let function = Named::TaskFunction.of(&stack.name);
+    let Some(frozen) = remembered(context, &stack.id, &function).await? else { return Ok(Traffic::AsItWas) };
     let inventory: Vec<Planned> = context.recall(&stack.id, Evidence::Inventory).await?.unwrap_or_default();
     let drained = context.recall::<String>(&stack.id, Evidence::Drained).await?.is_some();
     if !drained || consumer_exists(context, &inventory, stack).await? {
         // From here on there are writes that the proof and the backup made so far do not cover.
         forget_what_was_drained(context, run, stack).await?;
         thaw(context, run, &frozen).await?;
-        return forget_undone(context, &stack.id, Evidence::Freeze).await;
+        untag(context, &function).await?;
+        forget_undone(context, &stack.id, Evidence::Freeze).await?;
+        return Ok(Traffic::Back);
     }
-    let function = &frozen.function;
-    if context.aws.function(function, "reading the task function").await?.is_some() {
-        // The deletion has removed the consumer: a change made from now on would never be audited.
-        let why = "nothing is left to audit its changes";
-        run.keep(Noted::new(Noted::TRAFFIC, function, format!("{function} stopped"), why));
+    if context.aws.function(&function, "reading the task function").await?.is_none() {
+        return Ok(Traffic::AsItWas);
     }
-    Ok(())
+    // The deletion has removed the consumer: a change made from now on would never be audited.
+    let why = "nothing is left to audit its changes";
+    run.keep(Noted::new(Noted::TRAFFIC, &function, format!("{function} stopped"), why));
+    Ok(Traffic::Stopped)
 }
 
 /// Gives the task function its concurrency back, unless somebody has done so already, perhaps with another value.

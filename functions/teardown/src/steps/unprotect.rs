@@ -12,6 +12,7 @@ use crate::{
 };
 
 pub async fn take(context: &Context<'_>, run: Run) -> Result<Run, StepError> {
+    context.must_hold(&run).await?;
     let stack = run.stack()?;
     let lift = on_now(context, &run).await?;
     if lift.exceeds(&run.request) {
