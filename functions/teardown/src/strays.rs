@@ -2,7 +2,7 @@
 //!
 //! A consent names what was there when the plan was made. What comes later is not destroyed under it.
 
-use contract::{Noted, Planned, Run, Strays, names::Named};
+use contract::{Consent, Noted, Planned, Run, Strays, names::Named};
 
 use crate::{
     Context, StepError,
@@ -69,6 +69,23 @@ pub async fn empty_bucket(context: &Context<'_>, run: &mut Run, bucket: &Planned
         run.destroyed(&planned);
     }
     Ok(())
+}
+
+/// Returns why a log group is not deleted: it is the quarantine, and holds records that no consent names.
+pub async fn not_named(context: &Context<'_>, run: &Run, group: &str) -> Result<Option<Noted>, StepError> {
+    let Some(quarantine) = quarantine(run)?.filter(|quarantine| quarantine.physical_id == group) else {
+        return Ok(None);
+    };
+    let Some(now) = summary(quarantine, &context.aws.events(group).await?) else { return Ok(None) };
+    let consent = Consent::EmptyBuckets;
+    if !run.request.consents(consent) {
+        let why = format!("{} (consent: {consent})", now.words());
+        return Ok(Some(Noted::resource(types::LOG_GROUP, group, why).with(consent)));
+    }
+    // A run that found the stack gone has no plan: the consent is for what is there.
+    let late = run.rounds > 0 && is_late(run, &now);
+    let why = || format!("{}; some came since the plan was made", now.words());
+    Ok(late.then(|| Noted::resource(types::LOG_GROUP, group, why()).with(consent)))
 }
 
 /// Tells whether a place holds more than it did when the plan was made.

@@ -6,7 +6,7 @@ use contract::{Consent, Noted, PlannedFate, Run, limits::SWEEPS, names::Named};
 use crate::{
     Context, StepError,
     aws::{is_protected, types},
-    things,
+    strays, things,
 };
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
@@ -41,6 +41,10 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
 /// Deletes a log group. One that may not be deleted, such as a stage's that somebody added to the API, does not keep the rest from
 /// being swept.
 async fn sweep(context: &Context<'_>, run: &mut Run, name: &str) -> Result<(), StepError> {
+    if let Some(noted) = strays::not_named(context, run, name).await? {
+        run.not_proven(noted);
+        return Ok(());
+    }
     let consent = Consent::OverrideLogProtection;
     let mut deleted = context.aws.delete_log_group(name).await;
     let protected = deleted.as_ref().is_err_and(is_protected);
