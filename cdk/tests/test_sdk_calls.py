@@ -11,7 +11,6 @@ BY_THE_CALLER = {
     ("cloudformation", "delete_stack"),
     ("cloudwatchlogs", "create_log_stream"),
     ("cloudwatchlogs", "put_log_events"),
-    ("dynamodb", "describe_table"),
     ("dynamodb", "get_item"),
     ("dynamodb", "update_table"),
     ("kms", "get_public_key"),
