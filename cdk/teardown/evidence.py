@@ -14,7 +14,7 @@ class Evidence(Construct):
     `taskctl teardown finish` removes this stack, and the account keeps the proof. The group's name is a literal and
     its policy Retain, so `cdk deploy --import-existing-resources` adopts it when this stack is deployed again."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, teardown: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, teardown: str, protected: bool) -> None:
         super().__init__(scope, construct_id)
         self.table = dynamodb.Table(
             self,
@@ -28,7 +28,7 @@ class Evidence(Construct):
             ),
             removal_policy=RemovalPolicy.DESTROY,
             # It holds what a frozen service was like before. `taskctl teardown finish` lifts it, once nothing is remembered.
-            deletion_protection=True,
+            deletion_protection=protected,
         )
         self.reports = log_group(
             self,

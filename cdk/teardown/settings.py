@@ -42,6 +42,7 @@ class TeardownSettings:
     drain_seconds: int
     watch_seconds: int
     alarm_topic_arn: str | None
+    evidence_protection: bool
 
     @classmethod
     def from_context(cls, node: Node, *, app_dir: Path) -> "TeardownSettings":
@@ -60,6 +61,7 @@ class TeardownSettings:
             drain_seconds=context.integer("drainSeconds", **RANGES["drainSeconds"]),
             watch_seconds=context.integer("watchSeconds", **RANGES["watchSeconds"]),
             alarm_topic_arn=alarm_topic(context),
+            evidence_protection=context.boolean("evidenceProtection", default=True),
         )
 
 

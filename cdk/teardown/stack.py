@@ -38,7 +38,7 @@ class TeardownStack(Stack):
             Tags.of(self).add(name, value)
 
         service_scope = Scope(settings.services)
-        evidence = Evidence(self, "Evidence", teardown=settings.teardown)
+        evidence = Evidence(self, "Evidence", teardown=settings.teardown, protected=settings.evidence_protection)
         executor = Executor(self, "Executor", teardown=settings.teardown, service_scope=service_scope)
         step = StepFunction(
             self,

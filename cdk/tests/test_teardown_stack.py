@@ -182,6 +182,12 @@ def test_the_evidence_goes_with_the_stack_and_the_reports_stay(each_teardown: Sy
     }
 
 
+def test_a_disposable_evidence_table_can_be_deleted_with_its_stack(teardown_project: TeardownProject, tmp_path: Path) -> None:
+    disposable = teardown_project.synthesise(tmp_path, evidenceProtection="false")
+    table = disposable.only("AWS::DynamoDB::Table", TableName="tasks-teardown-evidence")
+    assert table["Properties"]["DeletionProtectionEnabled"] is False
+
+
 def test_only_the_reports_are_left_behind(each_teardown: Synthesised) -> None:
     kept = [
         resource["Type"]

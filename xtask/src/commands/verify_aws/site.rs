@@ -241,6 +241,8 @@ impl<'a> Site<'a> {
             format!("services={}", self.stack()),
             format!("architecture={}", self.architecture),
             format!("assets={}", self.assets.display()),
+            // What this run has made, it deletes by itself.
+            "evidenceProtection=false".to_owned(),
         ];
         let cdk = self.cdk();
         step("CDK template", || cdk.synthesise_with(App::Teardown, context(values)))?;
