@@ -1,6 +1,6 @@
 //! People with the policies that are meant for them, and nothing else, as IAM users.
 
-use std::{env, path::PathBuf, process::Command};
+use std::{env, fs, path::PathBuf, process::Command};
 
 use aws_credential_types::Credentials;
 use contract::{Outcome, State};
@@ -169,6 +169,11 @@ async fn starter_and_operator_together_see_a_teardown_through() {
     person.says(&["teardown", "watch"]).await.good();
     let report = person.says(&["teardown", "report"]).await;
     assert!(report.good().words.contains("deleted"), "{report:#?}");
+    let page = env::temp_dir().join(format!("{}.html", account.names.teardown));
+    person.says(&["teardown", "report", "--html", page.to_str().unwrap()]).await.good();
+    let shown = fs::read_to_string(&page).unwrap();
+    fs::remove_file(&page).unwrap();
+    assert!(shown.contains(table) && shown.contains("shown absent by its own service"), "{shown}");
     account.assert_gone().await;
     let late = person.says(&["teardown", "undo"]).await;
     assert!(late.code == 3 && late.words.contains("there is nothing to go back to"), "{late:#?}");
