@@ -52,12 +52,6 @@ impl Written {
         Some(Self { report, raw, whole: false })
     }
 
-    /// Returns what became of traffic and protections, and whether all of it is as before; `None` where nothing was to be put back.
-    pub fn restored(&self) -> Option<(bool, &str)> {
-        let restored = self.raw.get("restored")?;
-        Some((restored.get("complete")?.as_bool()?, restored.get("what")?.as_str()?))
-    }
-
     /// Makes up the report of an execution that left none: stopped, timed out, or failed before it could report.
     fn made_up(
         execution: &str,

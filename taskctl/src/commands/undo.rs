@@ -70,17 +70,17 @@ fn restored(written: &Written) -> Result<String, Failure> {
         let failure = if report.outcome == Outcome::Refused { Failure::refused } else { Failure::failed };
         return Err(failure(format!("not undone: {}", one_line(reason))).next(again()));
     }
-    match written.restored() {
-        Some((true, what)) => Ok(what.to_owned()),
-        Some((false, what)) => Err(Failure::failed(format!("not all is undone: {what}")).next(again())),
-        None => Ok("traffic and protections are as they were before".to_owned()),
+    match &report.restored {
+        Some(restored) if restored.complete => Ok(restored.what.clone()),
+        Some(restored) => Err(Failure::failed(format!("not all is undone: {}", restored.what)).next(again())),
+        None => Err(Failure::unproven("the report does not say what was given back").next(again())),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use contract::{Outcome, Report};
-    use serde_json::json;
+    use contract::{Outcome, Report, Restored};
+    use serde_json::Value;
 
     use super::{restored, too_late};
     use crate::{cli::failure::Exit, report::Written};
@@ -96,9 +96,9 @@ mod tests {
     }
 
     fn ended(outcome: Outcome, reason: &str, restored: Option<(bool, &str)>) -> Written {
-        let restored = restored.map(|(complete, what)| json!({"complete": complete, "what": what}));
-        let report = Report { outcome, reason: Some(reason.into()), ..Report::default() };
-        Written { report, raw: json!({"restored": restored}), whole: true }
+        let restored = restored.map(|(complete, what)| Restored { complete, what: what.into() });
+        let report = Report { outcome, reason: Some(reason.into()), restored, ..Report::default() };
+        Written { report, raw: Value::Null, whole: true }
     }
 
     #[test]
@@ -110,6 +110,10 @@ mod tests {
         assert_eq!(restored(&half).expect_err("half").exit, Exit::Failed);
         let busy = ended(Outcome::Refused, "this stack is being torn down by arn:E", None);
         let busy = restored(&busy).expect_err("another runs");
+        assert_eq!(
+            restored(&ended(Outcome::Refused, refused, None)).expect_err("unsaid").exit,
+            Exit::Unproven
+        );
         assert_eq!((busy.exit, busy.what.contains("torn down by arn:E")), (Exit::Refused, true));
         assert_eq!(restored(&ended(Outcome::NothingToDo, "", None)).expect_err("gone").exit, Exit::Failed);
     }

@@ -36,6 +36,7 @@ pub fn page(written: &Written, place: &str, made: Millis) -> String {
         restored(written),
         stands_in_the_way(written),
         unproven(written),
+        emptied(written),
         timeline(written),
         inventory(written),
         stays(written),
@@ -115,10 +116,10 @@ fn figures(written: &Written) -> String {
 }
 
 fn restored(written: &Written) -> String {
-    let says = match written.restored() {
-        Some((complete, what)) => {
-            let class = if complete { "" } else { " class=\"bad\"" };
-            format!("<p{class}>{}.</p>\n", escaped(what))
+    let says = match &written.report.restored {
+        Some(restored) => {
+            let class = if restored.complete { "" } else { " class=\"bad\"" };
+            format!("<p{class}>{}.</p>\n", escaped(&restored.what))
         }
         None if matches!(written.report.outcome, Outcome::Refused | Outcome::Failed) => {
             "<p>The report does not say what was put back.</p>\n".to_owned()
@@ -150,6 +151,15 @@ fn unproven(written: &Written) -> String {
         vec![escaped(&noted.what), escaped(&noted.why), consent.unwrap_or_default()]
     };
     table("Unproven", &["what", "why", "consent that would help"], unproven.iter().map(row))
+}
+
+fn emptied(written: &Written) -> String {
+    let emptied = &written.report.emptied;
+    if emptied.is_empty() {
+        return String::new();
+    }
+    let row = |noted: &Noted| vec![escaped(&noted.what), escaped(&noted.why)];
+    table("Destroyed with consent", &["what", "how much, and the newest"], emptied.iter().map(row))
 }
 
 /// Draws each step as a bar from its beginning to that of the next one.

@@ -28,6 +28,8 @@ fn recorded_reports_are_shown_as_they_were() {
             let report = &written.report;
             let mut whole = noted(&report.kept);
             whole.extend(noted(&report.unproven));
+            whole.extend(noted(&report.emptied));
+            whole.extend(report.restored.as_ref().map(|restored| restored.what.clone()));
             whole.extend(report.reason.as_deref().map(with_flags));
             if let Inventory::Found(entries) = &report.inventory {
                 whole.extend(entries.iter().filter(|entry| entry.fate == FoundFate::Present).flat_map(words));
