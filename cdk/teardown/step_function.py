@@ -120,9 +120,9 @@ def _stack_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
         ),
         # "Actions, resources, and condition keys" of AWS CloudFormation and Amazon DynamoDB: no resource type.
         Grant(
-            actions=("cloudformation:ListImports", "dynamodb:ListBackups"),
+            actions=("cloudformation:ListImports", "cloudformation:ListStacks", "dynamodb:ListBackups"),
             resources=["*"],
-            why="cloudformation:ListImports and dynamodb:ListBackups take no resource in IAM; both only read",
+            why="cloudformation:ListImports, cloudformation:ListStacks and dynamodb:ListBackups take no resource in IAM; they only read",
         ),
     ]
 
@@ -169,7 +169,7 @@ def _data_grants(scope: Scope, *, evidence: dynamodb.Table) -> list[Grant]:
 def _function_grants(scope: Scope) -> list[Grant]:
     return [
         Grant(
-            actions=("lambda:GetFunction", "lambda:GetFunctionConfiguration"),
+            actions=("lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:GetPolicy"),
             resources=scope.functions(),
             why="The inventory says which functions are to be shown absent; all begin with the service's name",
         ),
@@ -218,11 +218,12 @@ def _log_grants(scope: Scope, *, reports: logs.LogGroup) -> list[Grant]:
             conditions=scope.not_of_another_stack(),
             why="A late function and API Gateway make log groups again after the stack is gone, under these prefixes",
         ),
-        # To show a filter absent, every log group of the inventory is looked at, also one that may not be deleted.
+        # To show a filter absent, every log group of the inventory is looked at, also one that may not be deleted. So is the tag that
+        # says whose a group is.
         Grant(
-            actions=("logs:DescribeMetricFilters",),
+            actions=("logs:DescribeMetricFilters", "logs:ListTagsForResource"),
             resources=[arn("logs", "log-group:*")],
-            why="The inventory's log groups, of which API Gateway names some after random ids; filters are only read",
+            why="The inventory's log groups, of which API Gateway names some after random ids; filters and tags are only read",
         ),
         Grant(
             actions=("logs:CreateLogStream", "logs:PutLogEvents"),

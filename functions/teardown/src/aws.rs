@@ -17,7 +17,7 @@ pub use self::{
     buckets::Held,
     clients::Clients,
     error::{AwsError, done, found},
-    log_groups::is_protected,
+    log_groups::{LogGroup, is_protected},
     presence::{Presence, unproven},
     stacks::{IN_REVIEW, stack_ref},
     streams::{has_ended, has_heirless_end},

@@ -32,8 +32,20 @@ impl StepError {
 
 impl From<StepError> for Diagnostic {
     fn from(error: StepError) -> Self {
-        Self { error_type: error.stop().name().to_owned(), error_message: error.to_string() }
+        Self { error_type: error.stop().name().to_owned(), error_message: shortened(&error.to_string()) }
     }
+}
+
+/// The bytes of an error that the run carries on; the function's log has all of it.
+const MOST_BYTES: usize = 6_000;
+
+/// Returns a text with its end left out where it is longer than a state's output and an execution's cause can afford.
+fn shortened(text: &str) -> String {
+    let (kept, rest) = text.split_at(text.floor_char_boundary(MOST_BYTES));
+    if rest.is_empty() {
+        return text.to_owned();
+    }
+    format!("{kept}… (the step function's log has {} bytes more)", rest.len())
 }
 
 impl From<NoStack> for StepError {
@@ -53,6 +65,13 @@ pub fn all_of(tries: Vec<Result<(), StepError>>) -> Result<(), StepError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_that_names_hundreds_of_things_is_shortened() {
+        assert_eq!(shortened("denied"), "denied");
+        let long = Diagnostic::from(StepError::Failed("ä".repeat(100_000))).error_message;
+        assert!(long.len() < MOST_BYTES + 100 && long.ends_with("has 194000 bytes more)"), "{long}");
+    }
 
     #[test]
     fn an_error_that_may_pass_is_the_one_to_try_again_for() {

@@ -55,7 +55,16 @@ impl Context<'_> {
         what: Evidence,
         value: &T,
     ) -> Result<(), StepError> {
-        done(self.put(stack_id, what, value)?.send().await, "writing evidence").map(drop)
+        self.overwrite_at(stack_id, what.name(), value).await
+    }
+
+    pub async fn overwrite_at<T: Serialize>(
+        &self,
+        partition: &str,
+        sort: &str,
+        value: &T,
+    ) -> Result<(), StepError> {
+        done(self.put_at(partition, sort, value)?.send().await, "writing evidence").map(drop)
     }
 
     pub fn put<T: Serialize>(
@@ -64,8 +73,17 @@ impl Context<'_> {
         what: Evidence,
         value: &T,
     ) -> Result<PutItemFluentBuilder, StepError> {
+        self.put_at(stack_id, what.name(), value)
+    }
+
+    fn put_at<T: Serialize>(
+        &self,
+        partition: &str,
+        sort: &str,
+        value: &T,
+    ) -> Result<PutItemFluentBuilder, StepError> {
         let put = self.aws.dynamodb.put_item().table_name(&self.settings.evidence_table);
-        let put = put.item("PK", text(stack_id)).item("SK", text(what.name()));
+        let put = put.item("PK", text(partition)).item("SK", text(sort));
         Ok(put.item("json", text(&json(value)?)))
     }
 
@@ -77,9 +95,7 @@ impl Context<'_> {
 
     /// Writes which stack a name stands for now.
     pub async fn remember_name(&self, stack: &StackRef) -> Result<(), StepError> {
-        let put = self.aws.dynamodb.put_item().table_name(&self.settings.evidence_table);
-        let put = put.item("PK", text(&format!("name#{}", stack.name))).item("SK", text("latest"));
-        done(put.item("json", text(&json(stack)?)).send().await, "writing evidence").map(drop)
+        self.overwrite_at(&format!("name#{}", stack.name), "latest", stack).await
     }
 
     /// Reads which stack a name stood for last.
@@ -87,7 +103,7 @@ impl Context<'_> {
         self.recall_at(&format!("name#{name}"), "latest").await
     }
 
-    async fn recall_at<T: DeserializeOwned>(
+    pub async fn recall_at<T: DeserializeOwned>(
         &self,
         partition: &str,
         sort: &str,

@@ -1,6 +1,8 @@
 //! Fates: deciding what is planned for each thing, and checking that the plan still fits the stack.
 
-use contract::{Noted, Planned, PlannedFate, Run, names::Named};
+use aws_sdk_cloudformation::types::{Parameter, Stack};
+use contract::{Noted, Planned, PlannedFate, Run, StackRef, names::Named};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{Context, StepError, aws::types, things};
@@ -25,6 +27,7 @@ pub fn decide(run: &mut Run) -> Result<(), StepError> {
                 (false, PlannedFate::Keep | PlannedFate::Delete) => {
                     (PlannedFate::Delete, format!("{what} goes too (keepAuditLog is false)"))
                 }
+                (_, PlannedFate::Earlier) => continue,
             };
             (entry.fate, entry.why) = (fate, why);
         }
@@ -35,31 +38,64 @@ pub fn decide(run: &mut Run) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Refuses when an update came in between: the stack has something that the plan lacks, or no longer retains what was to stay.
+/// Corrects the inventory of a stack that is deleted by what CloudFormation did, and decides what is left to be decided.
+pub async fn settle(context: &Context<'_>, run: &mut Run) -> Result<(), StepError> {
+    let id = run.stack()?.id.clone();
+    match context.aws.resources_of_deleted(&id).await? {
+        Some(listed) => things::correct_by_deletion(&mut run.inventory, &listed),
+        None if run.inventory.is_empty() => {
+            let why = "CloudFormation remembers it no longer, and no run has listed what it had";
+            run.not_proven(Noted::new(Noted::STACK, &id, format!("the stack {id}"), why));
+        }
+        None => {}
+    }
+    decide(run)
+}
+
+/// Returns the stack's template as JSON, if it is, and what template and parameters together are, as a hash.
+pub async fn version(context: &Context<'_>, stack: &StackRef) -> Result<(Option<Value>, String), StepError> {
+    let template = context.aws.template(&stack.id).await?;
+    let described = context.aws.stack(&stack.id).await?;
+    let parameter =
+        |it: &Parameter| format!("{:?}", (it.parameter_key(), it.parameter_value(), it.resolved_value()));
+    let parameters = described.iter().flat_map(Stack::parameters).map(parameter);
+    let mut lines: Vec<_> = parameters.collect();
+    lines.sort();
+    lines.push(template.clone());
+    Ok((serde_json::from_str(&template).ok(), hex::encode(Sha256::digest(lines.join("\n")))))
+}
+
+/// Refuses when an update came in between: the stack has something that the plan lacks, no longer retains what was to stay, or has
+/// another template or other parameters for the same things.
 pub async fn still_as_planned(context: &Context<'_>, run: &Run) -> Result<(), StepError> {
     let stack = run.stack()?;
-    let template = context.aws.template(&stack.id).await?;
+    let (template, version) = version(context, stack).await?;
     let now = things::resources(context, stack, template.as_ref()).await?;
     let planned = |entry: &Planned| run.inventory.iter().find(|old| old.physical_id == entry.physical_id);
-    let differs = |entry: &&Planned| {
-        planned(entry).is_none_or(|old| old.fate == PlannedFate::Keep && entry.fate == PlannedFate::Delete)
+    let differs = |entry: &&Planned| match planned(entry).map(|old| old.fate) {
+        None | Some(PlannedFate::Earlier) => true,
+        Some(PlannedFate::Keep) => entry.fate == PlannedFate::Delete,
+        Some(PlannedFate::Delete) => false,
     };
     let changed: Vec<_> =
         now.iter().filter(differs).map(|entry| format!("{} ({})", entry.logical_id, entry.kind)).collect();
-    if changed.is_empty() {
+    let what = if !changed.is_empty() {
+        format!("which lacks or keeps {}", changed.join(", "))
+    } else if run.version.as_ref().is_some_and(|planned| *planned != version) {
+        "with another template or other parameters".to_owned()
+    } else {
         return Ok(());
-    }
-    let changed = changed.join(", ");
-    Err(StepError::Refused(format!(
-        "the stack was updated since the plan was made, which lacks or keeps {changed}"
-    )))
+    };
+    Err(StepError::Refused(format!("the stack was updated since the plan was made, {what}")))
 }
 
-/// Returns the SHA-256, in hex, over the things with their fates: the same stack and request give the same.
-pub fn hash(entries: &[Planned]) -> String {
+/// Returns the SHA-256, in hex, over the things with their fates and the version of the stack: the same stack and request give the
+/// same.
+pub fn hash(entries: &[Planned], version: &str) -> String {
     let line = |e: &Planned| format!("{:?} {} {} {}", e.fate, e.kind, e.logical_id, e.physical_id);
     let mut lines: Vec<_> = entries.iter().map(line).collect();
     lines.sort();
+    lines.push(version.to_owned());
     hex::encode(Sha256::digest(lines.join("\n")))
 }
 
@@ -73,12 +109,15 @@ mod tests {
             kind: kind.to_owned(),
             logical_id: "X".to_owned(),
             physical_id: "x".to_owned(),
+            part_of: None,
             fate,
             why: String::new(),
         };
         let (one, two) =
             (entry(types::TABLE, PlannedFate::Delete), entry(types::FUNCTION, PlannedFate::Delete));
+        let hash = |entries: &[Planned]| super::hash(entries, "v");
         assert_eq!(hash(&[one.clone(), two.clone()]), hash(&[two.clone(), one.clone()]));
+        assert_ne!(super::hash(&[one.clone()], "v"), super::hash(&[one.clone()], "w"));
         let kept = one.clone().with(PlannedFate::Keep, String::new());
         assert_ne!(hash(&[kept, two.clone()]), hash(&[one, two]));
     }

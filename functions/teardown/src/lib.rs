@@ -11,6 +11,7 @@ mod error;
 mod evidence;
 mod fates;
 mod input;
+mod lists;
 mod lock;
 mod moment;
 mod presence;
@@ -24,7 +25,7 @@ mod strays;
 mod things;
 mod writers;
 
-use contract::Run;
+use contract::{Run, Step};
 use sha2::{Digest, Sha256};
 
 pub use self::{aws::Clients, error::StepError, input::StepInput, settings::Settings};
@@ -59,6 +60,14 @@ impl Context<'_> {
     }
 }
 
+/// Takes a step with the lists of the run, which the state machine does not carry.
+async fn with_lists(context: &Context<'_>, step: Step, mut run: Run) -> Result<Run, StepError> {
+    lists::read(context, step, &mut run).await?;
+    let mut run = take(context, step, run).await?;
+    lists::write(context, step, &mut run).await?;
+    Ok(run)
+}
+
 impl Teardown {
     /// Takes one step.
     pub async fn handle(&self, input: StepInput) -> Result<Run, StepError> {
@@ -70,7 +79,7 @@ impl Teardown {
                 run.visit(step, &now.to_string());
                 run.again = false;
                 // Boxed: the step's future is large, and most of a run waits outside of it.
-                Box::pin(take(&context, step, run)).await
+                Box::pin(with_lists(&context, step, run)).await
             }
             Err(error) => Err(error),
         };

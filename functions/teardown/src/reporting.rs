@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
-use contract::{Evidence, Found, FoundFate, Inventory, Noted, Outcome, Report, Run, SCHEMA, Strays};
+use contract::{Evidence, Found, FoundFate, Noted, Outcome, Report, Run, SCHEMA, Strays, parts};
+use sha2::{Digest, Sha256};
 
 use crate::{
     Context, StepError,
@@ -34,16 +35,12 @@ pub async fn publish(
     if !report.stack_id.is_empty() && context.holds(&report.stack_id).await? {
         context.forget(&report.stack_id, Evidence::Lock).await?;
     }
-    run.report = Some(report);
+    run.report = Some(report.brief());
     Ok(run)
 }
 
 fn report(context: &Context<'_>, run: &Run, outcome: Outcome, reason: Option<String>) -> Report {
-    let inventory = if run.found.is_empty() {
-        Inventory::Planned(run.inventory.clone())
-    } else {
-        Inventory::Found(run.found.clone())
-    };
+    let inventory = run.lists().inventory;
     let stack = run.request.stack.clone();
     Report {
         schema: SCHEMA.to_owned(),
@@ -58,11 +55,13 @@ fn report(context: &Context<'_>, run: &Run, outcome: Outcome, reason: Option<Str
         states: run.states.clone(),
         blockers: run.blockers.iter().map(|blocker| blocker.why.clone()).collect(),
         consents: run.missing_consents(),
+        counts: inventory.counts(),
         inventory,
         emptied: emptied(run),
         restored: run.restored.clone(),
         kept: run.kept.clone(),
         unproven: run.unproven.clone(),
+        left_out: 0,
         inventory_hash: run.inventory_hash.clone(),
         plan_hash: run.plan_hash.clone(),
     }
@@ -128,10 +127,15 @@ async fn write(context: &Context<'_>, report: &Report) -> Result<bool, StepError
         Err(error) => return Err(error.stop("writing the report")),
     }
     let text = serde_json::to_string(report).map_err(|error| StepError::Failed(error.to_string()))?;
-    let event = InputLogEvent::builder().timestamp(context.now.unix_millis()).message(text).build();
-    let event = event.map_err(|error| StepError::Failed(error.to_string()))?;
-    let put = logs.put_log_events().log_group_name(group).log_stream_name(stream).log_events(event);
-    done(put.send().await, "writing the report").map(|_| true)
+    let name = hex::encode(Sha256::digest(&text));
+    // A call of its own for each line: together they have room for 1 MiB.
+    for line in parts::lines(&text, context.execution, &name) {
+        let event = InputLogEvent::builder().timestamp(context.now.unix_millis()).message(line).build();
+        let event = event.map_err(|error| StepError::Failed(error.to_string()))?;
+        let put = logs.put_log_events().log_group_name(group).log_stream_name(stream).log_events(event);
+        done(put.send().await, "writing the report")?;
+    }
+    Ok(true)
 }
 
 /// Returns what a person does now.

@@ -1,12 +1,12 @@
 //! The things that belong to a stack: what `CloudFormation` lists, and what AWS made for it.
 
-use aws_sdk_cloudformation::types::StackResourceSummary;
+use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use contract::{Planned, PlannedFate, Run, StackRef};
 use serde_json::Value;
 
 use crate::{
     Context, StepError,
-    aws::{IN_REVIEW, types},
+    aws::{IN_REVIEW, LogGroup, types},
 };
 
 const API_ACCOUNT: &str = "AWS::ApiGateway::Account";
@@ -42,7 +42,61 @@ pub async fn resources(
         // A stack that was ever made lists its resources, even deleted ones.
         return Err(StepError::Transient("CloudFormation listed no resource".to_owned()));
     }
-    Ok(listed.iter().filter_map(living).map(|entry| judged(entry, template)).collect())
+    let living: Vec<_> = listed.iter().filter_map(living).collect();
+    let part = |entry: &Planned| part_of(entry, template?, &living);
+    let whole = |entry: &Planned| Planned { part_of: part(entry), ..judged(entry.clone(), template) };
+    Ok(living.iter().map(whole).collect())
+}
+
+/// Returns what an entry is a part of, by the template: the physical id of a resource, or else what the template says.
+fn part_of(entry: &Planned, template: &Value, living: &[Planned]) -> Option<String> {
+    let named = &template["Resources"][&entry.logical_id]["Properties"][types::part_of(&entry.kind)?];
+    let named = named.as_array().and_then(|several| several.first()).unwrap_or(named);
+    let reference = named["Ref"].as_str().or_else(|| named["Fn::GetAtt"][0].as_str());
+    let reference = reference.or_else(|| named["Fn::GetAtt"].as_str()?.split('.').next());
+    let listed = living.iter().find(|other| Some(other.logical_id.as_str()) == reference);
+    let said = named.as_str().map_or_else(|| named.to_string(), str::to_owned);
+    Some(listed.map_or(said, |other| other.physical_id.clone()))
+}
+
+/// Corrects what was planned by what CloudFormation did, which it remembers of a deleted stack for 90 days, and adds what the plan
+/// lacked. What CloudFormation left in place, or what had left the stack before, is only looked for.
+pub fn correct_by_deletion(inventory: &mut Vec<Planned>, listed: &[StackResourceSummary]) {
+    let same = |it: &&StackResourceSummary, known: &Planned| {
+        it.physical_resource_id() == Some(&known.physical_id) && it.resource_type() == Some(&known.kind)
+    };
+    let fate = |known: &Planned| {
+        let status = listed.iter().find(|it| same(it, known)).and_then(StackResourceSummary::resource_status);
+        match (status.map(ResourceStatus::as_str), known.fate) {
+            (Some("DELETE_COMPLETE"), PlannedFate::Keep | PlannedFate::Earlier) => {
+                Some((PlannedFate::Delete, "CloudFormation deleted it"))
+            }
+            (Some("DELETE_SKIPPED"), PlannedFate::Delete) => {
+                Some((PlannedFate::Earlier, "CloudFormation left it in place (DELETE_SKIPPED)"))
+            }
+            (None, PlannedFate::Delete) => {
+                Some((PlannedFate::Earlier, "it had left the stack before that was deleted"))
+            }
+            _ => None,
+        }
+    };
+    // A setting of the account can be neither deleted nor kept.
+    for entry in inventory.iter_mut().filter(|it| !it.logical_id.is_empty() && it.kind != API_ACCOUNT) {
+        if let Some((corrected, why)) = fate(entry) {
+            (entry.fate, entry.why) = (corrected, why.to_owned());
+        }
+    }
+    for resource in listed {
+        let found = entry(resource);
+        let known = inventory.iter().any(|it| it.physical_id == found.physical_id && it.kind == found.kind);
+        if found.physical_id.is_empty() || known {
+            continue;
+        }
+        inventory.push(match resource.resource_status().map(ResourceStatus::as_str) {
+            Some("DELETE_COMPLETE") => Planned { why: "CloudFormation deleted it".to_owned(), ..found },
+            _ => found.with(PlannedFate::Keep, "CloudFormation left it in place (DELETE_SKIPPED)".to_owned()),
+        });
+    }
 }
 
 /// Lists the log groups that services made by themselves, for what is in the stack.
@@ -50,34 +104,35 @@ pub async fn unlisted(context: &Context<'_>, entries: &[Planned]) -> Result<Vec<
     let listed = |name: &String| {
         entries.iter().any(|entry| entry.kind == types::LOG_GROUP && entry.physical_id == *name)
     };
-    let names = implicit_log_groups(context, entries).await?;
     let why = "made by AWS for a resource of the stack";
-    let entry = |name: String| own(types::LOG_GROUP, name, PlannedFate::Delete, why);
-    Ok(names.into_iter().filter(|name| !listed(name)).map(entry).collect())
+    let entry = |group: LogGroup| own(types::LOG_GROUP, group.name, PlannedFate::Delete, why);
+    let groups = implicit_log_groups(context, entries).await?;
+    Ok(groups.into_iter().filter(|group| !listed(&group.name)).map(entry).collect())
 }
 
-/// Lists the log groups that Lambda and API Gateway made because none was named, or recreated with late log lines.
+/// Lists the log groups that Lambda and API Gateway made because none was named, or recreated with late log lines, for what is to
+/// be deleted. What stays goes on writing its logs.
 pub async fn implicit_log_groups(
     context: &Context<'_>,
     entries: &[Planned],
-) -> Result<Vec<String>, StepError> {
-    let mut names = Vec::new();
-    for entry in entries {
+) -> Result<Vec<LogGroup>, StepError> {
+    let mut groups = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.fate == PlannedFate::Delete) {
         match entry.kind.as_str() {
             types::FUNCTION => {
                 let own = format!("/aws/lambda/{}", entry.physical_id);
                 // A group whose name only begins so is another function's.
-                names.extend(context.aws.log_groups(&own).await?.into_iter().filter(|name| *name == own));
+                groups.extend(context.aws.log_groups(&own).await?.into_iter().filter(|it| it.name == own));
             }
             // One for each stage.
             types::REST_API => {
                 let prefix = format!("{}{}/", types::EXECUTION_LOGS, entry.physical_id);
-                names.extend(context.aws.log_groups(&prefix).await?);
+                groups.extend(context.aws.log_groups(&prefix).await?);
             }
             _ => {}
         }
     }
-    Ok(names)
+    Ok(groups)
 }
 
 /// Returns a resource as an entry, unless it is deleted or was never made.
@@ -92,25 +147,31 @@ pub fn entry(resource: &StackResourceSummary) -> Planned {
         kind: resource.resource_type().unwrap_or_default().to_owned(),
         logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
         physical_id: resource.physical_resource_id().unwrap_or_default().to_owned(),
+        part_of: None,
         fate: PlannedFate::Delete,
         why: "in the stack".to_owned(),
     }
 }
 
-/// Gives an entry the fate that the template sets: deleted with the stack, or retained. Without a template, nothing that may be
-/// retained is swept: CloudFormation knows what to delete.
+/// Gives an entry the fate that the template sets: deleted with the stack, or retained. What the template does not say plainly, such
+/// as a policy that depends on a parameter, is not touched: CloudFormation knows what to delete, and is asked afterwards.
 fn judged(entry: Planned, template: Option<&Value>) -> Planned {
     let (kind, logical_id) = (entry.kind.as_str(), entry.logical_id.as_str());
     let account = kind == API_ACCOUNT || (kind == types::ROLE && logical_id.starts_with(API_ACCOUNT_ROLE));
-    let why = match template.map(|template| template["Resources"][logical_id]["DeletionPolicy"].as_str()) {
+    let policy = template.map(|template| match &template["Resources"][logical_id]["DeletionPolicy"] {
+        Value::Null => None,
+        Value::String(policy) => Some(policy.as_str()),
+        _ => Some("that is no literal"),
+    });
+    let why = match policy {
         _ if kind == API_ACCOUNT => ACCOUNT_WHY.to_owned(),
         None if account || retained_by_us(kind, logical_id) => {
             "perhaps retained: the stack's template is not JSON, so that only CloudFormation knows".to_owned()
         }
+        None | Some(None | Some("Delete")) => return entry,
         Some(Some("Retain")) if account => ACCOUNT_WHY.to_owned(),
         Some(Some("Retain")) if logical_id.starts_with(SEAL) => SEAL_WHY.to_owned(),
-        Some(Some(policy @ ("Retain" | "Snapshot"))) => format!("DeletionPolicy {policy} in the template"),
-        _ => return entry,
+        Some(Some(policy)) => format!("DeletionPolicy {policy} in the template"),
     };
     entry.with(PlannedFate::Keep, why)
 }
@@ -143,7 +204,8 @@ pub fn assets(template: &Value) -> Vec<Planned> {
 
 /// Returns an entry that CloudFormation does not list.
 fn own(kind: &str, physical_id: String, fate: PlannedFate, why: &str) -> Planned {
-    Planned { kind: kind.to_owned(), logical_id: String::new(), physical_id, fate, why: why.to_owned() }
+    let (kind, why) = (kind.to_owned(), why.to_owned());
+    Planned { kind, logical_id: String::new(), physical_id, part_of: None, fate, why }
 }
 
 #[cfg(test)]
@@ -173,6 +235,79 @@ mod tests {
         // A setting cannot be deleted, whatever the template says.
         assert_eq!(fate(API_ACCOUNT, "ApiAccount"), PlannedFate::Keep);
         assert_eq!(assets(&template)[0].physical_id, "abc.zip");
+    }
+
+    #[test]
+    fn what_the_template_does_not_plainly_delete_is_kept() {
+        let conditional = json!({"Fn::If": ["IsProd", "Retain", "Delete"]});
+        for (policy, fate) in [
+            (json!("Delete"), PlannedFate::Delete),
+            (json!(null), PlannedFate::Delete),
+            (json!("Retain"), PlannedFate::Keep),
+            (json!("RetainExceptOnCreate"), PlannedFate::Keep),
+            (json!("Snapshot"), PlannedFate::Keep),
+            (json!("SomethingNew"), PlannedFate::Keep),
+            (conditional, PlannedFate::Keep),
+        ] {
+            let template =
+                json!({"Resources": {"Log": {"Type": types::LOG_GROUP, "DeletionPolicy": policy}}});
+            assert_eq!(judged(in_stack(types::LOG_GROUP, "Log"), Some(&template)).fate, fate, "{policy}");
+        }
+    }
+
+    #[test]
+    fn the_template_says_what_a_permission_is_a_part_of() {
+        let template = json!({"Resources": {
+            "Own": {"Properties": {"FunctionName": {"Fn::GetAtt": ["Fn", "Arn"]}}},
+            "Imported": {"Properties": {"FunctionName": {"Fn::ImportValue": "elsewhere"}}},
+            "Named": {"Properties": {"FunctionName": "elsewhere"}},
+        }});
+        let living = [in_stack(types::FUNCTION, "Fn")];
+        let of = |logical_id| part_of(&in_stack(types::PERMISSION, logical_id), &template, &living);
+        assert_eq!(of("Own").as_deref(), Some("fn"));
+        assert_eq!(of("Named").as_deref(), Some("elsewhere"));
+        assert!(of("Imported").unwrap().contains("elsewhere"));
+        assert_eq!(part_of(&living[0], &template, &living), None);
+    }
+
+    #[test]
+    fn cloudformation_is_believed_about_what_it_deleted_and_left() {
+        let listed = |logical_id: &str, status: ResourceStatus| {
+            let resource =
+                StackResourceSummary::builder().resource_type(types::TABLE).resource_status(status);
+            resource.logical_resource_id(logical_id).physical_resource_id(logical_id.to_lowercase()).build()
+        };
+        let planned = |logical_id, fate| in_stack(types::TABLE, logical_id).with(fate, String::new());
+        let mut inventory = vec![
+            planned("Gone", PlannedFate::Delete),
+            planned("Left", PlannedFate::Delete),
+            planned("Kept", PlannedFate::Keep),
+            planned("Deleted", PlannedFate::Keep),
+            planned("Half", PlannedFate::Earlier),
+            planned("Moved", PlannedFate::Delete),
+        ];
+        let of_cloudformation = [
+            listed("Gone", ResourceStatus::DeleteComplete),
+            listed("Left", ResourceStatus::DeleteSkipped),
+            listed("Kept", ResourceStatus::DeleteSkipped),
+            listed("Deleted", ResourceStatus::DeleteComplete),
+            listed("Half", ResourceStatus::DeleteComplete),
+            listed("New", ResourceStatus::DeleteComplete),
+            listed("Retained", ResourceStatus::DeleteSkipped),
+        ];
+        correct_by_deletion(&mut inventory, &of_cloudformation);
+        let fates: Vec<_> = inventory.iter().map(|it| (it.logical_id.as_str(), it.fate)).collect();
+        let expected = [
+            ("Gone", PlannedFate::Delete),
+            ("Left", PlannedFate::Earlier),
+            ("Kept", PlannedFate::Keep),
+            ("Deleted", PlannedFate::Delete),
+            ("Half", PlannedFate::Delete),
+            ("Moved", PlannedFate::Earlier),
+            ("New", PlannedFate::Delete),
+            ("Retained", PlannedFate::Keep),
+        ];
+        assert_eq!(fates, expected);
     }
 
     #[test]

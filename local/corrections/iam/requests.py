@@ -88,7 +88,7 @@ def _exact(actions):
             return f"arn:aws:cloudwatch:{region}:{account}:alarm:*" if called == "cloudwatch:DescribeAlarms" else found
         if service == "logs" and headers.get("x-amz-target", "").endswith(_OF_NO_GROUP):
             return "*"
-        if service == "logs" and found == "*" and (group := _json(body).get("logGroupIdentifier")):
+        if service == "logs" and found == "*" and (group := _log_group_of(_json(body))):
             found = group if group.startswith("arn:") else f"arn:aws:logs:{region}:{account}:log-group:{group}"
         if service == "logs" and ":log-group:" in found and ":log-stream:" not in found:
             return f"{found.removesuffix(':*')}:log-stream:{_json(body).get('logStreamName') or ''}"
@@ -101,6 +101,10 @@ def _exact(actions):
         return found
 
     return exact
+
+
+def _log_group_of(body: dict) -> str | None:
+    return body.get("logGroupIdentifier") or body.get("resourceArn")
 
 
 def _key_of_alias(arn: str) -> str:

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fs};
 use serde_json::{Value, json};
 
 use crate::{
-    Approval, Caught, Consent, Entry, Inventory, Noted, Outcome, PlannedFate, Report, Request, Role, Run,
-    State, Step, snapshot::root,
+    Approval, Caught, Consent, Entry, Inventory, Lists, Noted, Outcome, PlannedFate, Report, Request, Role,
+    Run, State, Step, snapshot::root,
 };
 
 fn definition() -> Value {
@@ -142,6 +142,7 @@ fn a_run_is_the_same_after_it_crossed_two_states() {
         kind: "AWS::DynamoDB::Table".into(),
         logical_id: "Tasks".into(),
         physical_id: "t".into(),
+        part_of: None,
         fate,
         why: "in the stack".into(),
     };
@@ -150,12 +151,18 @@ fn a_run_is_the_same_after_it_crossed_two_states() {
     run.keep(Noted::backup("arn:b", "taken before the deletion (backup)"));
     run.error = Some(Caught { error: "Failed".into(), cause: "x".into() });
     run.visit(Step::ReportFailure, "2026-01-31T12:00:00.000Z");
+    let lists = run.lists();
+    run.lists = lists.sealed("hash".into());
     let inventory = Inventory::Planned(run.inventory.clone());
     run.report = Some(Report { inventory, kept: run.kept.clone(), ..Report::default() });
     let crossed = serde_json::to_value(&run).unwrap();
-    let read: Run = serde_json::from_value(crossed.clone()).unwrap();
-    assert_eq!(read.report, run.report);
+    let mut read: Run = serde_json::from_value(crossed.clone()).unwrap();
+    assert_eq!((&read.report, &read.lists), (&run.report, &run.lists));
     assert_eq!(serde_json::to_value(&read).unwrap(), crossed);
+    assert!(read.inventory.is_empty() && read.kept.is_empty());
+    let stored: Lists = serde_json::from_value(serde_json::to_value(&lists).unwrap()).unwrap();
+    read.set_lists(stored);
+    assert_eq!((&read.inventory, &read.kept, read.lists()), (&run.inventory, &run.kept, lists));
 }
 
 #[test]
@@ -174,4 +181,53 @@ fn what_no_consent_answers_keeps_the_others_from_being_enough() {
     let one = Some(Consent::DeleteData);
     assert_eq!(needed(vec![blocker(one), blocker(one)]), Some(BTreeSet::from([Consent::DeleteData])));
     assert_eq!(needed(vec![blocker(one), blocker(None)]), None);
+}
+
+/// A state's output has room for 256 KiB; so has an event, and the cause of a red execution for 32,000 characters.
+#[test]
+fn what_a_run_carries_does_not_grow_with_its_stack() {
+    let name = |number: usize| format!("{number:0>300}");
+    let entry = |number| Entry {
+        kind: "AWS::Logs::LogGroup".into(),
+        logical_id: format!("{number:0>200}"),
+        physical_id: name(number),
+        part_of: None,
+        fate: PlannedFate::Delete,
+        why: "made by AWS for a resource of the stack".into(),
+    };
+    let mut run = Run { inventory: (0..500).map(entry).collect(), ..Run::default() };
+    for entry in run.inventory.clone() {
+        run.retain.push(entry.logical_id.clone());
+        run.blockers.push(crate::Blocker { why: name(0), consent: None });
+        run.keep(Noted::entry(&entry));
+        run.not_proven(Noted::entry(&entry));
+    }
+    let lists = run.lists();
+    run.lists = lists.sealed("0".repeat(64));
+    let whole = Report {
+        counts: lists.inventory.counts(),
+        inventory: lists.inventory,
+        blockers: run.blockers.iter().map(|blocker| blocker.why.clone()).collect(),
+        kept: lists.kept,
+        unproven: lists.unproven,
+        ..Report::default()
+    };
+    let brief = whole.brief();
+    let shown = brief.unproven.len() + brief.blockers.len() + brief.kept.len();
+    assert_eq!(shown + brief.left_out, 1_500);
+    assert!(!brief.unproven.is_empty());
+    run.report = Some(brief);
+    let [whole, report, run] =
+        [serde_json::to_string(&whole), serde_json::to_string(&run.report), serde_json::to_string(&run)]
+            .map(|json| json.unwrap().len());
+    println!("the report has {whole} bytes, {report} in brief; the run carries {run}");
+    assert!(report < 24_000 && run < 200 * 1024);
+}
+
+#[test]
+fn a_brief_report_of_a_small_stack_lacks_its_inventory_alone() {
+    let noted = vec![Noted::backup("arn:b", "taken")];
+    let report =
+        Report { kept: noted.clone(), unproven: noted, blockers: vec!["x".into()], ..Report::default() };
+    assert_eq!(report.brief(), report);
 }

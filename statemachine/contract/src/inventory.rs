@@ -13,6 +13,9 @@ pub struct Entry<Fate> {
     /// Empty for what `CloudFormation` does not list.
     pub logical_id: String,
     pub physical_id: String,
+    /// The physical id of the thing that the template says it is a part of, for a type that is a part of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<String>,
     pub fate: Fate,
     pub why: String,
 }
@@ -27,6 +30,8 @@ listed! {
     pub enum PlannedFate {
         Delete = "delete",
         Keep = "keep",
+        /// It was in the stack once, and is not any more: it is only looked for in the end.
+        Earlier = "earlier",
     }
 }
 
@@ -45,7 +50,7 @@ impl<Fate> Entry<Fate> {
     /// Returns the entry with another fate, for another reason.
     #[must_use]
     pub fn with<Other>(self, fate: Other, why: String) -> Entry<Other> {
-        let Self { kind, logical_id, physical_id, .. } = self;
-        Entry { kind, logical_id, physical_id, fate, why }
+        let Self { kind, logical_id, physical_id, part_of, .. } = self;
+        Entry { kind, logical_id, physical_id, part_of, fate, why }
     }
 }

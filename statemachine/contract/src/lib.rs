@@ -9,7 +9,9 @@
 mod inventory;
 pub mod limits;
 mod listed;
+mod lists;
 pub mod names;
+pub mod parts;
 mod report;
 mod request;
 mod run;
@@ -22,6 +24,7 @@ mod snapshot;
 
 pub use self::{
     inventory::{Entry, Found, FoundFate, Planned, PlannedFate},
+    lists::{Lists, Sealed},
     report::{Inventory, Noted, Outcome, Report, Restored, SCHEMA},
     request::{Approval, Consent, Request},
     run::{Blocker, Caught, Deletion, Evidence, NoStack, Run, StackRef, Stop, Strays, Visited},

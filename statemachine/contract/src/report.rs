@@ -1,6 +1,6 @@
 //! The report: how a run ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ pub struct Report {
     pub blockers: Vec<String>,
     /// The consents that would answer every blocker; null when consent alone does not do.
     pub consents: Option<BTreeSet<Consent>>,
+    /// How many things of the inventory have which fate.
+    pub counts: BTreeMap<String, usize>,
+    /// Empty where there is no room for it: the report in the log has it.
     pub inventory: Inventory,
     /// Changes that never reached the audit log, and were destroyed with consent.
     pub emptied: Vec<Noted>,
@@ -44,6 +47,8 @@ pub struct Report {
     pub restored: Option<Restored>,
     pub kept: Vec<Noted>,
     pub unproven: Vec<Noted>,
+    /// How many blockers and notes there was no room for: the report in the log has them.
+    pub left_out: usize,
     pub inventory_hash: Option<String>,
     pub plan_hash: Option<String>,
 }
@@ -56,6 +61,37 @@ pub struct Restored {
     pub complete: bool,
     /// In words.
     pub what: String,
+}
+
+/// The bytes of JSON for blockers and notes in a brief report: with the rest of it they fit into the cause of a red execution, which
+/// has 32,000 characters.
+const BRIEF_BYTES: usize = 18_000;
+
+impl Report {
+    /// Returns the report as a run, an event and the end of an execution have room for: without the inventory, and with as many
+    /// notes as fit, those that say why nothing is proven first.
+    #[must_use]
+    pub fn brief(&self) -> Self {
+        let mut room = BRIEF_BYTES;
+        let (unproven, one) = fitting(&self.unproven, &mut room);
+        let (blockers, two) = fitting(&self.blockers, &mut room);
+        let (kept, three) = fitting(&self.kept, &mut room);
+        let left_out = one + two + three;
+        Self { inventory: Inventory::default(), unproven, blockers, kept, left_out, ..self.clone() }
+    }
+}
+
+/// Returns as many of these as there is room for, from the first on, and how many are left out.
+fn fitting<T: Clone + Serialize>(all: &[T], room: &mut usize) -> (Vec<T>, usize) {
+    let fits = |one: &&T| {
+        let bytes = serde_json::to_string(one).map_or(usize::MAX, |json| json.len());
+        let left = room.checked_sub(bytes);
+        *room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let fitting: Vec<_> = all.iter().take_while(fits).cloned().collect();
+    let left_out = all.len() - fitting.len();
+    (fitting, left_out)
 }
 
 /// The inventory as far as the run came.
@@ -74,6 +110,20 @@ impl Inventory {
             Self::Planned(entries) => entries.is_empty(),
             Self::Found(entries) => entries.is_empty(),
         }
+    }
+
+    /// Returns how many things have which fate.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let fates: Vec<_> = match self {
+            Self::Planned(entries) => entries.iter().map(|entry| entry.fate.name()).collect(),
+            Self::Found(entries) => entries.iter().map(|entry| entry.fate.name()).collect(),
+        };
+        let mut counts = BTreeMap::new();
+        for fate in fates {
+            *counts.entry(fate.to_owned()).or_default() += 1;
+        }
+        counts
     }
 }
 
@@ -109,6 +159,10 @@ impl Noted {
     pub const TRAFFIC: &str = "Traffic";
     /// A report that could not be written where it outlives everything.
     pub const REPORT: &str = "Report";
+    /// What an earlier step has written down.
+    pub const EVIDENCE: &str = "Evidence";
+    /// A stack of which nothing is known.
+    pub const STACK: &str = "Stack";
     /// A stack that took the name.
     pub const SUCCESSOR: &str = "Successor";
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     inventory::{Found, Planned, PlannedFate},
     listed::listed,
+    lists::Sealed,
     report::{Noted, Outcome, Report, Restored},
     request::{Consent, Request},
     state::Step,
@@ -29,11 +30,18 @@ pub struct Run {
     pub again: bool,
     /// Unix seconds after which the present loop gives up.
     pub deadline: Option<i64>,
+    /// The lists below, which only a step has in full: between two steps they are in the evidence.
+    pub lists: Sealed,
     /// The things to be dealt with. Prove moves them to `found`.
+    #[serde(skip)]
     pub inventory: Vec<Planned>,
+    #[serde(skip)]
     pub found: Vec<Found>,
     pub inventory_hash: Option<String>,
     pub plan_hash: Option<String>,
+    /// The template and parameters that the plan was made from, as a hash.
+    pub version: Option<String>,
+    #[serde(skip)]
     pub blockers: Vec<Blocker>,
     /// Unix milliseconds from which on no writer can have written: Freeze stopped them, and the invocations that were
     /// under way have timed out.
@@ -53,6 +61,7 @@ pub struct Run {
     pub backup_arn: Option<String>,
     pub delete: Deletion,
     /// Logical ids proven absent since the last deletion failed, which the next one leaves out.
+    #[serde(skip)]
     pub retain: Vec<String>,
     pub rounds: u32,
     pub sweeps: u32,
@@ -60,7 +69,9 @@ pub struct Run {
     pub strays: Vec<Strays>,
     /// What was destroyed of them.
     pub emptied: Vec<Noted>,
+    #[serde(skip)]
     pub kept: Vec<Noted>,
+    #[serde(skip)]
     pub unproven: Vec<Noted>,
     pub states: Vec<Visited>,
     pub restored: Option<Restored>,
@@ -161,7 +172,10 @@ listed! {
     pub enum Evidence {
         /// The execution that holds the stack: one at a time.
         Lock = "lock",
+        /// The hash of the list of things: the list itself is a set of items of its own.
         Inventory = "inventory",
+        /// The lists of runs and of things, in parts, by their hashes.
+        Lists = "lists",
         Freeze = "freeze",
         Unprotect = "unprotect",
         Backup = "backup",

@@ -37,7 +37,7 @@ fn contract() -> Value {
         "evidence": Evidence::ALL,
         "notes": [
             Noted::BACKUP, Noted::SYSTEM_BACKUPS, Noted::COMPLETENESS, Noted::CONCURRENCY, Noted::TRAFFIC, Noted::REPORT,
-            Noted::SUCCESSOR,
+            Noted::EVIDENCE, Noted::STACK, Noted::SUCCESSOR,
         ],
         "schema": SCHEMA,
         "events": {"source": names::EVENT_SOURCE, "types": [names::FINISHED_EVENT, names::APPROVAL_EVENT]},

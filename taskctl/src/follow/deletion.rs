@@ -1,6 +1,6 @@
 //! The deletion of the stack: which stack it is, how long it lasts, and how much is to go.
 
-use contract::{PlannedFate, Run};
+use contract::Run;
 
 use crate::terminal::clock::Millis;
 
@@ -43,10 +43,7 @@ impl StackDeletion {
         }
         // Some states hand on something else, and another version's run may not be understood: then less is shown.
         let Ok(run) = serde_json::from_str::<Run>(output) else { return };
-        let doomed = run.inventory.iter();
-        let doomed =
-            doomed.filter(|entry| !entry.logical_id.is_empty() && entry.fate == PlannedFate::Delete).count();
-        self.doomed = self.doomed.or(Some(doomed).filter(|count| *count > 0));
+        self.doomed = self.doomed.or(Some(run.lists.doomed).filter(|count| *count > 0));
         self.stack_id = self.stack_id.take().or(run.stack.map(|stack| stack.id));
     }
 }
@@ -68,9 +65,7 @@ mod tests {
         assert_eq!((deletion.lasts(), deletion.doomed()), (None, None));
         deletion.learn(&json!({"stack": {"id": id, "name": "tasks-dev"}}).to_string());
         assert_eq!((deletion.lasts(), deletion.doomed()), (Some((id, 1, None)), None));
-        let entry = |logical: &str, fate: &str| json!({"type": "T", "logicalId": logical, "physicalId": "p", "fate": fate, "why": "w"});
-        let inventory = [entry("A", "delete"), entry("", "delete"), entry("B", "keep")];
-        deletion.learn(&json!({"stack": {"id": "another"}, "inventory": inventory}).to_string());
+        deletion.learn(&json!({"stack": {"id": "another"}, "lists": {"doomed": 1}}).to_string());
         assert_eq!((deletion.lasts(), deletion.doomed()), (Some((id, 1, None)), Some(1)));
     }
 }

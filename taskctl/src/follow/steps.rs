@@ -179,9 +179,8 @@ mod tests {
         terminal::screen::Paint,
     };
 
-    const RUN: &str = r#"{"stack":{"id":"arn:aws:cloudformation:r:1:stack/tasks-dev/0a"},"inventory":[
-        {"type":"T","logicalId":"A","physicalId":"a","fate":"delete","why":""},
-        {"type":"T","logicalId":"B","physicalId":"b","fate":"delete","why":""}]}"#;
+    const RUN: &str =
+        r#"{"stack":{"id":"arn:aws:cloudformation:r:1:stack/tasks-dev/0a"},"lists":{"doomed":2}}"#;
 
     fn follow(all: Vec<What>) -> (Tracker, Vec<Note>) {
         let mut tracker = Tracker::new("E");

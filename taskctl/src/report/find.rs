@@ -1,7 +1,7 @@
 //! The places where the report of an execution is looked for: its output, its cause, and the report log group.
 
 use aws_sdk_sfn::{operation::describe_execution::DescribeExecutionOutput, types::ExecutionStatus};
-use contract::{Outcome, SCHEMA};
+use contract::{Outcome, SCHEMA, parts::Parts};
 
 use crate::{
     account::{clients::Aws, error::AwsError, execution::short},
@@ -38,7 +38,7 @@ pub async fn of(aws: &Aws, report_group: &str, execution: &str) -> Result<Writte
     if let Some(whole) = told.as_ref().filter(|told| !told.report.inventory.is_empty()) {
         return Ok(whole.clone());
     }
-    // A cause has room for 32 KB, so the inventory may stand in the log only.
+    // An end has room for a brief report: the whole stands in the log.
     let since = described.start_date().to_millis().unwrap_or_default() - SLACK;
     let logged = logged(aws, report_group, Some(execution), since).await.ok().flatten();
     Ok(logged.or(told).unwrap_or_else(|| without_report(&described)))
@@ -90,7 +90,7 @@ pub async fn logged(
     execution: Option<&str>,
     since: Millis,
 ) -> Result<Option<Written>, Failure> {
-    let (mut newest, mut token) = (None, None);
+    let (mut newest, mut token, mut parts) = (None, None, Parts::default());
     loop {
         let page =
             aws.logs.filter_log_events().log_group_name(group).start_time(since.max(0)).set_next_token(token);
@@ -102,7 +102,8 @@ pub async fn logged(
             Err(error) => return Err(error.stop("reading the report log group")),
         };
         for event in page.events() {
-            let written = Written::parse(event.message().unwrap_or_default());
+            let written =
+                parts.take(event.message().unwrap_or_default()).and_then(|text| Written::parse(&text));
             let written =
                 written.filter(|written| execution.is_none_or(|arn| written.report.execution == arn));
             let at = event.timestamp().unwrap_or_default();

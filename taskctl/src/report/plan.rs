@@ -67,6 +67,8 @@ impl Plan<'_> {
         goes(lines, self.report, paint, width);
         let kept = staying(self.report);
         section(lines, paint, &format!("Kept ({})", kept.len()), &kept, width);
+        let earlier = looked_for(self.report);
+        section(lines, paint, &format!("Looked for afterwards ({})", earlier.len()), &earlier, width);
         let blockers: Vec<Vec<String>> =
             self.report.blockers.iter().map(|blocker| vec![with_flags(blocker)]).collect();
         section(lines, paint, "Needed before it can start", &blockers, width);
@@ -124,6 +126,12 @@ fn doomed(entries: &[&Planned]) -> Vec<Vec<String>> {
         row
     };
     entries.iter().map(row).collect()
+}
+
+/// Returns what is not in the stack any more: type, name and why.
+fn looked_for(report: &Report) -> Vec<Vec<String>> {
+    let row = |entry: &&Planned| vec![entry.kind.clone(), entry.physical_id.clone(), one_line(&entry.why)];
+    planned(report, PlannedFate::Earlier).iter().map(row).collect()
 }
 
 /// Returns type, name and why.
@@ -201,6 +209,7 @@ mod tests {
             kind: kind.into(),
             logical_id: String::new(),
             physical_id: id.into(),
+            part_of: None,
             fate: PlannedFate::Keep,
             why: "asked for".into(),
         };

@@ -28,7 +28,7 @@ pub fn report(written: &Written, paint: Paint, width: Option<usize>) -> String {
     fact("execution", &report.execution);
     fact("time", &time(report).unwrap_or_default());
     if written.whole {
-        fact("inventory", &fates(&report.inventory));
+        fact("inventory", &inventory(report));
     } else {
         fact("inventory", "of another version of the workflow: taskctl teardown report --json shows it");
     }
@@ -36,6 +36,9 @@ pub fn report(written: &Written, paint: Paint, width: Option<usize>) -> String {
     section(&mut lines, paint, "Unproven", &rows(&report.unproven), width);
     section(&mut lines, paint, "Destroyed with consent", &rows(&report.emptied), width);
     section(&mut lines, paint, "Kept on purpose", &rows(&report.kept), width);
+    if report.left_out > 0 {
+        lines.push(format!("\nand {} more, which the report in the log has", report.left_out));
+    }
     if !report.next.is_empty() {
         lines.push(String::new());
         lines.extend(wrapped(&format!("next: {}", here(&report.next)), width.unwrap_or(usize::MAX)));
@@ -64,6 +67,19 @@ fn time(report: &Report) -> Option<String> {
     let lasted =
         lasted.map(|(start, end)| format!(" ({})", clock::duration(end - start))).unwrap_or_default();
     Some(format!("{start} to {end}{lasted}"))
+}
+
+/// Returns a count of each fate, also where a brief report has nothing but the counts.
+fn inventory(report: &Report) -> String {
+    if !report.inventory.is_empty() {
+        return fates(&report.inventory);
+    }
+    let parts: Vec<String> = report.counts.iter().map(|(fate, count)| format!("{count} {fate}")).collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!("{}: {}", count(report.counts.values().sum(), "entry"), parts.join(", "))
+    }
 }
 
 /// Returns a count of each fate: `66 entries: 60 absent, 6 kept`.

@@ -97,7 +97,7 @@ const CALLS: [(State, &str, &str); 14] = [
     (State::Delete, "cloudformation", "DeleteStack"),
     (State::Watch, "cloudformation", "DescribeStacks"),
     (State::Remedy, "s3", "DeleteObjects"),
-    (State::Sweep, "logs", "DeleteLogGroup"),
+    (State::Sweep, "logs", "DescribeLogGroups"),
     (State::Prove, "monitoring", "DescribeAlarms"),
     (State::Report, "logs", "CreateLogStream"),
 ];

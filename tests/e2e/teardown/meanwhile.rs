@@ -72,7 +72,7 @@ async fn what_came_with_an_update_is_proven_after_a_run_that_was_stopped() {
     let change = add_alarm(&account);
     account.update(change, as_json).await;
     let consents = json!({"overrideTerminationProtection": true});
-    account.break_step(Step::Sweep, "logs", "DeleteLogGroup", 1, json!({"delayMs": 2_000})).await;
+    account.break_step(Step::Sweep, "logs", "DescribeLogGroups", 1, json!({"delayMs": 2_000})).await;
     let run = account.start(consents.clone()).await;
     run.reaches(State::Sweep).await;
     account.struck(1).await;

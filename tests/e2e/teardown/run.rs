@@ -1,6 +1,6 @@
 //! One execution of the teardown's state machine.
 
-use contract::{Found, FoundFate, Inventory, Outcome, Planned, Report, State};
+use contract::{Found, FoundFate, Inventory, Outcome, Planned, Report, State, parts::Parts};
 use serde_json::{Value, json};
 
 use crate::{aws::Aws, stack::eventually};
@@ -15,7 +15,7 @@ pub struct Execution {
 #[derive(Debug)]
 pub struct End {
     pub status: String,
-    /// The output of a green end; of a red one its cause, which lacks the inventory.
+    /// As it stands in the log. The end of the execution has it in brief.
     pub report: Report,
     /// The states, as they were entered.
     pub states: Vec<State>,
@@ -59,11 +59,49 @@ impl Execution {
         let ended = eventually("the end of the execution", async || self.ended().await).await;
         let json = |name: &str| ended[name].as_str().and_then(|text| serde_json::from_str(text).ok());
         let status = ended["status"].as_str().unwrap().to_owned();
-        let report: Report = json(if status == "SUCCEEDED" { "output" } else { "cause" }).unwrap_or_default();
+        let brief: Report = json(if status == "SUCCEEDED" { "output" } else { "cause" }).unwrap_or_default();
         if status == "FAILED" {
-            assert_eq!(ended["error"], report.outcome.name(), "{ended:#}");
+            assert_eq!(ended["error"], brief.outcome.name(), "{ended:#}");
         }
+        let report = self.written().await.unwrap_or_else(|| brief.clone());
+        assert_eq!(brief, if report.inventory.is_empty() { report.clone() } else { report.brief() });
         End { status, report, states: self.states().await }
+    }
+
+    /// Reads the whole report, which the run has written to the log.
+    async fn written(&self) -> Option<Report> {
+        let parts: Vec<_> = self.arn.split(':').collect();
+        let (group, stream) = (format!("/{}/report", parts[6]), parts[7]);
+        let (mut whole, mut report, mut next) = (Parts::default(), None, Value::Null);
+        loop {
+            let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true});
+            if !next.is_null() {
+                input["nextToken"] = next.clone();
+            }
+            let page: Value =
+                serde_json::from_str(&self.aws.logs("GetLogEvents", input).await.found()?).unwrap();
+            let lines = page["events"].as_array()?.iter().filter_map(|event| event["message"].as_str());
+            for text in lines.filter_map(|line| whole.take(line)) {
+                report = Some(serde_json::from_str(&text).unwrap());
+            }
+            if page["nextForwardToken"] == next {
+                return report;
+            }
+            next = page["nextForwardToken"].clone();
+        }
+    }
+
+    /// The bytes of the largest document that a state was given or handed on, and the state.
+    pub async fn largest_document(&self) -> (usize, String) {
+        let documents = self.events().await.into_iter().filter_map(|event| {
+            let entered = &event["stateEnteredEventDetails"];
+            let exited = &event["stateExitedEventDetails"];
+            let (details, document) =
+                if entered.is_object() { (entered, "input") } else { (exited, "output") };
+            let name = details["name"].as_str()?;
+            Some((details[document].as_str()?.len(), format!("{document} of {name}")))
+        });
+        documents.max().unwrap()
     }
 
     async fn events(&self) -> Vec<Value> {

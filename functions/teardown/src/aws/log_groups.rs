@@ -1,6 +1,6 @@
 //! Log groups.
 
-use aws_sdk_cloudwatchlogs::types::{LogGroup, LogStream};
+use aws_sdk_cloudwatchlogs::types::{LogGroup as Described, LogStream};
 use serde_json::Value;
 
 use super::{AwsError, Clients, Held, done, found};
@@ -8,16 +8,37 @@ use crate::StepError;
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
 
+/// A log group that is there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LogGroup {
+    pub name: String,
+    /// Unix milliseconds.
+    pub created: i64,
+    arn: String,
+}
+
 impl Clients {
-    /// Lists the names of the log groups that begin with `prefix`.
-    pub async fn log_groups(&self, prefix: &str) -> Result<Vec<String>, StepError> {
-        let groups = self.described_log_groups(prefix).await?;
-        Ok(groups.into_iter().filter_map(|group| group.log_group_name).collect())
+    /// Lists the log groups whose names begin with `prefix`.
+    pub async fn log_groups(&self, prefix: &str) -> Result<Vec<LogGroup>, StepError> {
+        let groups = self.described_log_groups(prefix).await?.into_iter();
+        Ok(groups
+            .filter_map(|group| {
+                let (name, created) = (group.log_group_name?, group.creation_time.unwrap_or_default());
+                Some(LogGroup { name, created, arn: group.log_group_arn.unwrap_or_default() })
+            })
+            .collect())
+    }
+
+    /// Returns the id of the stack that CloudFormation made a log group for, by the tag that nobody else can write.
+    pub async fn stack_of_log_group(&self, group: &LogGroup) -> Result<Option<String>, StepError> {
+        let tags = self.logs.list_tags_for_resource().resource_arn(&group.arn).send().await;
+        let tags = found(tags, GONE, "reading a log group's tags")?.and_then(|read| read.tags);
+        Ok(tags.and_then(|mut tags| tags.remove("aws:cloudformation:stack-id")))
     }
 
     /// Tells whether there is a log group of exactly this name.
     pub async fn log_group_exists(&self, name: &str) -> Result<bool, StepError> {
-        Ok(self.log_groups(name).await?.iter().any(|there| there == name))
+        Ok(self.log_groups(name).await?.iter().any(|there| there.name == name))
     }
 
     /// Lists the names of the log groups that begin with `prefix` and are protected from deletion.
@@ -27,7 +48,7 @@ impl Clients {
         Ok(protected.filter_map(|group| group.log_group_name).collect())
     }
 
-    async fn described_log_groups(&self, prefix: &str) -> Result<Vec<LogGroup>, StepError> {
+    async fn described_log_groups(&self, prefix: &str) -> Result<Vec<Described>, StepError> {
         let (mut groups, mut next) = (Vec::new(), None);
         loop {
             let page = self.logs.describe_log_groups().log_group_name_prefix(prefix).set_next_token(next);

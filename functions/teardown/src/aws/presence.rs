@@ -2,8 +2,9 @@
 
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use serde_json::Value;
 
-use super::{AwsError, Clients, types};
+use super::{AwsError, Clients, found, types};
 use crate::StepError;
 
 /// The answers that mean "there is none".
@@ -21,8 +22,8 @@ pub enum Presence {
 }
 
 impl Clients {
-    /// Asks a thing's own service for it. `log_groups` are those of the stack: a metric filter is on one of them.
-    pub async fn presence(&self, kind: &str, id: &str, log_groups: &[&str]) -> Result<Presence, StepError> {
+    /// Asks a thing's own service for it.
+    pub async fn presence(&self, kind: &str, id: &str) -> Result<Presence, StepError> {
         // The state of what has one.
         let asked: Result<Option<String>, AwsError> = match kind {
             types::REST_API => {
@@ -57,7 +58,6 @@ impl Clients {
                 self.s3.head_bucket().bucket(id).send().await.map(|_| None).map_err(AwsError::from)
             }
             types::LOG_GROUP => return self.log_group_presence(id).await,
-            types::METRIC_FILTER => return self.metric_filter_presence(id, log_groups).await,
             types::QUERY_DEFINITION => return self.query_definition_presence(id).await,
             types::DASHBOARD => return self.dashboard_presence(id).await,
             types::ALARM => return self.alarm_presence(id).await,
@@ -84,22 +84,38 @@ impl Clients {
         }
     }
 
-    /// Looks for a filter on groups that are kept; elsewhere it goes with its group.
-    async fn metric_filter_presence(&self, name: &str, log_groups: &[&str]) -> Result<Presence, StepError> {
-        for group in log_groups {
-            let filters = self.logs.describe_metric_filters().log_group_name(*group).filter_name_prefix(name);
-            match filters.send().await.map_err(AwsError::from) {
-                Ok(filters)
-                    if filters.metric_filters().iter().any(|filter| filter.filter_name() == Some(name)) =>
-                {
-                    return Ok(Presence::Present);
-                }
-                Ok(_) => {}
-                Err(error) if error.is(&["ResourceNotFoundException"]) => {}
-                Err(error) => return unproven(error.stop(name)),
+    /// Lists the metric filters of a log group; none when there is no such group.
+    pub async fn metric_filters(&self, group: &str) -> Result<Vec<String>, StepError> {
+        let (mut names, mut next) = (Vec::new(), None);
+        loop {
+            let page =
+                self.logs.describe_metric_filters().log_group_name(group).set_next_token(next).send().await;
+            let page = found(page, &["ResourceNotFoundException"], "listing a log group's metric filters")?;
+            let Some(page) = page else { return Ok(names) };
+            names.extend(page.metric_filters.unwrap_or_default().into_iter().filter_map(|it| it.filter_name));
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(names);
             }
         }
-        Ok(Presence::Absent)
+    }
+
+    /// Looks for a permission in the policy of the function that it is on.
+    pub async fn permission_presence(&self, function: &str, statement: &str) -> Result<Presence, StepError> {
+        let read = self.lambda.get_policy().function_name(function).send().await.map_err(AwsError::from);
+        let policy = match read {
+            Ok(read) => read.policy.unwrap_or_default(),
+            // Neither the function nor, without a permission, its policy is there.
+            Err(error) if error.is(NOT_FOUND) => return Ok(Presence::Absent),
+            Err(error) => return unproven(error.stop(&format!("reading the permissions of {function}"))),
+        };
+        let policy: Value = match serde_json::from_str(&policy) {
+            Ok(policy) => policy,
+            Err(error) => return Ok(Presence::Unproven(format!("the permissions of {function}: {error}"))),
+        };
+        let statements = policy["Statement"].as_array().into_iter().flatten();
+        let there = statements.into_iter().any(|one| one["Sid"] == statement);
+        Ok(if there { Presence::Present } else { Presence::Absent })
     }
 
     /// Looks for a saved query in the list of all, since nothing asks for one by its id.

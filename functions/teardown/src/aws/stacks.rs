@@ -1,8 +1,7 @@
 //! Stacks.
 
-use aws_sdk_cloudformation::types::{Stack, StackResourceSummary};
+use aws_sdk_cloudformation::types::{ResourceStatus, Stack, StackResourceSummary, StackStatus, StackSummary};
 use contract::StackRef;
-use serde_json::Value;
 
 use super::{AwsError, Clients, done, found};
 use crate::StepError;
@@ -40,13 +39,64 @@ impl Clients {
         Ok(named.filter(|named| named != id))
     }
 
-    /// Reads the template, which says what is retained; `None` for one that is not JSON (a deployment by hand may send YAML), or
-    /// none at all, as of a stack in review ("GetTemplate": the body is the text as it was sent).
-    pub async fn template(&self, stack_id: &str) -> Result<Option<Value>, StepError> {
+    /// Lists the deleted stacks of a name that CloudFormation remembers, for 90 days ("ListStacks"), the newest last.
+    pub async fn deleted_stacks(&self, name: &str) -> Result<Vec<StackSummary>, StepError> {
+        let (mut named, mut next) = (Vec::new(), None);
+        loop {
+            let page = self.cloudformation.list_stacks().stack_status_filter(StackStatus::DeleteComplete);
+            let page = done(page.set_next_token(next).send().await, "listing deleted stacks")?;
+            let summaries = page.stack_summaries.unwrap_or_default().into_iter();
+            named.extend(summaries.filter(|stack| stack.stack_name() == Some(name)));
+            next = page.next_token;
+            if next.is_none() {
+                break;
+            }
+        }
+        named.sort_by_key(|stack| stack.creation_time().map(|time| (time.secs(), time.subsec_nanos())));
+        Ok(named)
+    }
+
+    /// Reads the template, which says what is retained: the text as it was sent. Empty for a stack in review, which has none
+    /// ("GetTemplate").
+    pub async fn template(&self, stack_id: &str) -> Result<String, StepError> {
         let got = self.cloudformation.get_template().stack_name(stack_id).send().await;
         let got = found(got, &["ValidationError"], "reading the template")?;
-        let body = got.and_then(|got| got.template_body).unwrap_or_default();
-        Ok(serde_json::from_str(&body).ok())
+        Ok(got.and_then(|got| got.template_body).unwrap_or_default())
+    }
+
+    /// Lists what a deleted stack had; `None` when CloudFormation does not remember it any more, after 90 days.
+    pub async fn resources_of_deleted(
+        &self,
+        stack_id: &str,
+    ) -> Result<Option<Vec<StackResourceSummary>>, StepError> {
+        match self.stack(stack_id).await? {
+            Some(_) => self.stack_resources(stack_id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the time, in Unix milliseconds, at which the deletion began that ended a stack; `None` when CloudFormation shows none.
+    pub async fn deletion_began(&self, stack_id: &str) -> Result<Option<i64>, StepError> {
+        let (mut began, mut alive, mut next) = (Vec::new(), i64::MIN, None);
+        loop {
+            let page = self.cloudformation.describe_stack_events().stack_name(stack_id).set_next_token(next);
+            let page = found(page.send().await, &["ValidationError"], "reading the stack's events")?;
+            let Some(page) = page else { return Ok(None) };
+            let own = page.stack_events().iter().filter(|it| it.physical_resource_id() == Some(stack_id));
+            for event in own {
+                let Some(at) = event.timestamp().and_then(|at| at.to_millis().ok()) else { continue };
+                match event.resource_status().map(ResourceStatus::as_str) {
+                    Some("DELETE_IN_PROGRESS") => began.push(at),
+                    Some(status) if !status.starts_with("DELETE_") => alive = alive.max(at),
+                    Some(_) | None => {}
+                }
+            }
+            next = page.next_token;
+            if next.is_none() {
+                // One that was given up left the stack alive.
+                return Ok(began.into_iter().filter(|at| *at >= alive).min());
+            }
+        }
     }
 
     /// Lists all resources of a stack, deleted ones too.

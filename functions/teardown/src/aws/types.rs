@@ -10,6 +10,7 @@ pub const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 /// A note of CDK's, nothing that exists.
 pub const METADATA: &str = "AWS::CDK::Metadata";
 pub const METRIC_FILTER: &str = "AWS::Logs::MetricFilter";
+pub const PERMISSION: &str = "AWS::Lambda::Permission";
 pub const QUERY_DEFINITION: &str = "AWS::Logs::QueryDefinition";
 pub const REST_API: &str = "AWS::ApiGateway::RestApi";
 pub const ROLE: &str = "AWS::IAM::Role";
@@ -23,7 +24,7 @@ pub const USER_POOL: &str = "AWS::Cognito::UserPool";
 pub const EXECUTION_LOGS: &str = "API-Gateway-Execution-Logs_";
 
 /// Returns the type that a type lives inside and goes with; `None` for one that its service knows by itself.
-pub fn parent(kind: &str) -> Option<&'static str> {
+pub fn whole(kind: &str) -> Option<&'static str> {
     match kind {
         "AWS::ApiGateway::Authorizer"
         | "AWS::ApiGateway::Deployment"
@@ -37,9 +38,21 @@ pub fn parent(kind: &str) -> Option<&'static str> {
         "AWS::Cognito::UserPoolClient"
         | "AWS::Cognito::UserPoolDomain"
         | "AWS::Cognito::UserPoolResourceServer" => Some(USER_POOL),
-        "AWS::Lambda::Permission" => Some(FUNCTION),
+        PERMISSION => Some(FUNCTION),
         "AWS::S3::BucketPolicy" => Some(BUCKET),
         "AWS::IAM::Policy" => Some(ROLE),
+        _ => None,
+    }
+}
+
+/// Returns the property of a template that names what a type is a part of.
+pub fn part_of(kind: &str) -> Option<&'static str> {
+    match whole(kind)? {
+        REST_API => Some("RestApiId"),
+        USER_POOL => Some("UserPoolId"),
+        FUNCTION => Some("FunctionName"),
+        BUCKET => Some("Bucket"),
+        ROLE => Some("Roles"),
         _ => None,
     }
 }

@@ -3,24 +3,36 @@
 
 use std::collections::BTreeSet;
 
-use contract::{Evidence, Planned, Run};
+use contract::{Planned, PlannedFate, Run};
 
 use crate::{Context, StepError, fates, things};
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     let stack = run.stack()?.clone();
-    let template = context.aws.template(&stack.id).await?;
+    let (template, version) = fates::version(context, &stack).await?;
     let mut entries = things::resources(context, &stack, template.as_ref()).await?;
     entries.extend(things::unlisted(context, &entries).await?);
     entries.extend(template.iter().flat_map(things::assets));
     // The list only grows: things that an earlier run saw stay on it, although some may have been deleted since.
-    let earlier: Vec<Planned> = context.recall(&stack.id, Evidence::Inventory).await?.unwrap_or_default();
+    let earlier = context.known_things(&stack.id).await?;
     let known: BTreeSet<_> = entries.iter().map(|entry| entry.physical_id.clone()).collect();
-    entries.extend(earlier.into_iter().filter(|entry| !known.contains(&entry.physical_id)));
+    let earlier = earlier.into_iter().filter(|entry| !known.contains(&entry.physical_id));
+    entries.extend(earlier.map(no_longer_in_the_stack));
     if !run.request.dry_run {
-        context.overwrite(&stack.id, Evidence::Inventory, &entries).await?;
+        context.remember_things(&stack.id, &entries).await?;
     }
-    run.inventory_hash = Some(fates::hash(&entries));
+    run.inventory_hash = Some(fates::hash(&entries, &version));
+    run.version = Some(version);
     run.inventory = entries;
     Ok(run)
+}
+
+/// Returns an entry of an earlier list, which nothing acts on any more: somebody may have taken it out of the stack to keep it.
+fn no_longer_in_the_stack(entry: Planned) -> Planned {
+    match entry.fate {
+        PlannedFate::Keep => entry,
+        PlannedFate::Delete | PlannedFate::Earlier => {
+            entry.with(PlannedFate::Earlier, "it was in the stack once: it is only looked for".to_owned())
+        }
+    }
 }

@@ -5,7 +5,7 @@ use contract::{Outcome, Run};
 use crate::{StepError, fates};
 
 pub fn take(mut run: Run) -> Result<Run, StepError> {
-    let hash = fates::hash(&run.inventory);
+    let hash = fates::hash(&run.inventory, run.version.as_deref().unwrap_or_default());
     run.plan_hash = Some(hash.clone());
     if run.request.dry_run {
         run.outcome = Some(Outcome::Planned);

@@ -3,7 +3,7 @@
 //! A thing that is still shown is looked at again, after a wait of the state machine: S3, IAM and CloudWatch Logs show a
 //! deleted thing for some seconds, and `CloudFormation` in Express mode says `DELETE_COMPLETE` while services still delete.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::BackupTypeFilter;
 use contract::{
@@ -26,6 +26,10 @@ enum Seen {
     Stays,
     /// Absent, and a new stack has its name.
     Replaced,
+    /// There, and not the stack's any more when that was deleted.
+    Left,
+    /// There again, after an earlier run had shown it absent.
+    MadeAgain,
     Shown(Presence),
 }
 
@@ -56,23 +60,33 @@ async fn look_at_everything(context: &Context<'_>, run: &Run) -> Result<Vec<(Pla
     let theirs = successors_things(context, run).await?;
     let ours: Vec<_> =
         run.inventory.iter().filter(|entry| !theirs.contains(&entry.physical_id)).cloned().collect();
-    let mut seen = Vec::with_capacity(run.inventory.len());
-    for entry in &run.inventory {
-        let look = match entry.fate {
-            PlannedFate::Delete if theirs.contains(&entry.physical_id) => Seen::Replaced,
-            PlannedFate::Delete => Seen::Shown(presence::look(context.aws, entry, &ours).await?),
-            // Somebody may have removed what was to stay, and the report must not claim otherwise.
-            PlannedFate::Keep if entry.kind == types::LOG_GROUP || entry.kind == types::BUCKET => {
-                match presence::look(context.aws, entry, &ours).await? {
-                    Presence::Absent => Seen::Shown(Presence::Absent),
-                    Presence::Present | Presence::Going | Presence::Unproven(_) => Seen::Stays,
-                }
-            }
-            PlannedFate::Keep => Seen::Stays,
-        };
-        seen.push((entry.clone(), look));
-    }
-    Ok(seen)
+    let wanted: Vec<_> = ours.iter().filter(|entry| is_looked_for(entry)).collect();
+    let shown = presence::looks(context.aws, &wanted, &ours).await?;
+    let shown: BTreeMap<_, _> = wanted.into_iter().map(key).zip(shown).collect();
+    let done: Option<String> = match &run.stack {
+        Some(stack) => context.recall(&stack.id, Evidence::Done).await?,
+        None => None,
+    };
+    let proven_before = done.is_some_and(|execution| execution != context.execution);
+    let seen = |entry: &Planned| match shown.get(&key(entry)) {
+        None if entry.fate != PlannedFate::Keep => Seen::Replaced,
+        None => Seen::Stays,
+        Some(Presence::Absent) => Seen::Shown(Presence::Absent),
+        Some(_) if entry.fate == PlannedFate::Keep => Seen::Stays,
+        Some(Presence::Present) if entry.fate == PlannedFate::Earlier => Seen::Left,
+        Some(Presence::Present) if proven_before => Seen::MadeAgain,
+        Some(shown) => Seen::Shown(shown.clone()),
+    };
+    Ok(run.inventory.iter().map(|entry| (entry.clone(), seen(entry))).collect())
+}
+
+/// Tells whether an entry is looked for. Somebody may have removed what was to stay, and the report must not claim otherwise.
+fn is_looked_for(entry: &Planned) -> bool {
+    entry.fate != PlannedFate::Keep || entry.kind == types::LOG_GROUP || entry.kind == types::BUCKET
+}
+
+fn key(entry: &Planned) -> (String, String, String) {
+    (entry.kind.clone(), entry.logical_id.clone(), entry.physical_id.clone())
 }
 
 /// Lists the things of a new stack of this name: they have the old names, but are not the old things.
@@ -94,12 +108,16 @@ fn concluded(run: &mut Run, entry: Planned, seen: Seen) -> Found {
         Seen::Replaced => {
             (FoundFate::Absent, "what has its name is a new stack's of the same name".to_owned())
         }
+        Seen::Left => (FoundFate::Kept, entry.why.clone()),
+        Seen::MadeAgain => {
+            (FoundFate::Kept, "made after everything of the stack had been proven absent".to_owned())
+        }
         Seen::Shown(Presence::Absent) if entry.fate == PlannedFate::Keep => {
             run.kept.retain(|noted| !noted.is_about(&entry.kind, &entry.physical_id));
             (FoundFate::Absent, "to be kept, but removed by somebody else".to_owned())
         }
         Seen::Shown(Presence::Absent) => (FoundFate::Absent, "shown absent by its service".to_owned()),
-        Seen::Shown(Presence::Present | Presence::Going) if types::parent(&entry.kind).is_some() => {
+        Seen::Shown(Presence::Present | Presence::Going) if types::whole(&entry.kind).is_some() => {
             (FoundFate::Unproven, "what it is a part of is still there".to_owned())
         }
         Seen::Shown(Presence::Present) => (FoundFate::Present, "still there".to_owned()),
@@ -111,7 +129,8 @@ fn concluded(run: &mut Run, entry: Planned, seen: Seen) -> Found {
     let found = entry.with(fate, why);
     match fate {
         FoundFate::Present | FoundFate::Unproven => run.not_proven(Noted::entry(&found)),
-        FoundFate::Absent | FoundFate::Kept => {}
+        FoundFate::Kept => run.keep(Noted::entry(&found)),
+        FoundFate::Absent => {}
     }
     found
 }

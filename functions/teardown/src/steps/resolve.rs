@@ -2,7 +2,7 @@
 
 use aws_sdk_cloudformation::types::Stack;
 use contract::{
-    Deletion, Evidence, Request, Run,
+    Deletion, Noted, Request, Run, StackRef,
     names::{BOOTSTRAP_STACK, SERVICE_TAG},
 };
 
@@ -30,22 +30,50 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     Ok(run)
 }
 
-/// Continues without a stack. If an earlier run deleted it, its saved inventory is swept and proven.
+/// Continues with the stack that had the name last, and proves what is known of it: by an earlier run, or by CloudFormation.
 async fn gone(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
-    let Some(stack) = context.recall_name(&run.request.stack).await? else {
+    let name = run.request.stack.clone();
+    let Some(stack) = last_of_name(context, &name).await? else {
         run.gone = true;
+        run.delete = Deletion::Deleted;
+        let why = format!(
+            "nothing is known of {name}: no run has met such a stack, and CloudFormation remembers none that was deleted in the \
+             last 90 days. Is this the right account and region?"
+        );
+        run.not_proven(Noted::new(Noted::STACK, &name, format!("the stack {name}"), why));
         return Ok(run);
     };
-    if !run.request.dry_run && !context.lock(&mut run, &stack.id).await? {
-        run.again = true;
-        return Ok(run);
+    if !run.request.dry_run {
+        if !context.lock(&mut run, &stack.id).await? {
+            run.again = true;
+            return Ok(run);
+        }
+        context.remember_name(&stack).await?;
     }
     run.gone = true;
     run.delete = Deletion::Deleted;
-    run.inventory = context.recall(&stack.id, Evidence::Inventory).await?.unwrap_or_default();
+    run.inventory = context.known_things(&stack.id).await?;
     run.stack = Some(stack);
-    fates::decide(&mut run)?;
+    fates::settle(context, &mut run).await?;
     Ok(run)
+}
+
+/// Returns the deleted stack that had a name last.
+async fn last_of_name(context: &Context<'_>, name: &str) -> Result<Option<StackRef>, StepError> {
+    let known = context.recall_name(name).await?;
+    let deleted = context.aws.deleted_stacks(name).await?;
+    let Some(newest) = deleted.last() else { return Ok(known) };
+    let listed = |id: &str| deleted.iter().any(|stack| stack.stack_id() == Some(id));
+    match known {
+        // A list may lag behind: what can be described is remembered, so it was deleted just now.
+        Some(known) if !listed(&known.id) && context.aws.stack(&known.id).await?.is_some() => Ok(Some(known)),
+        _ => Ok(Some(StackRef {
+            id: newest.stack_id().unwrap_or_default().to_owned(),
+            name: name.to_owned(),
+            status: "DELETE_COMPLETE".to_owned(),
+            ..StackRef::default()
+        })),
+    }
 }
 
 /// Refuses a stack that is not this workflow's, and a real run that does not name it twice.

@@ -1,6 +1,6 @@
 //! Restore: undo Freeze and Unprotect, of this execution or of a stopped one before it.
 
-use contract::{Evidence, Noted, Planned, Restored, Run, StackRef, names::Named};
+use contract::{Evidence, Noted, Restored, Run, StackRef, names::Named};
 
 use crate::{
     Context, StepError,
@@ -93,7 +93,7 @@ async fn resume_traffic(
 ) -> Result<Traffic, StepError> {
     let function = Named::TaskFunction.of(&stack.name);
     let Some(frozen) = remembered(context, &stack.id, &function).await? else { return Ok(Traffic::AsItWas) };
-    let inventory: Vec<Planned> = context.recall(&stack.id, Evidence::Inventory).await?.unwrap_or_default();
+    let inventory = context.known_things(&stack.id).await?;
     let drained = context.recall::<String>(&stack.id, Evidence::Drained).await?.is_some();
     if !drained || consumer_exists(context, &inventory, stack).await? {
         // From here on there are writes that the proof and the backup made so far do not cover.

@@ -1,6 +1,6 @@
 //! Stabilise: wait until nothing is in progress.
 
-use contract::{Deletion, Evidence, Run, limits::STABLE_SECONDS};
+use contract::{Deletion, Run, limits::STABLE_SECONDS};
 
 use crate::{
     Context, StepError,
@@ -12,6 +12,8 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     let id = run.stack()?.id.clone();
     let Some(stack) = context.aws.stack(&id).await? else {
         (run.gone, run.delete, run.deadline) = (true, Deletion::Deleted, None);
+        run.inventory = context.known_things(&id).await?;
+        fates::settle(context, &mut run).await?;
         return Ok(run);
     };
     let stack = stack_ref(&stack);
@@ -26,8 +28,8 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     run.gone = stack.status == "DELETE_COMPLETE";
     run.delete = if run.gone { Deletion::Deleted } else { Deletion::NotStarted };
     if run.gone {
-        run.inventory = context.recall(&id, Evidence::Inventory).await?.unwrap_or_default();
-        fates::decide(&mut run)?;
+        run.inventory = context.known_things(&id).await?;
+        fates::settle(context, &mut run).await?;
     }
     run.again = busy;
     if !busy {
