@@ -94,6 +94,15 @@ class Executor(Construct):
             inline_policies={"Delete": iam.PolicyDocument(statements=statements(grants))},
         )
         accept_patterns(self.role, grants)
+        # A stack leaves resources behind only once it is in DELETE_FAILED ("DeleteStack", RetainResources). This role takes it there
+        # with everything alive: CloudFormation may assume it, and it may do nothing.
+        self.powerless = iam.Role(
+            self,
+            "Powerless",
+            role_name=f"{teardown}-powerless",
+            description="Deletes nothing, so that CloudFormation lets a resource be left behind",
+            assumed_by=iam.ServicePrincipal("cloudformation.amazonaws.com"),
+        )
 
 
 def _grants(scope: Scope) -> list[Grant]:

@@ -46,6 +46,7 @@ class TeardownStack(Stack):
             settings=settings,
             service_scope=service_scope,
             executor=executor.role,
+            powerless=executor.powerless,
             evidence=evidence.table,
             reports=evidence.reports,
         )

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from task_service.functions import RustFunction
 from teardown.contract import LIMITS, NAMES
+from teardown.executor import DELETE_ACTIONS
 from teardown.grants import Grant, accept_patterns, describe_alarms, list_what_has_no_resource, statements
 from teardown.scope import BUCKET, INTENTS, SEAL_BUCKET, TABLE, Scope, api_arn, arn
 from teardown.settings import BINARY, TeardownSettings
@@ -28,12 +29,13 @@ class StepFunction(Construct):
         settings: TeardownSettings,
         service_scope: Scope,
         executor: iam.Role,
+        powerless: iam.Role,
         evidence: dynamodb.Table,
         reports: logs.LogGroup,
     ) -> None:
         super().__init__(scope, construct_id)
         grants = [
-            *_stack_grants(service_scope, executor=executor),
+            *_stack_grants(service_scope, deleters=[executor.role_arn, powerless.role_arn]),
             *_data_grants(service_scope, evidence=evidence),
             *_function_grants(service_scope),
             *_api_grants(),
@@ -71,6 +73,8 @@ class StepFunction(Construct):
                 "EVIDENCE_TABLE": evidence.table_name,
                 "REPORT_LOG_GROUP": reports.log_group_name,
                 "EXECUTOR_ROLE_ARN": executor.role_arn,
+                "POWERLESS_ROLE_ARN": powerless.role_arn,
+                "KINDS": ",".join(DELETE_ACTIONS),
                 "SERVICES": ",".join(settings.services),
                 "TEARDOWN_STACK": settings.teardown,
                 "DRAIN_SECONDS": str(settings.drain_seconds),
@@ -90,7 +94,7 @@ class StepFunction(Construct):
         self.version.apply_removal_policy(RemovalPolicy.RETAIN)
 
 
-def _stack_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
+def _stack_grants(scope: Scope, *, deleters: list[str]) -> list[Grant]:
     stack_ids = "A stack's ARN ends in a random id; the name before it is exact"
     return [
         Grant(
@@ -104,19 +108,19 @@ def _stack_grants(scope: Scope, *, executor: iam.Role) -> list[Grant]:
             resources=scope.stacks(),
             why=stack_ids,
         ),
-        # With no other role than the executor. IfExists, because nothing that only AWS itself can show (here, that
+        # With no other role than the executor and the one that may do nothing. IfExists, because nothing that only AWS itself can show (here, that
         # DeleteStack always fills the key) may stand between an operator and a deletion.
         Grant(
             actions=("cloudformation:DeleteStack",),
             resources=scope.stacks(),
-            conditions={"ArnEqualsIfExists": {"cloudformation:RoleArn": executor.role_arn}},
+            conditions={"ArnEqualsIfExists": {"cloudformation:RoleArn": deleters}},
             why=stack_ids,
         ),
         Grant(
             actions=("iam:PassRole",),
-            resources=[executor.role_arn],
+            resources=deleters,
             conditions={"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}},
-            why="The executor, to CloudFormation, and nothing else",
+            why="The executor and the role that may do nothing, to CloudFormation, and nothing else",
         ),
         # "Actions, resources, and condition keys" of AWS CloudFormation and Amazon DynamoDB: no resource type.
         Grant(

@@ -10,6 +10,7 @@ from conftest import Synthesised, TeardownProject
 from iam_facts import rendered, role_document
 
 from teardown.contract import CONTRACT, LIMITS, RANGES
+from teardown.executor import DELETE_ACTIONS
 from teardown.expiry import expiry_input, notice_at
 from teardown.workflow import EVENT_SOURCE
 
@@ -151,6 +152,9 @@ def test_the_step_function_knows_what_the_interfaces_say(teardown: Synthesised, 
         assert reports["LogGroupName"] == f"/{name}/report"
         executor = synthesised.resources[environment.pop("EXECUTOR_ROLE_ARN")["Fn::GetAtt"][0]]["Properties"]
         assert executor["RoleName"] == f"{name}-executor"
+        powerless = synthesised.resources[environment.pop("POWERLESS_ROLE_ARN")["Fn::GetAtt"][0]]["Properties"]
+        assert powerless["RoleName"] == f"{name}-powerless"
+        assert environment.pop("KINDS").split(",") == list(DELETE_ACTIONS)
         assert environment == {
             "RUST_LOG": "info",
             "SERVICES": services,

@@ -38,9 +38,24 @@ pub fn decide(run: &mut Run) -> Result<(), StepError> {
     Ok(())
 }
 
+/// Leaves behind what the request abandons, of those that have this fate.
+pub fn abandon(run: &mut Run, from: PlannedFate) {
+    for entry in run.inventory.iter_mut().filter(|entry| entry.fate == from) {
+        if run.request.abandon.contains(&entry.logical_id) {
+            let why = "left behind (abandon): CloudFormation forgets it, and it stays, with what it may cost";
+            (entry.fate, entry.why) = (PlannedFate::Keep, why.to_owned());
+        }
+    }
+}
+
 /// Corrects the inventory of a stack that is deleted by what CloudFormation did, and decides what is left to be decided.
 pub async fn settle(context: &Context<'_>, run: &mut Run) -> Result<(), StepError> {
-    let id = run.stack()?.id.clone();
+    let stack = run.stack()?.clone();
+    let (id, audit_log) = (stack.id, Named::AuditLog.of(&stack.name));
+    // What the request decided is decided anew below.
+    for entry in run.inventory.iter_mut().filter(|entry| entry.physical_id == audit_log) {
+        entry.fate = PlannedFate::Keep;
+    }
     match context.aws.resources_of_deleted(&id).await? {
         Some(listed) => things::correct_by_deletion(&mut run.inventory, &listed),
         None if run.inventory.is_empty() => {
@@ -49,6 +64,7 @@ pub async fn settle(context: &Context<'_>, run: &mut Run) -> Result<(), StepErro
         }
         None => {}
     }
+    abandon(run, PlannedFate::Earlier);
     decide(run)
 }
 
@@ -74,7 +90,10 @@ pub async fn still_as_planned(context: &Context<'_>, run: &Run) -> Result<(), St
     let planned = |entry: &Planned| run.inventory.iter().find(|old| old.physical_id == entry.physical_id);
     let differs = |entry: &&Planned| match planned(entry).map(|old| old.fate) {
         None | Some(PlannedFate::Earlier) => true,
-        Some(PlannedFate::Keep) => entry.fate == PlannedFate::Delete,
+        // What is abandoned stays whatever the template says.
+        Some(PlannedFate::Keep) => {
+            entry.fate == PlannedFate::Delete && !run.request.abandon.contains(&entry.logical_id)
+        }
         Some(PlannedFate::Delete) => false,
     };
     let changed: Vec<_> =
@@ -101,6 +120,8 @@ pub fn hash(entries: &[Planned], version: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     #[test]
@@ -117,7 +138,7 @@ mod tests {
             (entry(types::TABLE, PlannedFate::Delete), entry(types::FUNCTION, PlannedFate::Delete));
         let hash = |entries: &[Planned]| super::hash(entries, "v");
         assert_eq!(hash(&[one.clone(), two.clone()]), hash(&[two.clone(), one.clone()]));
-        assert_ne!(super::hash(&[one.clone()], "v"), super::hash(&[one.clone()], "w"));
+        assert_ne!(super::hash(slice::from_ref(&one), "v"), super::hash(slice::from_ref(&one), "w"));
         let kept = one.clone().with(PlannedFate::Keep, String::new());
         assert_ne!(hash(&[kept, two.clone()]), hash(&[one, two]));
     }

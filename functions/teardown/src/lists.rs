@@ -52,7 +52,7 @@ pub async fn write(context: &Context<'_>, step: Step, run: &mut Run) -> Result<(
         Ok(()) => run.lists = lists.sealed(hash),
         // It has done its work.
         Err(error) if is_last_resort(step) => {
-            tracing::warn!(%error, "the lists of the run cannot be written")
+            tracing::warn!(%error, "the lists of the run cannot be written");
         }
         Err(error) => return Err(error),
     }

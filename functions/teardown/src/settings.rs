@@ -1,6 +1,6 @@
 //! The deployment's settings, from the environment.
 
-use std::env;
+use std::{collections::BTreeSet, env};
 
 use contract::limits::{DRAIN_SECONDS, Range, WATCH_SECONDS};
 use runtime::{Error, required};
@@ -12,6 +12,10 @@ pub struct Settings {
     pub report_log_group: String,
     /// The role with which `CloudFormation` deletes the service stack.
     pub executor_role_arn: String,
+    /// A role that `CloudFormation` may assume and that may do nothing.
+    pub powerless_role_arn: String,
+    /// The types of resources that the executor may delete.
+    pub kinds: BTreeSet<String>,
     /// Names of the stacks that may be torn down.
     pub services: Vec<String>,
     /// The name of the stack this function is in: never a target.
@@ -26,6 +30,8 @@ impl Settings {
             evidence_table: required("EVIDENCE_TABLE")?,
             report_log_group: required("REPORT_LOG_GROUP")?,
             executor_role_arn: required("EXECUTOR_ROLE_ARN")?,
+            powerless_role_arn: required("POWERLESS_ROLE_ARN")?,
+            kinds: required("KINDS")?.split(',').map(str::to_owned).collect(),
             services: required("SERVICES")?.split(',').map(|name| name.trim().to_owned()).collect(),
             teardown_stack: required("TEARDOWN_STACK")?,
             drain_seconds: seconds("DRAIN_SECONDS", DRAIN_SECONDS)?,

@@ -181,9 +181,11 @@ fn retained_by_us(kind: &str, logical_id: &str) -> bool {
     kind == types::LOG_GROUP || kind == types::KEY || logical_id.starts_with(SEAL_BUCKET)
 }
 
-/// Returns the table of tasks that is to be deleted: the one that has a stream to drain, and is worth a backup.
+/// Returns the table of tasks: the one that has a stream to drain, and is worth a backup. Also one that stays is drained, since what
+/// audits its changes goes.
 pub fn task_table(run: &Run) -> Option<&Planned> {
-    run.doomed(types::TABLE).find(|table| !table.logical_id.starts_with(INTENTS))
+    let there = |entry: &&Planned| entry.kind == types::TABLE && entry.fate != PlannedFate::Earlier;
+    run.inventory.iter().filter(there).find(|table| !table.logical_id.starts_with(INTENTS))
 }
 
 /// Returns the backup that this table's deletion leaves behind.

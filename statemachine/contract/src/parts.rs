@@ -19,7 +19,8 @@ struct Part {
     /// A name that all parts of one report have, and no other.
     report: String,
     /// The place of this part, from 1, and how many there are.
-    part: usize,
+    #[serde(rename = "part")]
+    place: usize,
     of: usize,
     text: String,
 }
@@ -36,7 +37,7 @@ pub fn lines(text: &str, execution: &str, report: &str) -> Vec<String> {
         schema: PART_SCHEMA.to_owned(),
         execution: execution.to_owned(),
         report: report.to_owned(),
-        part: at,
+        place: at,
         of,
         text: piece.to_owned(),
     };
@@ -68,7 +69,7 @@ impl Parts {
         let part = serde_json::from_str::<Part>(line).ok().filter(|part| part.schema == PART_SCHEMA);
         let Some(part) = part else { return Some(line.to_owned()) };
         let pieces = self.reports.entry(part.report.clone()).or_default();
-        pieces.insert(part.part, part.text);
+        pieces.insert(part.place, part.text);
         if pieces.len() < part.of {
             return None;
         }

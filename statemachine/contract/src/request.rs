@@ -1,5 +1,7 @@
 //! The request of an operator: the execution's input.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::listed::listed;
@@ -41,6 +43,12 @@ pub struct Request {
     /// before the deletion.
     #[serde(default = "yes")]
     pub system_backup: bool,
+    /// Logical ids of resources to be left behind, which nothing deletes.
+    #[serde(default)]
+    pub abandon: BTreeSet<String>,
+    /// Delete in `CloudFormation`'s Express mode: it does not wait for what its services still delete. Prove does.
+    #[serde(default)]
+    pub express: bool,
 }
 
 fn yes() -> bool {
@@ -71,6 +79,8 @@ impl Request {
             keep_audit_log: true,
             backup: true,
             system_backup: true,
+            abandon: BTreeSet::new(),
+            express: false,
         }
     }
 

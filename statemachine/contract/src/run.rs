@@ -17,6 +17,7 @@ use crate::{
 /// `request.approval`, `gone`, `again`, `lockFrom`, `backupFrom`, `delete`, `states` and `report`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub struct Run {
     pub request: Request,
     pub started_at: Option<String>,
@@ -60,6 +61,8 @@ pub struct Run {
     pub audit_page: Option<String>,
     pub backup_arn: Option<String>,
     pub delete: Deletion,
+    /// The deletion under way is done by a role that may delete nothing, so that the next one can leave resources behind.
+    pub in_vain: bool,
     /// Logical ids proven absent since the last deletion failed, which the next one leaves out.
     #[serde(skip)]
     pub retain: Vec<String>,

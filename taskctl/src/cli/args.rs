@@ -112,7 +112,7 @@ pub struct PlanArgs {
 }
 
 /// The consents and options of a teardown. A consent that is not given is never assumed.
-#[derive(Args, Clone, Copy, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Consents and options")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a consent of its own")]
 pub struct Consents {
@@ -137,6 +137,12 @@ pub struct Consents {
     /// Keep `DynamoDB` from making its own backup: switch the table's point-in-time recovery off first
     #[arg(long)]
     pub no_system_backup: bool,
+    /// Leave this resource behind: `CloudFormation` forgets it, and it stays, with what it may cost (may be given several times)
+    #[arg(long, value_name = "LOGICAL_ID")]
+    pub abandon: Vec<String>,
+    /// Delete in `CloudFormation`'s Express mode, which does not wait for what is still being deleted; the proof does
+    #[arg(long)]
+    pub express: bool,
 }
 
 #[derive(Args, Debug)]

@@ -15,6 +15,8 @@ pub fn plan(stack: &str, consents: Consents) -> Request {
         no_keep_audit_log,
         no_backup,
         no_system_backup,
+        abandon,
+        express,
     } = consents;
     Request {
         delete_data,
@@ -24,6 +26,8 @@ pub fn plan(stack: &str, consents: Consents) -> Request {
         keep_audit_log: !no_keep_audit_log,
         backup: !no_backup,
         system_backup: !no_system_backup,
+        abandon: abandon.into_iter().collect(),
+        express,
         ..Request::plan(stack.to_owned())
     }
 }
@@ -35,7 +39,7 @@ pub fn start(stack: &str, args: &StartArgs) -> Request {
         dry_run: false,
         approval: args.approval,
         plan_hash: args.plan_hash.clone(),
-        ..plan(stack, args.consents)
+        ..plan(stack, args.consents.clone())
     }
 }
 
@@ -65,10 +69,13 @@ pub fn flags(request: &Request) -> String {
         (!request.keep_audit_log, "--no-keep-audit-log"),
         (!request.backup, "--no-backup"),
         (!request.system_backup, "--no-system-backup"),
+        (request.express, "--express"),
         (request.approval && !request.dry_run, "--approval"),
     ];
     let given = consents.chain(options).filter(|(given, _)| *given);
-    given.flat_map(|(_, flag)| [" ", flag]).collect()
+    let flags = given.flat_map(|(_, flag)| [" ", flag]);
+    let abandoned = request.abandon.iter().flat_map(|id| [" --abandon ", id]);
+    flags.chain(abandoned).collect()
 }
 
 /// Returns the command that asks for the same as an execution's input, to go on after it.
@@ -122,17 +129,24 @@ mod tests {
     #[test]
     fn a_start_says_what_its_flags_say() {
         let all = "--delete-data --empty-buckets --override-termination-protection --override-log-protection \
-                   --no-keep-audit-log --no-backup --no-system-backup";
-        let words: Vec<&str> = ["--approval", "--plan-hash", "h"].into_iter().chain(all.split(' ')).collect();
+                   --no-keep-audit-log --no-backup --no-system-backup --express";
+        let words: Vec<&str> = ["--approval", "--plan-hash", "h", "--abandon", "B", "--abandon", "A"]
+            .into_iter()
+            .chain(all.split(' '))
+            .collect();
         let request = start("tasks-dev", &args(&words));
         let expected = json!({
             "stack": "tasks-dev", "confirm": "tasks-dev", "dryRun": false, "approval": true, "planHash": "h", "deleteData": true,
             "emptyBuckets": true, "overrideTerminationProtection": true, "overrideLogProtection": true,
             "keepAuditLog": false, "backup": false, "systemBackup": false,
+            "abandon": ["A", "B"], "express": true,
         });
         assert_eq!(serde_json::to_value(&request).expect("json"), expected);
-        assert_eq!(flags(&request), format!(" {all} --approval"));
-        assert_eq!(again(&expected.to_string()), format!("teardown start tasks-dev {all} --approval"));
+        assert_eq!(flags(&request), format!(" {all} --approval --abandon A --abandon B"));
+        assert_eq!(
+            again(&expected.to_string()),
+            format!("teardown start tasks-dev {all} --approval --abandon A --abandon B")
+        );
     }
 
     #[test]

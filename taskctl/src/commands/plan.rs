@@ -21,7 +21,7 @@ use crate::{
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &PlanArgs) -> Result<Exit, Failure> {
     let workflow = workflow::required(aws, target).await?;
     let stack = workflow.service(args.stack.as_deref())?;
-    let request = request::plan(&stack, args.consents);
+    let request = request::plan(&stack, args.consents.clone());
     let written = made(aws, &workflow, &request).await?;
     let outcome = written.report.outcome;
     if outcome == Outcome::Planned && !args.json {

@@ -138,7 +138,8 @@ pub fn here(next: &str) -> String {
 
 /// Shows a sentence of the workflow, which calls a consent by its field, with the flag that people give it with.
 pub fn with_flags(text: &str) -> String {
-    Consent::ALL.iter().fold(one_line(text), |text, consent| text.replace(consent.name(), consent.flag()))
+    let text = one_line(text).replace("(abandon: ", "(--abandon ");
+    Consent::ALL.iter().fold(text, |text, consent| text.replace(consent.name(), consent.flag()))
 }
 
 #[cfg(test)]

@@ -431,7 +431,7 @@ async fn a_broken_way_to_the_audit_log_is_told_as_unproven_once() {
 async fn what_could_not_be_drained_is_told_by_the_run_after_one_that_was_stopped() {
     let account = Account::new().await;
     account.delete_by_hand(account.thing("AWS::Lambda::Function", "Audit")).await;
-    account.break_step(Step::Sweep, "logs", "DeleteLogGroup", 1, json!({"delayMs": 2_000})).await;
+    account.break_step(Step::Sweep, "logs", "DescribeLogGroups", 1, json!({"delayMs": 2_000})).await;
     let run = account.start(json!({})).await;
     run.reaches(State::Sweep).await;
     account.struck(1).await;

@@ -1,6 +1,7 @@
 //! The teardown workflow: both stacks of the CDK apps in an emulated account of their own for each test, the real
 //! state machine and function, and what may go wrong in any state and at any call.
 
+mod abandoned;
 pub mod account;
 mod again;
 pub mod assembly;

@@ -39,7 +39,7 @@ impl Clients {
         Ok(named.filter(|named| named != id))
     }
 
-    /// Lists the deleted stacks of a name that CloudFormation remembers, for 90 days ("ListStacks"), the newest last.
+    /// Lists the deleted stacks of a name that CloudFormation remembers, for 90 days ("`ListStacks`"), the newest last.
     pub async fn deleted_stacks(&self, name: &str) -> Result<Vec<StackSummary>, StepError> {
         let (mut named, mut next) = (Vec::new(), None);
         loop {
@@ -57,7 +57,7 @@ impl Clients {
     }
 
     /// Reads the template, which says what is retained: the text as it was sent. Empty for a stack in review, which has none
-    /// ("GetTemplate").
+    /// ("`GetTemplate`").
     pub async fn template(&self, stack_id: &str) -> Result<String, StepError> {
         let got = self.cloudformation.get_template().stack_name(stack_id).send().await;
         let got = found(got, &["ValidationError"], "reading the template")?;

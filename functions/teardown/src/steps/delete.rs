@@ -1,5 +1,6 @@
 //! Delete: ask CloudFormation, once per round.
 
+use aws_sdk_cloudformation::types::{DeploymentConfig, DeploymentConfigMode};
 use contract::{Deletion, Run, limits::ROUNDS};
 
 use crate::{Context, StepError, aws::AwsError, fates, strays, writers::still_frozen};
@@ -19,11 +20,22 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
         strays::note_what_is_lost(context, &mut run).await?;
     }
     let id = run.stack()?.id.clone();
-    let delete = context.aws.cloudformation.delete_stack().stack_name(&id);
-    let delete = delete.role_arn(&context.settings.executor_role_arn);
+    let abandoned = abandoned(context, &run).await?;
+    let has_failed = context.aws.stack_status(&id).await?.as_deref() == Some("DELETE_FAILED");
+    run.in_vain = !abandoned.is_empty() && !has_failed;
+    let retain = if has_failed { retained(context, &run, abandoned).await? } else { Vec::new() };
+    let settings = context.settings;
+    let role = if run.in_vain { &settings.powerless_role_arn } else { &settings.executor_role_arn };
+    let delete = context.aws.cloudformation.delete_stack().stack_name(&id).role_arn(role);
     let delete = delete.client_request_token(context.deletion_token(run.rounds));
-    let retain = retained(context, &run).await?;
-    match delete.set_retain_resources(retain).send().await.map_err(AwsError::from) {
+    let express = DeploymentConfig::builder().mode(DeploymentConfigMode::Express).build();
+    let delete = delete.set_deployment_config(run.request.express.then_some(express));
+    match delete
+        .set_retain_resources(Some(retain).filter(|ids| !ids.is_empty()))
+        .send()
+        .await
+        .map_err(AwsError::from)
+    {
         Ok(_) => {}
         // Carried out or not: Watch sees.
         Err(error)
@@ -43,13 +55,32 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     Ok(run)
 }
 
-/// Names what was proven absent and is still in `DELETE_FAILED`: `DeleteStack` refuses to retain what is deleted already.
-async fn retained(context: &Context<'_>, run: &Run) -> Result<Option<Vec<String>>, StepError> {
+/// Names what is left behind: what was proven absent and is still in `DELETE_FAILED`, and what is abandoned. `DeleteStack` refuses to
+/// retain what is deleted already.
+async fn retained(
+    context: &Context<'_>,
+    run: &Run,
+    abandoned: Vec<String>,
+) -> Result<Vec<String>, StepError> {
     if run.retain.is_empty() {
-        return Ok(None);
+        return Ok(abandoned);
     }
     let failed = context.aws.failed_resources(&run.stack()?.id).await?;
     let is_failed = |id: &&String| failed.iter().any(|resource| resource.logical_resource_id() == Some(id));
-    let retained: Vec<_> = run.retain.iter().filter(is_failed).cloned().collect();
-    Ok((!retained.is_empty()).then_some(retained))
+    let absent = run.retain.iter().filter(|id| !abandoned.contains(id)).filter(is_failed);
+    Ok(absent.chain(&abandoned).cloned().collect())
+}
+
+/// Lists the resources that are abandoned and not deleted yet. A stack leaves resources behind only once it is in `DELETE_FAILED`
+/// ("`DeleteStack`"). A role that may delete nothing takes it there, with everything alive.
+async fn abandoned(context: &Context<'_>, run: &Run) -> Result<Vec<String>, StepError> {
+    if run.request.abandon.is_empty() {
+        return Ok(Vec::new());
+    }
+    let listed = context.aws.stack_resources(&run.stack()?.id).await?;
+    let living = listed.iter().filter(|resource| {
+        resource.resource_status().is_none_or(|status| status.as_str() != "DELETE_COMPLETE")
+    });
+    let living = living.filter_map(|resource| resource.logical_resource_id().map(str::to_owned));
+    Ok(living.filter(|id| run.request.abandon.contains(id)).collect())
 }

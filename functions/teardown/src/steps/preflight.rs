@@ -18,6 +18,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
         let tables = recoverable_tables(context, &run).await?;
         run.inventory.extend(tables.iter().map(|table| things::system_backup(table)));
     }
+    fates::abandon(&mut run, PlannedFate::Delete);
     fates::decide(&mut run)?;
     run.strays = strays::look(context, &run).await?;
     note_kept_strays(&mut run);
@@ -25,6 +26,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     blockers.extend(executor(context).await?);
     blockers.extend(frozen_by_nobody(context, &run).await?);
     blockers.extend(disabled_mappings(context, &run).await?);
+    blockers.extend(unknown(context, &run));
     blockers.extend(unconsented(context, &run).await?);
     run.blockers = blockers;
     Ok(run)
@@ -98,6 +100,25 @@ async fn disabled_mappings(context: &Context<'_>, run: &Run) -> Result<Vec<Block
         }
     }
     Ok(blockers)
+}
+
+/// Finds what the executor may not delete, and what the request abandons although it is not there: a name may be misspelt.
+fn unknown(context: &Context<'_>, run: &Run) -> Vec<Blocker> {
+    let own = run.inventory.iter().filter(|entry| !entry.logical_id.is_empty());
+    let beyond = own
+        .clone()
+        .filter(|entry| entry.fate == PlannedFate::Delete && !context.settings.kinds.contains(&entry.kind));
+    let beyond = beyond.map(|entry| {
+        format!(
+            "the executor may not delete {} ({}): deploy a teardown stack that knows this type, or leave the resource behind \
+             (abandon: {})",
+            entry.logical_id, entry.kind, entry.logical_id
+        )
+    });
+    let there = |id: &String| own.clone().any(|entry| entry.logical_id == *id);
+    let absent = run.request.abandon.iter().filter(|id| !there(id));
+    let absent = absent.map(|id| format!("abandon names {id}, which the stack does not have"));
+    beyond.chain(absent).map(|why| Blocker { why, consent: None }).collect()
 }
 
 /// Finds what needs a consent that is not given.

@@ -104,11 +104,10 @@ async fn successors_things(context: &Context<'_>, run: &Run) -> Result<BTreeSet<
 /// Returns an entry with the fate that was found. Something that was to stay but is absent is no longer noted as kept.
 fn concluded(run: &mut Run, entry: Planned, seen: Seen) -> Found {
     let (fate, why) = match seen {
-        Seen::Stays => (FoundFate::Kept, entry.why.clone()),
+        Seen::Stays | Seen::Left => (FoundFate::Kept, entry.why.clone()),
         Seen::Replaced => {
             (FoundFate::Absent, "what has its name is a new stack's of the same name".to_owned())
         }
-        Seen::Left => (FoundFate::Kept, entry.why.clone()),
         Seen::MadeAgain => {
             (FoundFate::Kept, "made after everything of the stack had been proven absent".to_owned())
         }

@@ -13,6 +13,10 @@ use crate::{
 /// CloudFormation's reason, and then no bucket is emptied either: the next deletion would fail all the same.
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     context.must_hold(&run).await?;
+    if std::mem::take(&mut run.in_vain) {
+        // The stack is in DELETE_FAILED, as was wanted: the next deletion is the first in earnest.
+        return Ok(run);
+    }
     let failed = context.aws.failed_resources(&run.stack()?.id).await?;
     if failed.is_empty() {
         return Err(StepError::Transient("the stack is DELETE_FAILED and names no resource".to_owned()));

@@ -123,6 +123,8 @@ mod tests {
             evidence_table: "e".into(),
             report_log_group: "r".into(),
             executor_role_arn: "arn:aws:iam::1:role/x".into(),
+            powerless_role_arn: "arn:aws:iam::1:role/y".into(),
+            kinds: std::collections::BTreeSet::new(),
             services: vec!["tasks-dev".into(), "tasks-prod".into()],
             teardown_stack: "tasks-teardown".into(),
             drain_seconds: 600,

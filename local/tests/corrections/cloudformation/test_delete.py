@@ -60,6 +60,20 @@ def test_a_planned_failure_of_one_handler_and_retention(aws, rules):
     assert aws.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
 
 
+def test_in_express_mode_a_table_is_still_being_deleted_when_the_stack_is_gone(aws):
+    tables = aws.client("dynamodb")
+    states = {}
+    for mode in ("STANDARD", "EXPRESS"):
+        stack = Stack(aws, {"Table": TABLE})
+        name = stack.physical("Table")
+        assert stack.delete(DeploymentConfig={"Mode": mode}) == "DELETE_COMPLETE"
+        try:
+            states[mode] = tables.describe_table(TableName=name)["Table"]["TableStatus"]
+        except tables.exceptions.ResourceNotFoundException:
+            states[mode] = "gone"
+    assert states == {"STANDARD": "gone", "EXPRESS": "DELETING"}
+
+
 def test_what_a_failed_resource_depends_on_is_not_tried(aws, rules):
     topic = {"Type": "AWS::SNS::Topic"}
     stack = Stack(aws, {"Base": topic, "Top": {**topic, "DependsOn": "Base"}, "Apart": topic})

@@ -365,6 +365,14 @@ pub const ROWS: &[Row] = &[
         check: Check::Account(stacks::retain_twice),
     },
     Row {
+        id: "retain-what-lives",
+        part: Part::Deletion,
+        assumption: "`RetainResources` may name a resource that lives, once another has failed, and a role without permissions takes every resource that can be deleted to `DELETE_FAILED`, with everything alive",
+        used: "`abandoned` in `delete.rs`",
+        by_hand: "`aws cloudformation delete-stack --role-arn …-powerless` on a stack of a queue and a topic that depends on it, then with the executor `--retain-resources QUEUE`: the queue is there",
+        check: Check::ByHand("the role belongs to a deployed teardown stack"),
+    },
+    Row {
         id: "stack-in-review",
         part: Part::Deletion,
         assumption: "a stack in `REVIEW_IN_PROGRESS` is deleted like any other, and `DescribeStacks` shows it",
