@@ -62,7 +62,7 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &StartArgs) -> Result<Exi
     print::conclude(aws, &workflow, &execution, args.json).await
 }
 
-/// Ends well if there is nothing to tear down, and fails if there is: without a workflow nothing can be started.
+/// Says what is missing: without a workflow nothing can be started, and nothing be proven of a stack that is not there.
 async fn without_workflow(aws: &Aws, target: &TargetArgs, stack: Option<&str>) -> Result<Exit, Failure> {
     let teardown = workflow::stack_name(aws, target);
     let missing = workflow::missing(aws, &teardown);
@@ -70,11 +70,10 @@ async fn without_workflow(aws: &Aws, target: &TargetArgs, stack: Option<&str>) -
     if stack::describe(aws, stack).await?.is_some() {
         return Err(missing);
     }
-    screen::out(&format!(
-        "nothing to do: there is neither a stack {stack} nor a teardown stack {teardown} at {}",
+    Err(Failure::unproven(format!(
+        "there is neither a stack {stack} nor a teardown stack {teardown} at {}, so nothing is proven: is this the right place?",
         aws.place
-    ));
-    Ok(Exit::Success)
+    )))
 }
 
 /// Shows the plan and asks the person to type the stack's name. Returns the hash of the plan that was agreed to, which the

@@ -50,6 +50,24 @@ async fn what_the_executor_could_delete_is_left_behind_too() {
     account.assert_gone_but(&[&["AuditLog", table.logical.as_str()], &SEAL[..]].concat()).await;
 }
 
+/// CloudFormation knows a role by its name alone.
+#[tokio::test]
+async fn what_was_made_again_by_hand_under_the_stacks_name_is_refused_until_it_is_left_behind() {
+    let account = Account::new().await;
+    let role = account.thing("AWS::IAM::Role", "Docs").clone();
+    account.delete_role(&role.physical).await;
+    // As old as CloudFormation's own, it would be taken for that.
+    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+    account.make_role(&role.physical, "lambda.amazonaws.com").await;
+    let refused = account.teardown(json!({})).await;
+    refused.assert_red(Outcome::Refused, &[&role.physical, "made it again by hand", &role.logical]);
+    assert!(!refused.entered(State::Freeze), "{refused:#?}");
+    let end = account.teardown(json!({"abandon": [role.logical]})).await;
+    end.assert_green(Outcome::Deleted);
+    assert_eq!(end.fate(&role.physical), FoundFate::Kept);
+    account.assert_gone_but(&[&["AuditLog", role.logical.as_str()], &SEAL[..]].concat()).await;
+}
+
 /// CloudFormation says `DELETE_COMPLETE` when DynamoDB has accepted the deletion.
 #[tokio::test]
 async fn a_deletion_in_express_mode_is_proven_all_the_same() {

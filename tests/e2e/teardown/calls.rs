@@ -1,6 +1,6 @@
 //! AWS's answers are errors, nonsense or lost.
 
-use contract::{Outcome, State, Step};
+use contract::{FoundFate, Outcome, State, Step};
 use serde_json::{Value, json};
 
 use super::account::Account;
@@ -109,6 +109,22 @@ async fn access_denied_while_proving_is_unproven_and_no_success() {
     let end = account.teardown(json!({})).await;
     end.assert_green(Outcome::Deleted);
     assert_eq!(end.report.unproven, []);
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_refused_does_not_keep_anything_from_being_looked_for() {
+    let account = Account::new().await;
+    account.break_step(Step::Sweep, "logs", "DescribeLogGroups", -1, denied()).await;
+    let end = account.teardown(json!({})).await;
+    end.assert_red(Outcome::Unproven, &["not everything could be shown absent"]);
+    let unproven = &end.report.unproven;
+    assert!(unproven.len() == 1 && unproven[0].why.contains("AccessDenied"), "{unproven:#?}");
+    for thing in ["AWS::DynamoDB::Table", "AWS::ApiGateway::RestApi"] {
+        let of_kind = account.things.iter().find(|it| it.kind == thing).unwrap();
+        assert_eq!(end.fate(&of_kind.physical), FoundFate::Absent);
+    }
+    account.aws.lift_faults().await;
+    account.teardown(json!({})).await.assert_green(Outcome::Deleted);
 }
 
 #[tokio::test]

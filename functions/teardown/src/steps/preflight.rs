@@ -1,6 +1,7 @@
 //! Preflight: what would stop the deletion, found by reading alone.
 
-use contract::{Blocker, Consent, Evidence, Noted, PlannedFate, Run, Strays};
+use aws_sdk_cloudformation::primitives::DateTime;
+use contract::{Blocker, Consent, Evidence, Noted, Planned, PlannedFate, Run, Strays};
 
 use crate::{
     Context, StepError,
@@ -12,6 +13,9 @@ use crate::{
     strays, things,
     writers::{remembered, task_function},
 };
+
+/// `DynamoDB`, IAM and `CloudFormation` have clocks of their own.
+const CLOCKS_DIFFER_SECONDS: i64 = 1;
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     if run.request.system_backup {
@@ -27,6 +31,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     blockers.extend(frozen_by_nobody(context, &run).await?);
     blockers.extend(disabled_mappings(context, &run).await?);
     blockers.extend(unknown(context, &run));
+    blockers.extend(strangers(context, &run).await?);
     blockers.extend(unconsented(context, &run).await?);
     run.blockers = blockers;
     Ok(run)
@@ -119,6 +124,35 @@ fn unknown(context: &Context<'_>, run: &Run) -> Vec<Blocker> {
     let absent = run.request.abandon.iter().filter(|id| !there(id));
     let absent = absent.map(|id| format!("abandon names {id}, which the stack does not have"));
     beyond.chain(absent).map(|why| Blocker { why, consent: None }).collect()
+}
+
+/// Finds tables and roles that somebody made again by hand, under the name of one that the stack had: CloudFormation would delete
+/// them by that name. A thing of its own is older than the time at which CloudFormation was last done with it.
+async fn strangers(context: &Context<'_>, run: &Run) -> Result<Vec<Blocker>, StepError> {
+    let listed = context.aws.stack_resources(&run.stack()?.id).await?;
+    let done = |entry: &Planned| {
+        let own = listed.iter().find(|it| it.logical_resource_id() == Some(&entry.logical_id));
+        own.and_then(|it| it.last_updated_timestamp()).map(DateTime::secs)
+    };
+    let mut blockers = Vec::new();
+    for entry in run.doomed(types::TABLE).chain(run.doomed(types::ROLE)) {
+        let id = &entry.physical_id;
+        let made = if entry.kind == types::TABLE {
+            let table = context.aws.table(id).await?;
+            table.and_then(|table| table.creation_date_time).map(|made| made.secs())
+        } else {
+            context.aws.role_created(id).await?
+        };
+        if made.zip(done(entry)).is_some_and(|(made, done)| made > done + CLOCKS_DIFFER_SECONDS) {
+            let (kind, logical_id) = (&entry.kind, &entry.logical_id);
+            let why = format!(
+                "{kind} {id} is younger than what CloudFormation made: somebody made it again by hand. Leave it behind (abandon: \
+                 {logical_id}), or delete it yourself"
+            );
+            blockers.push(Blocker { why, consent: None });
+        }
+    }
+    Ok(blockers)
 }
 
 /// Finds what needs a consent that is not given.

@@ -20,6 +20,22 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
         fates::settle(context, &mut run).await?;
         leave_logs_of_what_stays(context, &mut run).await?;
     }
+    // Every sweep says again what it could not do.
+    run.unproven.retain(|noted| noted.kind != types::LOG_GROUP);
+    match sweep_all(context, &mut run).await {
+        Ok(()) => {}
+        // What is left is looked for all the same.
+        Err(StepError::Failed(why)) => {
+            run.not_proven(Noted::new(types::LOG_GROUP, "", "log groups that AWS made again", why));
+        }
+        Err(error) => return Err(error),
+    }
+    run.sweeps += 1;
+    run.again = run.sweeps < SWEEPS;
+    Ok(run)
+}
+
+async fn sweep_all(context: &Context<'_>, run: &mut Run) -> Result<(), StepError> {
     // A new stack of this name has log groups of the same names, so only those with the old API's id are certainly not its own.
     let successor = match &run.stack {
         Some(stack) => context.aws.successor(&stack.name, &stack.id).await?,
@@ -27,22 +43,18 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     };
     let certainly_ours =
         |group: &LogGroup| successor.is_none() || group.name.starts_with(types::EXECUTION_LOGS);
-    let mut groups = candidates(context, &run).await?;
+    let mut groups = candidates(context, run).await?;
     groups.retain(certainly_ours);
-    // Every sweep says again what it could not delete.
-    run.unproven.retain(|noted| noted.kind != types::LOG_GROUP);
     let mut tries = Vec::new();
     for group in &groups {
-        tries.push(sweep_or_leave(context, &mut run, group).await);
+        tries.push(sweep_or_leave(context, run, group).await);
     }
     all_of(tries)?;
     if let Some(new) = &successor {
         let what = format!("what {new} has");
         run.keep(Noted::new(Noted::SUCCESSOR, new, what, "a new stack of the same name"));
     }
-    run.sweeps += 1;
-    run.again = run.sweeps < SWEEPS;
-    Ok(run)
+    Ok(())
 }
 
 /// Lists the log groups that are there and have the name of one that goes.
