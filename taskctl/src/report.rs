@@ -10,7 +10,7 @@ pub mod summary;
 pub mod tables;
 pub mod text;
 
-use contract::{Outcome, Report, SCHEMA};
+use contract::{Outcome, PLAN_SCHEMA, Report, SCHEMA};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -29,6 +29,12 @@ impl Written {
     pub fn parse(text: &str) -> Option<Self> {
         let raw: Value = serde_json::from_str(text).ok()?;
         if raw.get("schema")? == SCHEMA { Self::read(raw) } else { None }
+    }
+
+    /// Returns the plan that a text is, of a run that waits for approval; `None` when it is none.
+    pub fn plan(text: &str) -> Option<Self> {
+        let raw: Value = serde_json::from_str(text).ok()?;
+        if raw.get("schema")? == PLAN_SCHEMA { Self::read(raw) } else { None }
     }
 
     /// Returns the report that the state machine writes by itself when even reporting failed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
-use contract::{Evidence, Found, FoundFate, Noted, Outcome, Report, Run, SCHEMA, Strays, parts};
+use contract::{Evidence, Found, FoundFate, Noted, Outcome, PLAN_SCHEMA, Report, Run, SCHEMA, Strays, parts};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -37,6 +37,13 @@ pub async fn publish(
     }
     run.report = Some(report.brief());
     Ok(run)
+}
+
+/// Writes the plan of a run that waits for approval, for the person who reads it.
+pub async fn publish_plan(context: &Context<'_>, run: &Run) -> Result<(), StepError> {
+    let plan = report(context, run, Outcome::Planned, None);
+    // Without the log group nobody can read it, and approve says so.
+    write(context, &Report { schema: PLAN_SCHEMA.to_owned(), ..plan }).await.map(drop)
 }
 
 fn report(context: &Context<'_>, run: &Run, outcome: Outcome, reason: Option<String>) -> Report {

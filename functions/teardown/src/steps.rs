@@ -29,7 +29,7 @@ pub async fn take(context: &Context<'_>, step: Step, run: Run) -> Result<Run, St
         Step::Stabilise => stabilise::take(context, run).await,
         Step::Inventory => inventory::take(context, run).await,
         Step::Preflight => preflight::take(context, run).await,
-        Step::Plan => plan::take(run),
+        Step::Plan => plan::take(context, run).await,
         Step::Freeze => freeze::take(context, run).await,
         Step::Drain => drain::take(context, run).await,
         Step::Backup => backup::take(context, run).await,

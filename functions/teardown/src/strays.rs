@@ -127,6 +127,7 @@ mod tests {
             kind: types::BUCKET.to_owned(),
             logical_id: "AuditFailures".to_owned(),
             physical_id: "b".to_owned(),
+            part_of: None,
             fate: PlannedFate::Delete,
             why: String::new(),
         }

@@ -25,7 +25,7 @@ mod snapshot;
 pub use self::{
     inventory::{Entry, Found, FoundFate, Planned, PlannedFate},
     lists::{Lists, Sealed},
-    report::{Inventory, Noted, Outcome, Report, Restored, SCHEMA},
+    report::{Inventory, Noted, Outcome, PLAN_SCHEMA, Report, Restored, SCHEMA},
     request::{Approval, Consent, Request},
     run::{Blocker, Caught, Deletion, Evidence, NoStack, Run, StackRef, Stop, Strays, Visited},
     state::{Effect, Role, State, Step},

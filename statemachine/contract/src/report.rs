@@ -13,6 +13,8 @@ use crate::{
 };
 
 pub const SCHEMA: &str = "task.teardown/1";
+/// The schema of a plan that waits for approval. Otherwise it is a report, but nobody may take it for the end of a run.
+pub const PLAN_SCHEMA: &str = "task.teardown/1#plan";
 
 /// The report of a run, as it is logged and announced. The one that the state machine makes by itself, when even reporting failed,
 /// has only `outcome`, `reason` and `next`.

@@ -1,6 +1,6 @@
 //! `approve`: answers an execution that waits, with yes or no.
 
-use contract::{Approval, Inventory, Report, Run, Stop};
+use contract::{Approval, Stop};
 use serde_json::json;
 
 use crate::{
@@ -20,12 +20,16 @@ use crate::{
         standing::Standing,
         waiting,
     },
-    report::{plan::Plan, tables},
+    report::{find, plan::Plan, tables},
     terminal::{
         ask,
+        clock::{self, Millis},
         screen::{self, Paint},
     },
 };
+
+/// Longer than a run waits for an answer, a day.
+const WAITED: Millis = 25 * 60 * 60 * 1_000;
 
 pub async fn run(aws: &Aws, target: &TargetArgs, args: &ApproveArgs) -> Result<Exit, Failure> {
     let workflow = workflow::required(aws, target).await?;
@@ -75,9 +79,11 @@ async fn agreed(
     if !ask::possible() {
         return Err(unseen("nobody can be asked here for the stack's name"));
     }
-    let run = waiting::run(events).ok_or_else(|| unseen("the plan cannot be read in the history"))?;
-    let request = run.request.clone();
-    let report = planned(run, asked);
+    let run = waiting::run(events).ok_or_else(|| unseen("the request cannot be read in the history"))?;
+    let (request, since) = (run.request, clock::now() - WAITED);
+    let written = find::plan(aws, &workflow.report_group, &asked.execution, since).await?;
+    let written = written.filter(|written| written.report.plan_hash.as_deref() == Some(&asked.plan_hash));
+    let report = written.ok_or_else(|| unseen("the plan is not in the report log (yet)"))?.report;
     let tables = tables::of(aws, &report).await;
     let place = format!("account {}, {}", workflow.account().unwrap_or("unknown"), aws.place);
     let plan = Plan { report: &report, request: &request, tables: &tables };
@@ -87,17 +93,6 @@ async fn agreed(
     }
     Err(Failure::refused(format!("that is not the stack's name; {name} still waits"))
         .next(hint::command(&format!("teardown approve {name} --refuse"))))
-}
-
-/// Returns the plan of a run that waits, as its report would tell it.
-fn planned(run: Run, asked: &Approval) -> Report {
-    Report {
-        stack: asked.stack.clone(),
-        plan_hash: run.plan_hash,
-        inventory: Inventory::Planned(run.inventory),
-        kept: run.kept,
-        ..Report::default()
-    }
 }
 
 /// Returns the question that the execution waits with.

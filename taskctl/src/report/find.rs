@@ -90,6 +90,26 @@ pub async fn logged(
     execution: Option<&str>,
     since: Millis,
 ) -> Result<Option<Written>, Failure> {
+    newest(aws, group, execution, since, Written::parse).await
+}
+
+/// Returns the plan with which an execution waits for approval.
+pub async fn plan(
+    aws: &Aws,
+    group: &str,
+    execution: &str,
+    since: Millis,
+) -> Result<Option<Written>, Failure> {
+    newest(aws, group, Some(execution), since, Written::plan).await
+}
+
+async fn newest(
+    aws: &Aws,
+    group: &str,
+    execution: Option<&str>,
+    since: Millis,
+    parse: fn(&str) -> Option<Written>,
+) -> Result<Option<Written>, Failure> {
     let (mut newest, mut token, mut parts) = (None, None, Parts::default());
     loop {
         let page =
@@ -102,8 +122,7 @@ pub async fn logged(
             Err(error) => return Err(error.stop("reading the report log group")),
         };
         for event in page.events() {
-            let written =
-                parts.take(event.message().unwrap_or_default()).and_then(|text| Written::parse(&text));
+            let written = parts.take(event.message().unwrap_or_default()).and_then(|text| parse(&text));
             let written =
                 written.filter(|written| execution.is_none_or(|arn| written.report.execution == arn));
             let at = event.timestamp().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::{env, fs, path::PathBuf, process::Command};
 
 use aws_credential_types::Credentials;
-use contract::{Outcome, State};
+use contract::{Outcome, PLAN_SCHEMA, Report, State};
 use local_wire::text;
 use serde_json::json;
 use tokio::task::spawn_blocking;
@@ -163,6 +163,9 @@ async fn starter_and_operator_together_see_a_teardown_through() {
     account.assert_intact("CREATE_COMPLETE").await;
 
     person.starts(&account).await;
+    let lines = account.log(&format!("/{}/report", account.names.teardown)).await;
+    let plan: Report = lines.iter().rev().find_map(|line| serde_json::from_str(line).ok()).unwrap();
+    assert!(plan.schema == PLAN_SCHEMA && !plan.inventory.is_empty(), "{plan:#?}");
     let unseen = person.says(&["teardown", "approve"]).await;
     assert!(unseen.code == 2 && unseen.words.contains("nobody can be asked here"), "{unseen:#?}");
     person.says(&["teardown", "approve", "--yes"]).await.good();

@@ -1,6 +1,6 @@
 //! One execution of the teardown's state machine.
 
-use contract::{Found, FoundFate, Inventory, Outcome, Planned, Report, State, parts::Parts};
+use contract::{Found, FoundFate, Inventory, Outcome, Planned, Report, SCHEMA, State, parts::Parts};
 use serde_json::{Value, json};
 
 use crate::{aws::Aws, stack::eventually};
@@ -82,7 +82,8 @@ impl Execution {
                 serde_json::from_str(&self.aws.logs("GetLogEvents", input).await.found()?).unwrap();
             let lines = page["events"].as_array()?.iter().filter_map(|event| event["message"].as_str());
             for text in lines.filter_map(|line| whole.take(line)) {
-                report = Some(serde_json::from_str(&text).unwrap());
+                let written: Report = serde_json::from_str(&text).unwrap();
+                report = Some(written).filter(|it| it.schema == SCHEMA).or(report);
             }
             if page["nextForwardToken"] == next {
                 return report;

@@ -2,9 +2,9 @@
 
 use contract::{Outcome, Run};
 
-use crate::{StepError, fates};
+use crate::{Context, StepError, fates, reporting::publish_plan};
 
-pub fn take(mut run: Run) -> Result<Run, StepError> {
+pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     let hash = fates::hash(&run.inventory, run.version.as_deref().unwrap_or_default());
     run.plan_hash = Some(hash.clone());
     if run.request.dry_run {
@@ -17,6 +17,9 @@ pub fn take(mut run: Run) -> Result<Run, StepError> {
     if !run.blockers.is_empty() {
         let why: Vec<_> = run.blockers.iter().map(|blocker| blocker.why.as_str()).collect();
         return Err(StepError::Refused(why.join("; ")));
+    }
+    if run.request.approval {
+        publish_plan(context, &run).await?;
     }
     Ok(run)
 }
