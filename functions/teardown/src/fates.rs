@@ -48,12 +48,17 @@ pub fn abandon(run: &mut Run, from: PlannedFate) {
     }
 }
 
+/// Tells whether a log group is the audit log, or its quarantine.
+pub fn is_of_audit_log(group: &str, stack: &str) -> bool {
+    [Named::AuditLog, Named::Quarantine].iter().any(|name| name.of(stack) == group)
+}
+
 /// Corrects the inventory of a stack that is deleted by what CloudFormation did, and decides what is left to be decided.
 pub async fn settle(context: &Context<'_>, run: &mut Run) -> Result<(), StepError> {
     let stack = run.stack()?.clone();
-    let (id, audit_log) = (stack.id, Named::AuditLog.of(&stack.name));
+    let id = stack.id;
     // What the request decided is decided anew below.
-    for entry in run.inventory.iter_mut().filter(|entry| entry.physical_id == audit_log) {
+    for entry in run.inventory.iter_mut().filter(|entry| is_of_audit_log(&entry.physical_id, &stack.name)) {
         entry.fate = PlannedFate::Keep;
     }
     match context.aws.resources_of_deleted(&id).await? {

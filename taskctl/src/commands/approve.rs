@@ -20,7 +20,7 @@ use crate::{
         standing::Standing,
         waiting,
     },
-    report::{find, plan::Plan, tables},
+    report::{Written, find, plan::Plan, tables},
     terminal::{
         ask,
         clock::{self, Millis},
@@ -82,7 +82,11 @@ async fn agreed(
     let run = waiting::run(events).ok_or_else(|| unseen("the request cannot be read in the history"))?;
     let (request, since) = (run.request, clock::now() - WAITED);
     let written = find::plan(aws, &workflow.report_group, &asked.execution, since).await?;
-    let written = written.filter(|written| written.report.plan_hash.as_deref() == Some(&asked.plan_hash));
+    // Nobody may agree to what was not shown.
+    let is_shown = |written: &Written| {
+        written.report.plan_hash.as_deref() == Some(&asked.plan_hash) && !written.report.inventory.is_empty()
+    };
+    let written = written.filter(is_shown);
     let report = written.ok_or_else(|| unseen("the plan is not in the report log (yet)"))?.report;
     let tables = tables::of(aws, &report).await;
     let place = format!("account {}, {}", workflow.account().unwrap_or("unknown"), aws.place);

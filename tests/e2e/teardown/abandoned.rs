@@ -3,7 +3,7 @@
 use contract::{FoundFate, Outcome, State};
 use serde_json::{Value, json};
 
-use super::account::{Account, SEAL};
+use super::account::{Account, LOG, SEAL};
 
 /// Adds a topic, a type that the executor does not know.
 fn add_topic(template: &mut Value) {
@@ -47,7 +47,7 @@ async fn what_the_executor_could_delete_is_left_behind_too() {
     end.assert_green(Outcome::Deleted);
     assert_eq!(end.fate(&table.physical), FoundFate::Kept);
     assert_eq!(account.deletions().await, 2, "the first in vain");
-    account.assert_gone_but(&[&["AuditLog", table.logical.as_str()], &SEAL[..]].concat()).await;
+    account.assert_gone_but(&[&[table.logical.as_str()], &LOG[..], &SEAL[..]].concat()).await;
 }
 
 /// CloudFormation knows a role by its name alone.
@@ -65,7 +65,7 @@ async fn what_was_made_again_by_hand_under_the_stacks_name_is_refused_until_it_i
     let end = account.teardown(json!({"abandon": [role.logical]})).await;
     end.assert_green(Outcome::Deleted);
     assert_eq!(end.fate(&role.physical), FoundFate::Kept);
-    account.assert_gone_but(&[&["AuditLog", role.logical.as_str()], &SEAL[..]].concat()).await;
+    account.assert_gone_but(&[&[role.logical.as_str()], &LOG[..], &SEAL[..]].concat()).await;
 }
 
 /// CloudFormation says `DELETE_COMPLETE` when DynamoDB has accepted the deletion.

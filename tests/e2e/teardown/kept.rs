@@ -3,7 +3,7 @@
 use contract::{FoundFate, Outcome, State};
 use serde_json::{Value, json};
 
-use super::account::{Account, SEAL};
+use super::account::{Account, LOG, SEAL};
 
 fn as_json(template: &Value) -> String {
     template.to_string()
@@ -40,7 +40,7 @@ async fn what_is_retained_except_on_create_is_kept_and_told() {
     end.assert_green(Outcome::Deleted);
     assert_eq!(end.fate(&group.physical), FoundFate::Kept);
     assert!(end.keeps(&group.physical), "{end:#?}");
-    account.assert_gone_but(&[&["AuditLog", group.logical.as_str()], &SEAL[..]].concat()).await;
+    account.assert_gone_but(&[&[group.logical.as_str()], &LOG[..], &SEAL[..]].concat()).await;
 }
 
 /// The function goes on writing to the group that Lambda made for it, and its own group is made again by it.
@@ -152,7 +152,7 @@ async fn an_update_in_place_after_the_plan_is_refused() {
     other.assert_red(Outcome::Refused, &["the plan is now"]);
     let end = account.teardown(json!({})).await;
     end.assert_green(Outcome::Deleted);
-    account.assert_gone_but(&[&["AuditLog", group.as_str()], &SEAL[..]].concat()).await;
+    account.assert_gone_but(&[&[group.as_str()], &LOG[..], &SEAL[..]].concat()).await;
 }
 
 /// It is on a function that is in no stack, and goes with none.

@@ -3,7 +3,7 @@
 use contract::{FoundFate, Outcome};
 use serde_json::{Value, json};
 
-use super::account::{Account, SEAL};
+use super::account::{Account, LOG, SEAL};
 
 /// Of each kind. With those of the service, a stack has 500 resources at most ("CloudFormation quotas").
 const GROUPS: usize = 190;
@@ -45,7 +45,7 @@ async fn a_stack_of_hundreds_of_things_with_long_names_is_proven_thing_by_thing(
     println!("of {} things, the largest document is the {document}: {bytes} bytes", account.things.len());
     assert!(bytes < 200 * 1024);
     for thing in &account.things {
-        let stays = ["AuditLog"].iter().chain(&SEAL).any(|kept| thing.logical.starts_with(kept));
+        let stays = LOG.iter().chain(&SEAL).any(|kept| thing.logical.starts_with(kept));
         assert_eq!(end.fate(&thing.physical) == FoundFate::Kept, stays, "{thing:?}");
     }
     let lines = account.log(&format!("/{}/report", account.names.teardown)).await;

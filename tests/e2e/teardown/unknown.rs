@@ -4,7 +4,7 @@ use contract::{FoundFate, Noted, Outcome, State};
 use serde_json::json;
 
 use super::{
-    account::{Account, SEAL, fresh_account},
+    account::{Account, LOG, SEAL, fresh_account},
     deployment::{bootstrap, create_stack, outputs_of},
     run::Execution,
 };
@@ -25,7 +25,7 @@ async fn a_stack_that_somebody_else_deletes_is_proven_by_what_cloudformation_rem
     end.assert_green(Outcome::Deleted);
     assert!(!end.entered(State::Inventory), "{end:#?}");
     for thing in &account.things {
-        let stays = ["AuditLog"].iter().chain(&SEAL).any(|kept| thing.logical.starts_with(kept));
+        let stays = LOG.iter().chain(&SEAL).any(|kept| thing.logical.starts_with(kept));
         let fate = if stays { FoundFate::Kept } else { FoundFate::Absent };
         assert_eq!(end.fate(&thing.physical), fate, "{thing:?}");
     }

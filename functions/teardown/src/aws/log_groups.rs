@@ -31,7 +31,9 @@ impl Clients {
 
     /// Returns the id of the stack that CloudFormation made a log group for, by the tag that nobody else can write.
     pub async fn stack_of_log_group(&self, group: &LogGroup) -> Result<Option<String>, StepError> {
-        let tags = self.logs.list_tags_for_resource().resource_arn(&group.arn).send().await;
+        // Named after its service, since others have a call of this name too.
+        let cloudwatchlogs = &self.logs;
+        let tags = cloudwatchlogs.list_tags_for_resource().resource_arn(&group.arn).send().await;
         let tags = found(tags, GONE, "reading a log group's tags")?.and_then(|read| read.tags);
         Ok(tags.and_then(|mut tags| tags.remove("aws:cloudformation:stack-id")))
     }

@@ -65,7 +65,7 @@ async fn candidates(context: &Context<'_>, run: &Run) -> Result<BTreeSet<LogGrou
     let audit_log = Named::AuditLog.of(&stack.name);
     if run.request.keep_audit_log {
         // Whatever the inventory says about it: if it was to go, CloudFormation has deleted it.
-        names.remove(audit_log.as_str());
+        names.retain(|name| !fates::is_of_audit_log(name, &stack.name));
     }
     // One list shows those of the stack's own folder.
     let folder = audit_log.trim_end_matches("audit");
@@ -117,7 +117,7 @@ async fn sweep_or_leave(context: &Context<'_>, run: &mut Run, group: &LogGroup) 
 /// Returns the reason for which a log group is somebody else's, if there is one.
 async fn not_ours(context: &Context<'_>, run: &Run, group: &LogGroup) -> Result<Option<String>, StepError> {
     let stack = run.stack()?;
-    if group.name == Named::AuditLog.of(&stack.name) {
+    if fates::is_of_audit_log(&group.name, &stack.name) {
         // Only a request that says so lets it go, and names it.
         return Ok(None);
     }
