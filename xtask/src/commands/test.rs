@@ -165,8 +165,11 @@ fn e2e(
             folder.join("local-aws.log").display()
         )
     })?;
-    say_validated(&folder.join("responses.json"))?;
-    // Some of the tests do not need every permission.
+    let responses = folder.join("responses.json");
+    // Some of the tests receive no response of the API, and do not need every permission.
+    if names.is_empty() || responses.exists() {
+        say_validated(&responses)?;
+    }
     if names.is_empty() { needed_statements(workspace, folder, outputs.endpoint()?) } else { Ok(()) }
 }
 
