@@ -126,7 +126,7 @@ def read_records(path, sealed, end, events, tasks):
         newer += leaf not in sealed
         if task := record.get("task"):
             ends = [(record["integrity"][name], task[f"version{name.title()}"]) for name in ("before", "after")]
-            stream = record["source"].get("streamArn", "").partition("/stream/")[2]  # a new stream counts anew
+            stream = record["source"].get("streamArn", "").partition("/stream/")[2]  # a new stream counts from the start
             tasks[task["owner"], task["id"]].append((stream, int(record["source"]["sequenceNumber"]), *ends))
     return number, newer
 

@@ -114,7 +114,7 @@ def _name(synthesised: Synthesised, logical_id: str) -> str:
 
 
 def _matches(pattern: dict, event: dict) -> bool:
-    """What the pattern needs of "Comparison operators for use in event patterns"; the local AWS has them all."""
+    """Matches as the pattern needs it, by "Comparison operators for use in event patterns"; the local AWS has them all."""
     return all(
         any(_matches(one, event) for one in wanted)
         if name == "$or"

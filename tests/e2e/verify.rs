@@ -161,7 +161,7 @@ fn lines(files: &Files) -> Option<Vec<String>> {
     Some(records.lines().chain(newer.lines()).map(str::to_owned).collect())
 }
 
-/// What is stored is tampered with, and the command reads all of it again over the network, as an auditor's does.
+/// The stored log is tampered with, and the command reads all of it again over the network, as an auditor's does.
 ///
 /// `TAMPERINGS=1000 TAMPERING_SEED=7 cargo xtask test e2e -- random_tamperings` tries more, and others.
 #[tokio::test]

@@ -279,7 +279,7 @@ impl Store {
     /// Writes with a time that is not before the item's last change: `updatedAt` must not go back while `version` goes up. Returns
     /// the item as it is then.
     ///
-    /// A write that another one overtook, or whose clock is behind, is stamped anew and sent again until the deadline, but only
+    /// A write that another one overtook, or whose clock is behind, is stamped again and resent until the deadline, but only
     /// if its time is the sole reason for the refusal. `judge` looks for the others: it returns whether anything is to be written.
     async fn write(
         &self,

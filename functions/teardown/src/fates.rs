@@ -57,7 +57,7 @@ pub fn is_of_audit_log(group: &str, stack: &str) -> bool {
 pub async fn settle(context: &Context<'_>, run: &mut Run) -> Result<(), StepError> {
     let stack = run.stack()?.clone();
     let id = stack.id;
-    // What the request decided is decided anew below.
+    // What the request decided is decided again below.
     for entry in run.inventory.iter_mut().filter(|entry| is_of_audit_log(&entry.physical_id, &stack.name)) {
         entry.fate = PlannedFate::Keep;
     }

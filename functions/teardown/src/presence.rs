@@ -13,7 +13,7 @@ use crate::{
 /// The number of looks at the same time: of hundreds, one after the other would outlast the function, and all at once be throttled.
 const AT_ONCE: usize = 8;
 
-/// What is asked about an entry.
+/// A question about an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Question<'a> {
     /// The thing itself, by its type and id.

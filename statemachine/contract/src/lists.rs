@@ -18,7 +18,7 @@ pub struct Lists {
     pub unproven: Vec<Noted>,
 }
 
-/// What the run carries of its lists.
+/// The part of its lists that a run carries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sealed {

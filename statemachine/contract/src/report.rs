@@ -45,7 +45,7 @@ pub struct Report {
     pub inventory: Inventory,
     /// Changes that never reached the audit log, and were destroyed with consent.
     pub emptied: Vec<Noted>,
-    /// What became of traffic and protections; null where nothing was to be put back: a dry run, or the stack is gone.
+    /// The end that traffic and protections came to; null where nothing was to be put back: a dry run, or the stack is gone.
     pub restored: Option<Restored>,
     pub kept: Vec<Noted>,
     pub unproven: Vec<Noted>,
@@ -55,7 +55,7 @@ pub struct Report {
     pub plan_hash: Option<String>,
 }
 
-/// What Restore put back.
+/// The things that Restore put back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Restored {
@@ -161,7 +161,7 @@ impl Noted {
     pub const TRAFFIC: &str = "Traffic";
     /// A report that could not be written where it outlives everything.
     pub const REPORT: &str = "Report";
-    /// What an earlier step has written down.
+    /// Notes of an earlier step.
     pub const EVIDENCE: &str = "Evidence";
     /// A stack of which nothing is known.
     pub const STACK: &str = "Stack";

@@ -70,7 +70,7 @@ pub struct Run {
     pub sweeps: u32,
     /// Changes that never reached the audit log, as the plan found them.
     pub strays: Vec<Strays>,
-    /// What was destroyed of them.
+    /// Those of them that were destroyed.
     pub emptied: Vec<Noted>,
     #[serde(skip)]
     pub kept: Vec<Noted>,

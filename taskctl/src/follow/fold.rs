@@ -1,4 +1,4 @@
-//! What went well, in few lines: it is held back until something else is to be told.
+//! Successes in few lines: each is held back until something else is to be told.
 
 use crate::{
     follow::note::Note,

@@ -69,7 +69,7 @@ fn a_plan_that_is_blocked_says_whole_by_what() {
     }
 }
 
-/// What a plan must say whole: every name, and why things stay.
+/// The texts that a plan must say whole: every name, and why things stay.
 fn planned(report: &Report) -> Vec<String> {
     let mut whole = noted(&report.kept);
     if let Inventory::Planned(entries) = &report.inventory {

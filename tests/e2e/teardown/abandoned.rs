@@ -1,4 +1,4 @@
-//! What the executor may not delete, and what is left behind.
+//! Resources that the executor may not delete, and those that are left behind.
 
 use contract::{FoundFate, Outcome, State};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What was to stay, or is somebody else's, although it has a name of the stack's.
+//! Things that were to stay, or are somebody else's, although it has a name of the stack's.
 
 use contract::{FoundFate, Outcome, State};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What a run has stopped and lifted is put back, whoever stops it and whatever is lost meanwhile.
+//! Everything that a run has stopped and lifted is put back, whoever stops it and whatever is lost meanwhile.
 
 use contract::{Evidence, Outcome, State, Step, limits::LAST_CALL_SECONDS};
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ async fn a_function_that_no_run_remembers_to_have_stopped_is_refused_with_the_wa
     account.assert_intact("CREATE_COMPLETE").await;
 }
 
-/// What it was like before is in the evidence, which goes with the teardown stack.
+/// The state before is in the evidence, which goes with the teardown stack.
 #[tokio::test]
 async fn finish_is_refused_while_a_service_is_stopped_and_works_once_it_is_restored() {
     let account = Account::new().await;
