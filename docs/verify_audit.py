@@ -39,16 +39,16 @@ def moment(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 def members(pairs):
-    demand(len(dict(pairs)) == len(pairs), "a name stands twice in one object")
-    return dict(pairs)
+    found = dict(pairs)
+    demand(len(found) == len(pairs), "a name stands twice in one object")
+    return found
 
 def integer(text):
     demand(str(number := int(text)) == text and -(2**63) <= number < 2**64, f"{text} is no integer of 64 bits")
     return number
 
-def parse(text):
-    numbers = dict.fromkeys(("parse_int", "parse_float", "parse_constant"), integer)
-    return json.loads(text, object_pairs_hook=members, **numbers)
+parse = json.JSONDecoder(object_pairs_hook=members, parse_int=integer, parse_float=integer, parse_constant=integer).decode
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 def regular(path):  # a pipe keeps its reader waiting, and a link leads to what nobody handed over
     demand(path.is_file() and not path.is_symlink(), f"{path}: it is not there, or is no regular file")
@@ -112,8 +112,7 @@ def read_records(path, sealed, end, events, tasks):
             continue
         where, record = f"{path.name}, line {number}", parse(line.decode())
         audited, stated = record["time"].pop("audited"), record.get("integrity", {}).pop("record", None)
-        canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        leaf, event = sha(b"\0", canonical.encode()).hex(), record["eventId"]
+        leaf, event = sha(b"\0", canonical(record).encode()).hex(), record["eventId"]
         demand(isinstance(event, str) and events.setdefault(event, leaf) == leaf, f"{where}: another record of its event says otherwise")
         if record["schema"] == "audit.export/1":  # of an export of the log, which nobody seals
             is_honest = record.keys() <= EXPORT and record["action"] in ("audit.export_started", "audit.exported")
