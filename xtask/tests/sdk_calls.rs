@@ -65,8 +65,24 @@ fn folder(package: &Value) -> PathBuf {
     Path::new(package["manifest_path"].as_str().expect("a path")).parent().expect("a folder").to_owned()
 }
 
-/// Finds the calls in a package's sources.
+/// Finds the calls in the sources of a package, and of the libraries of this repository that it depends on.
 fn calls_of(package: &Value, packages: &[Value]) -> Calls {
+    let depends = |library: &Value| {
+        let dependencies = package["dependencies"].as_array().expect("dependencies");
+        library["source"].is_null()
+            && dependencies.iter().any(|it| it["name"] == library["name"] && it["kind"].is_null())
+    };
+    let mut calls = own_calls(package, packages);
+    for library in packages.iter().filter(|library| depends(library)) {
+        for (service, operations) in own_calls(library, packages) {
+            calls.entry(service).or_default().extend(operations);
+        }
+    }
+    calls
+}
+
+/// Finds the calls in a package's own sources.
+fn own_calls(package: &Value, packages: &[Value]) -> Calls {
     let sdks = package["dependencies"].as_array().expect("dependencies").iter();
     let sdks = sdks.filter_map(|dependency| dependency["name"].as_str()?.strip_prefix("aws-sdk-"));
     let operations: BTreeMap<&str, BTreeSet<String>> =

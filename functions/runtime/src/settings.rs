@@ -1,7 +1,10 @@
 use std::env;
 
-use aws_credential_types::Credentials;
-use aws_types::{app_name::AppName, region::Region};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::{SdkConfig, app_name::AppName, region::Region};
+
+use crate::{behavior_version, http_client, retries};
 
 /// Any error at the start of a function; Lambda logs its text.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -50,5 +53,20 @@ impl AwsSettings {
             // CloudTrail records the user agent, which thus names the function.
             app_name: env::var("AWS_LAMBDA_FUNCTION_NAME").ok().and_then(|name| AppName::new(name).ok()),
         })
+    }
+
+    /// Returns the settings as all clients of a function that calls many services share them.
+    #[must_use]
+    pub fn sdk_config(&self, timeouts: TimeoutConfig) -> SdkConfig {
+        let mut config = SdkConfig::builder()
+            .behavior_version(behavior_version())
+            .region(self.region.clone())
+            .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()))
+            .retry_config(retries())
+            .timeout_config(timeouts)
+            .http_client(http_client());
+        config.set_endpoint_url(self.endpoint_url.clone());
+        config.set_app_name(self.app_name.clone());
+        config.build()
     }
 }

@@ -2,8 +2,9 @@
 
 use aws_sdk_dynamodb::types::{StreamSpecification, TableDescription};
 use contract::{Planned, StackRef, names::Named};
+use stacks::types;
 
-use crate::{Context, StepError, aws::types};
+use crate::{Context, StepError};
 
 /// Returns the link that is missing: removed by hand, or by a deletion that failed half-way. A stream that was switched off is no
 /// longer in the specification, although the table shows its ARN for a day ("`DescribeTable`", "Change data capture for DynamoDB

@@ -30,6 +30,15 @@ impl StepError {
     }
 }
 
+impl From<stacks::Error> for StepError {
+    fn from(error: stacks::Error) -> Self {
+        match error {
+            stacks::Error::Transient(why) => Self::Transient(why),
+            stacks::Error::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
 impl From<StepError> for Diagnostic {
     fn from(error: StepError) -> Self {
         Self { error_type: error.stop().name().to_owned(), error_message: shortened(&error.to_string()) }
@@ -56,8 +65,8 @@ impl From<NoStack> for StepError {
 
 /// Combines the results of several tries, all of which were made whatever became of the others. If there are several errors, one
 /// that may pass is returned, so that the tries are made again.
-pub fn all_of(tries: Vec<Result<(), StepError>>) -> Result<(), StepError> {
-    let errors: Vec<_> = tries.into_iter().filter_map(Result::err).collect();
+pub fn all_of<E: Into<StepError>>(tries: Vec<Result<(), E>>) -> Result<(), StepError> {
+    let errors: Vec<StepError> = tries.into_iter().filter_map(Result::err).map(Into::into).collect();
     let passing = errors.iter().position(|error| matches!(error, StepError::Transient(_)));
     errors.into_iter().nth(passing.unwrap_or_default()).map_or(Ok(()), Err)
 }
@@ -77,7 +86,7 @@ mod tests {
     fn an_error_that_may_pass_is_the_one_to_try_again_for() {
         let failed = || Err(StepError::Failed("denied".to_owned()));
         let passing = || Err(StepError::Transient("throttled".to_owned()));
-        assert!(all_of(vec![Ok(()), Ok(())]).is_ok());
+        assert!(all_of::<StepError>(vec![Ok(()), Ok(())]).is_ok());
         assert!(matches!(all_of(vec![failed(), Ok(())]), Err(StepError::Failed(_))));
         assert!(matches!(all_of(vec![Ok(()), failed(), passing()]), Err(StepError::Transient(_))));
     }

@@ -6,11 +6,9 @@
 use aws_sdk_dynamodb::{operation::put_item::builders::PutItemFluentBuilder, types::AttributeValue};
 use contract::{Evidence, StackRef};
 use serde::{Serialize, de::DeserializeOwned};
+use stacks::{AwsError, done};
 
-use crate::{
-    Context, StepError,
-    aws::{AwsError, done},
-};
+use crate::{Context, StepError};
 
 pub fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
@@ -42,7 +40,7 @@ impl Context<'_> {
         match put.send().await.map_err(AwsError::from) {
             Ok(_) => {}
             Err(error) if error.is(&["ConditionalCheckFailedException"]) => {}
-            Err(error) => return Err(error.stop("writing evidence")),
+            Err(error) => return Err(error.stop("writing evidence").into()),
         }
         let standing = self.recall(stack_id, what).await?;
         standing.ok_or_else(|| StepError::Failed(format!("the evidence {what} vanished")))
@@ -64,7 +62,8 @@ impl Context<'_> {
         sort: &str,
         value: &T,
     ) -> Result<(), StepError> {
-        done(self.put_at(partition, sort, value)?.send().await, "writing evidence").map(drop)
+        done(self.put_at(partition, sort, value)?.send().await, "writing evidence")?;
+        Ok(())
     }
 
     pub fn put<T: Serialize>(
@@ -90,7 +89,8 @@ impl Context<'_> {
     pub async fn forget(&self, stack_id: &str, what: Evidence) -> Result<(), StepError> {
         let delete = self.aws.dynamodb.delete_item().table_name(&self.settings.evidence_table);
         let delete = delete.key("PK", text(stack_id)).key("SK", text(what.name()));
-        done(delete.send().await, "deleting evidence").map(drop)
+        done(delete.send().await, "deleting evidence")?;
+        Ok(())
     }
 
     /// Writes which stack a name stands for now.

@@ -4,8 +4,9 @@ use aws_sdk_cloudformation::types::{Parameter, Stack};
 use contract::{Noted, Planned, PlannedFate, Run, StackRef, names::Named};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use stacks::types;
 
-use crate::{Context, StepError, aws::types, things};
+use crate::{Context, StepError, things};
 
 /// Decides the fate of the audit log and of its quarantine, which the request has a say in (the template may make `CloudFormation`
 /// delete them anyway), and notes everything that stays.

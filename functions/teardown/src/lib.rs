@@ -2,11 +2,10 @@
 //! and compensation; here the states do their work. A step takes the whole run and answers the whole new one. Every step can be
 //! repeated, and picked up by another execution after this one was stopped.
 //!
-//! - `aws` reads AWS and changes it. It knows no step and no run.
+//! - `stacks`, a crate of its own, knows stacks and what they have, whosesoever they are.
 //! - `steps` has a file per step. No step calls another: what two of them need is in a module of its own beside them.
 
 mod audit_path;
-mod aws;
 mod error;
 mod evidence;
 mod fates;
@@ -14,7 +13,6 @@ mod input;
 mod lists;
 mod lock;
 mod moment;
-mod presence;
 mod protections;
 mod reporting;
 #[cfg(test)]
@@ -22,25 +20,31 @@ mod rooms;
 mod settings;
 mod steps;
 mod strays;
+mod streams;
 mod things;
 mod writers;
 
 use contract::{Run, Step};
 use sha2::{Digest, Sha256};
+use stacks::Clients;
 
-pub use self::{aws::Clients, error::StepError, input::StepInput, settings::Settings};
+pub use self::{error::StepError, input::StepInput, settings::Settings, streams::Streams};
 use self::{moment::Moment, steps::take};
 
 /// The step function, ready for any step.
 #[derive(Debug)]
 pub struct Teardown {
     pub aws: Clients,
+    pub sfn: aws_sdk_sfn::Client,
+    pub streams: Streams,
     pub settings: Settings,
 }
 
 /// One step's view: the clients, the settings, the execution, the time.
 struct Context<'a> {
     aws: &'a Clients,
+    sfn: &'a aws_sdk_sfn::Client,
+    streams: &'a Streams,
     settings: &'a Settings,
     /// The execution's ARN.
     execution: &'a str,
@@ -73,7 +77,8 @@ impl Teardown {
     pub async fn handle(&self, input: StepInput) -> Result<Run, StepError> {
         let StepInput { step, execution, run } = input;
         let now = Moment::now();
-        let context = Context { aws: &self.aws, settings: &self.settings, execution: &execution, now };
+        let Self { aws, sfn, streams, settings } = self;
+        let context = Context { aws, sfn, streams, settings, execution: &execution, now };
         let outcome = match input::read(run) {
             Ok(mut run) => {
                 run.visit(step, &now.to_string());

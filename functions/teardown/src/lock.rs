@@ -1,10 +1,10 @@
 //! The lock: one execution at a time holds a stack.
 
 use contract::{Evidence, Run, limits::LAST_CALL_SECONDS};
+use stacks::{AwsError, found};
 
 use crate::{
     Context, StepError,
-    aws::{AwsError, found},
     evidence::{json, text},
 };
 
@@ -47,7 +47,7 @@ impl Context<'_> {
                 .holds(stack_id)
                 .await
                 .and_then(|mine| if mine { Ok(true) } else { Err(busy("another execution")) }),
-            Err(error) => Err(error.stop("taking the stack's lock")),
+            Err(error) => Err(error.stop("taking the stack's lock").into()),
         }
     }
 
@@ -69,7 +69,7 @@ impl Context<'_> {
     }
 
     async fn standing(&self, execution: &str) -> Result<Holder, StepError> {
-        let described = self.aws.sfn.describe_execution().execution_arn(execution).send().await;
+        let described = self.sfn.describe_execution().execution_arn(execution).send().await;
         let described = found(described, &["ExecutionDoesNotExist"], "asking for the lock's holder")?;
         Ok(match described {
             None => Holder::Ended(0),

@@ -7,11 +7,9 @@ use std::collections::BTreeSet;
 
 use contract::{Consent, Request, Run, names::Named};
 use serde::{Deserialize, Serialize};
+use stacks::{Clients, Error, types};
 
-use crate::{
-    Context, StepError,
-    aws::{Clients, types},
-};
+use crate::{Context, StepError};
 
 /// The protections that are on, or that were lifted and are to be put back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +48,7 @@ impl Protections {
     }
 
     /// Switches each of these on or off, whatever becomes of the others.
-    pub async fn switch(&self, aws: &Clients, stack_id: &str, on: bool) -> Vec<Result<(), StepError>> {
+    pub async fn switch(&self, aws: &Clients, stack_id: &str, on: bool) -> Vec<Result<(), Error>> {
         let mut tries = Vec::new();
         if self.termination {
             tries.push(aws.set_termination_protection(stack_id, on).await);

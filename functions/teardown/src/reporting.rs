@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use contract::{Evidence, Found, FoundFate, Noted, Outcome, PLAN_SCHEMA, Report, Run, SCHEMA, Strays, parts};
 use sha2::{Digest, Sha256};
+use stacks::{AwsError, Error, done, types};
 
-use crate::{
-    Context, StepError,
-    aws::{AwsError, done, types},
-};
+use crate::{Context, StepError};
 
 /// Writes the report of a run that ended so, and lets go of the stack.
 pub async fn publish(
@@ -108,7 +106,7 @@ async fn note_earlier_backups(context: &Context<'_>, run: &mut Run) -> Result<()
                     }
                 }
             }
-            Err(passing @ StepError::Transient(_)) => return Err(passing),
+            Err(passing @ Error::Transient(_)) => return Err(passing.into()),
             Err(error) => tracing::warn!(%error, "earlier backups are not reported"),
         }
     }
@@ -131,7 +129,7 @@ async fn write(context: &Context<'_>, report: &Report) -> Result<bool, StepError
         Ok(_) => {}
         Err(error) if error.is(&["ResourceAlreadyExistsException"]) => {}
         Err(error) if error.is(&["ResourceNotFoundException"]) => return Ok(false),
-        Err(error) => return Err(error.stop("writing the report")),
+        Err(error) => return Err(error.stop("writing the report").into()),
     }
     let text = serde_json::to_string(report).map_err(|error| StepError::Failed(error.to_string()))?;
     let name = hex::encode(Sha256::digest(&text));

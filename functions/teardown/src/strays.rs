@@ -3,11 +3,9 @@
 //! A consent names what was there when the plan was made. What comes later is not destroyed under it.
 
 use contract::{Consent, Noted, Planned, Run, Strays, names::Named};
+use stacks::{Held, types};
 
-use crate::{
-    Context, StepError,
-    aws::{Held, types},
-};
+use crate::{Context, StepError};
 
 /// How many of the newest are named.
 const NAMED: usize = 3;

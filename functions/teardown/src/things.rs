@@ -3,11 +3,9 @@
 use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use contract::{Planned, PlannedFate, Run, StackRef};
 use serde_json::Value;
+use stacks::{IN_REVIEW, LogGroup, types};
 
-use crate::{
-    Context, StepError,
-    aws::{IN_REVIEW, LogGroup, types},
-};
+use crate::{Context, StepError};
 
 const API_ACCOUNT: &str = "AWS::ApiGateway::Account";
 /// The beginning of the logical id of the role that [`API_ACCOUNT`] names.

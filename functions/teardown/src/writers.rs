@@ -2,8 +2,9 @@
 
 use contract::{Evidence, Noted, Run, StackRef, limits::FREEZES, names::Named};
 use serde::{Deserialize, Serialize};
+use stacks::types;
 
-use crate::{Context, StepError, aws::types};
+use crate::{Context, StepError};
 
 /// The tag of a function that is stopped: what its reserved concurrency was. It lasts where the evidence is lost.
 const TAG: &str = "tasks-teardown:concurrency";
@@ -38,14 +39,14 @@ pub async fn stop(
 ) -> Result<(), StepError> {
     context.overwrite(stack_id, Evidence::Freeze, frozen).await?;
     context.aws.tag_function(arn, TAG, &frozen.tag()).await?;
-    context.aws.stop_function(&frozen.function).await
+    Ok(context.aws.stop_function(&frozen.function).await?)
 }
 
 /// Removes the tag of a function that runs again.
 pub async fn untag(context: &Context<'_>, function: &str) -> Result<(), StepError> {
     let configuration = context.aws.function(function, "reading the task function").await?;
     match configuration.and_then(|configuration| configuration.function_arn) {
-        Some(arn) => context.aws.untag_function(&arn, TAG).await,
+        Some(arn) => Ok(context.aws.untag_function(&arn, TAG).await?),
         None => Ok(()),
     }
 }

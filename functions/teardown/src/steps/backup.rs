@@ -2,8 +2,9 @@
 
 use contract::{Evidence, Noted, Run, limits::BACKUP_SECONDS};
 use sha2::{Digest, Sha256};
+use stacks::found;
 
-use crate::{Context, StepError, aws::found, things::task_table};
+use crate::{Context, StepError, things::task_table};
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     if !run.request.backup {

@@ -2,8 +2,9 @@
 
 use aws_sdk_cloudformation::types::{DeploymentConfig, DeploymentConfigMode};
 use contract::{Deletion, Run, limits::ROUNDS};
+use stacks::AwsError;
 
-use crate::{Context, StepError, aws::AwsError, fates, strays, writers::still_frozen};
+use crate::{Context, StepError, fates, strays, writers::still_frozen};
 
 /// Deletes always by id and through the executor, so that the role stored with the stack does not matter: the one that is
 /// passed replaces it for good ("CloudFormation service role").
@@ -47,7 +48,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
         Err(error) if error.message.contains("invalid or cannot be assumed") => {
             return Err(StepError::Transient(format!("deleting the stack: {}", error.message)));
         }
-        Err(error) => return Err(error.stop("deleting the stack")),
+        Err(error) => return Err(error.stop("deleting the stack").into()),
     }
     run.rounds += 1;
     run.deadline = None;

@@ -16,13 +16,14 @@ use contract::{
     limits::{CALL_SECONDS, SENTINEL_SECONDS},
     names::{Named, SENTINEL_PREFIX},
 };
+use stacks::done;
 
 use crate::{
     Context, StepError,
     audit_path::missing_link,
-    aws::{done, has_ended, has_heirless_end},
     moment::Moment,
     strays,
+    streams::{has_ended, has_heirless_end},
     things::task_table,
 };
 
@@ -86,7 +87,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
 
 async fn table(context: &Context<'_>, run: &Run) -> Result<Option<TableDescription>, StepError> {
     match task_table(run) {
-        Some(table) => context.aws.table(&table.physical_id).await,
+        Some(table) => Ok(context.aws.table(&table.physical_id).await?),
         None => Ok(None),
     }
 }
@@ -111,7 +112,7 @@ async fn mark_every_shard(
         (table.latest_stream_arn().unwrap_or_default(), table.table_name().unwrap_or_default());
     let since = *run.drained_since.get_or_insert(context.now.unix_millis());
     let nonce = nonce(context, since);
-    let shards = context.aws.shards(stream).await?;
+    let shards = context.streams.shards(stream).await?;
     let mut waiting = BTreeMap::new();
     let open = shards.iter().filter(|shard| !has_ended(shard)).filter_map(Shard::shard_id);
     let unmarked: Vec<_> = open.filter(|id| !run.marked.contains(*id)).collect();
@@ -120,7 +121,7 @@ async fn mark_every_shard(
         if call_began.elapsed() > OPENING && !waiting.is_empty() {
             break;
         }
-        waiting.insert((*id).to_owned(), context.aws.end_of_shard(stream, id).await?);
+        waiting.insert((*id).to_owned(), context.streams.end_of_shard(stream, id).await?);
     }
     let all_open = waiting.len() == unmarked.len();
     let began = Instant::now();
@@ -138,7 +139,7 @@ async fn mark_every_shard(
             if call_began.elapsed() > CALL {
                 return Ok(false);
             }
-            let read = context.aws.records(iterator).await?;
+            let read = context.streams.records(iterator).await?;
             if read.records().iter().any(|record| is_sentinel(record, &nonce)) {
                 run.marked.insert(shard.clone());
             } else if let Some(next) = read.next_shard_iterator {
@@ -169,7 +170,8 @@ async fn write_sentinel(context: &Context<'_>, table: &str, name: &str) -> Resul
     let put = context.aws.dynamodb.put_item().table_name(table).item("PK", text(&key)).item("SK", text(&key));
     let put = put.item("actor", AttributeValue::M(actor.into()));
     let put = put.item("expiresAt", AttributeValue::N(expires.to_string()));
-    done(put.send().await, "writing a sentinel").map(drop)
+    done(put.send().await, "writing a sentinel")?;
+    Ok(())
 }
 
 /// Looks at one page after the other until every sentinel is found, or the time of this call or of the whole drain is

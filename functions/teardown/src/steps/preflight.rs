@@ -2,11 +2,10 @@
 
 use aws_sdk_cloudformation::primitives::DateTime;
 use contract::{Blocker, Consent, Evidence, Noted, Planned, PlannedFate, Run, Strays};
+use stacks::types;
 
 use crate::{
-    Context, StepError,
-    aws::types,
-    fates,
+    Context, StepError, fates,
     protections::{
         Protections, protected_log_groups, protected_tables, protected_user_pools, recoverable_tables,
     },

@@ -9,11 +9,10 @@ use aws_sdk_dynamodb::types::BackupTypeFilter;
 use contract::{
     Evidence, Found, FoundFate, Noted, Planned, PlannedFate, Run, limits::GOING_SECONDS, names::Named,
 };
+use stacks::{Presence, done, presence, types, unproven};
 
 use crate::{
     Context, StepError,
-    aws::{Presence, done, types, unproven},
-    presence,
     things::{SYSTEM_BACKUP_WHY, entry},
 };
 

@@ -5,12 +5,9 @@ use contract::{
     Deletion, Noted, Request, Run, StackRef,
     names::{BOOTSTRAP_STACK, SERVICE_TAG},
 };
+use stacks::{IN_REVIEW, stack_ref};
 
-use crate::{
-    Context, Settings, StepError,
-    aws::{IN_REVIEW, stack_ref},
-    fates,
-};
+use crate::{Context, Settings, StepError, fates};
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     check(&run.request, context.settings).map_err(StepError::Refused)?;

@@ -118,7 +118,7 @@ async fn thaw(context: &Context<'_>, run: &mut Run, frozen: &Frozen) -> Result<(
     if context.aws.concurrency(function).await? != Some(Some(0)) {
         return Ok(());
     }
-    let Some(old) = frozen.concurrency else { return context.aws.free_concurrency(function).await };
+    let Some(old) = frozen.concurrency else { return Ok(context.aws.free_concurrency(function).await?) };
     let Some(refusal) = context.aws.reserve_concurrency(function, old).await? else { return Ok(()) };
     // Traffic comes first.
     run.keep(Noted::new(
@@ -127,5 +127,5 @@ async fn thaw(context: &Context<'_>, run: &mut Run, frozen: &Frozen) -> Result<(
         format!("{function} without its reserved concurrency of {old}"),
         format!("Lambda refused to reserve it again: {refusal}"),
     ));
-    context.aws.free_concurrency(function).await
+    Ok(context.aws.free_concurrency(function).await?)
 }

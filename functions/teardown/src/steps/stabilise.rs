@@ -1,12 +1,9 @@
 //! Stabilise: wait until nothing is in progress.
 
 use contract::{Deletion, Run, limits::STABLE_SECONDS};
+use stacks::{IN_REVIEW, stack_ref};
 
-use crate::{
-    Context, StepError,
-    aws::{IN_REVIEW, stack_ref},
-    fates,
-};
+use crate::{Context, StepError, fates};
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     let id = run.stack()?.id.clone();

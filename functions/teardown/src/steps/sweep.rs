@@ -7,13 +7,9 @@
 use std::collections::BTreeSet;
 
 use contract::{Consent, Evidence, Noted, Planned, PlannedFate, Run, limits::SWEEPS, names::Named};
+use stacks::{Error, LogGroup, is_protected, types};
 
-use crate::{
-    Context, StepError,
-    aws::{LogGroup, is_protected, types},
-    error::all_of,
-    fates, strays, things,
-};
+use crate::{Context, StepError, error::all_of, fates, strays, things};
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     if run.sweeps == 0 {
@@ -156,18 +152,18 @@ async fn sweep(context: &Context<'_>, run: &mut Run, name: &str) -> Result<(), S
     }
     let Err(error) = deleted else { return Ok(()) };
     match error.stop("deleting a log group") {
-        StepError::Failed(why) if protected && !run.request.consents(consent) => {
+        Error::Failed(why) if protected && !run.request.consents(consent) => {
             let why = format!("{why} (consent: {consent})");
             run.not_proven(Noted::resource(types::LOG_GROUP, name, why).with(consent));
             Ok(())
         }
         // IAM refuses without checking whether such a group exists.
-        StepError::Failed(why) => {
+        Error::Failed(why) => {
             if context.aws.log_group_exists(name).await? {
                 run.not_proven(Noted::resource(types::LOG_GROUP, name, why));
             }
             Ok(())
         }
-        passing => Err(passing),
+        passing @ Error::Transient(_) => Err(passing.into()),
     }
 }

@@ -1,10 +1,10 @@
 //! Unprotect: lift the protections that the request consents to.
 
 use contract::{Evidence, Run};
+use stacks::types;
 
 use crate::{
     Context, StepError,
-    aws::types,
     error::all_of,
     protections::{
         Protections, protected_log_groups, protected_tables, protected_user_pools, recoverable_tables,

@@ -2,8 +2,9 @@
 
 use aws_sdk_cloudformation::types::StackEvent;
 use contract::{Deletion, Evidence, Run};
+use stacks::done;
 
-use crate::{Context, StepError, aws::done};
+use crate::{Context, StepError};
 
 /// The number of looks, 15 s apart, that CloudFormation may need to show a deletion that it accepted.
 const STALE_LOOKS: u32 = 5;

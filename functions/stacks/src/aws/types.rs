@@ -24,6 +24,7 @@ pub const USER_POOL: &str = "AWS::Cognito::UserPool";
 pub const EXECUTION_LOGS: &str = "API-Gateway-Execution-Logs_";
 
 /// Returns the type that a type lives inside and goes with; `None` for one that its service knows by itself.
+#[must_use]
 pub fn whole(kind: &str) -> Option<&'static str> {
     match kind {
         "AWS::ApiGateway::Authorizer"
@@ -46,6 +47,7 @@ pub fn whole(kind: &str) -> Option<&'static str> {
 }
 
 /// Returns the property of a template that names what a type is a part of.
+#[must_use]
 pub fn part_of(kind: &str) -> Option<&'static str> {
     match whole(kind)? {
         REST_API => Some("RestApiId"),

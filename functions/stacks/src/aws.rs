@@ -1,4 +1,4 @@
-//! AWS, as the teardown reads and changes it, a file per service. It knows no step and no run.
+//! AWS, read and changed, a file per service.
 
 mod buckets;
 mod clients;
@@ -8,7 +8,6 @@ mod log_groups;
 mod presence;
 mod roles;
 mod stacks;
-mod streams;
 mod tables;
 pub mod types;
 mod user_pools;
@@ -20,5 +19,4 @@ pub use self::{
     log_groups::{LogGroup, is_protected},
     presence::{Presence, unproven},
     stacks::{IN_REVIEW, stack_ref},
-    streams::{has_ended, has_heirless_end},
 };

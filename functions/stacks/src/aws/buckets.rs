@@ -6,7 +6,7 @@ use aws_sdk_s3::{
 };
 
 use super::{Clients, done, found};
-use crate::StepError;
+use crate::Error;
 
 /// The most that one call deletes ("`DeleteObjects`").
 const AT_ONCE: usize = 1_000;
@@ -22,7 +22,7 @@ pub struct Held {
 
 impl Clients {
     /// Lists every version and delete marker of a bucket. A bucket that is absent holds none.
-    pub async fn objects(&self, bucket: &str) -> Result<Vec<Held>, StepError> {
+    pub async fn objects(&self, bucket: &str) -> Result<Vec<Held>, Error> {
         let (mut held, mut key, mut version) = (Vec::new(), None, None);
         loop {
             let page = self.s3.list_object_versions().bucket(bucket);
@@ -41,19 +41,19 @@ impl Clients {
     }
 
     /// Deletes these, and nothing that came since they were listed.
-    pub async fn delete_objects(&self, bucket: &str, objects: &[Held]) -> Result<(), StepError> {
+    pub async fn delete_objects(&self, bucket: &str, objects: &[Held]) -> Result<(), Error> {
         for some in objects.chunks(AT_ONCE) {
             let id = |held: &Held| {
                 ObjectIdentifier::builder().key(&held.name).set_version_id(held.version.clone()).build().ok()
             };
             let batch =
                 Delete::builder().set_objects(Some(some.iter().filter_map(id).collect())).quiet(true).build();
-            let batch = batch.map_err(|error| StepError::Failed(error.to_string()))?;
+            let batch = batch.map_err(|error| Error::Failed(error.to_string()))?;
             let deleted = self.s3.delete_objects().bucket(bucket).delete(batch).send().await;
             let deleted = done(deleted, "emptying the bucket")?;
             if let Some(error) = deleted.errors().first() {
                 let (key, why) = (error.key().unwrap_or("?"), error.message().unwrap_or("no reason given"));
-                return Err(StepError::Failed(format!("{key} in {bucket} cannot be deleted: {why}")));
+                return Err(Error::Failed(format!("{key} in {bucket} cannot be deleted: {why}")));
             }
         }
         Ok(())

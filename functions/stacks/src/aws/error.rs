@@ -7,7 +7,7 @@ use aws_sdk_cloudformation::{
 
 use runtime::{error_chain, is_transient};
 
-use crate::StepError;
+use crate::Error;
 
 /// An AWS error without its service's type: code, message, and whether it may pass.
 #[derive(Debug)]
@@ -36,15 +36,17 @@ impl<E: ProvideErrorMetadata + std::error::Error + 'static> From<SdkError<E, Htt
 
 impl AwsError {
     /// Tells whether it has one of these codes.
+    #[must_use]
     pub fn is(&self, codes: &[&str]) -> bool {
         codes.contains(&self.code.as_str())
     }
 
     /// Stops the step: to be tried again, or for good. `doing` names what was tried.
-    pub fn stop(self, doing: &str) -> StepError {
+    #[must_use]
+    pub fn stop(self, doing: &str) -> Error {
         let Self { code, message, .. } = self;
         let text = format!("{doing}: {code}: {message}");
-        if self.transient { StepError::Transient(text) } else { StepError::Failed(text) }
+        if self.transient { Error::Transient(text) } else { Error::Failed(text) }
     }
 }
 
@@ -53,7 +55,7 @@ pub fn found<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     answer: Result<T, SdkError<E, HttpResponse>>,
     absent: &[&str],
     doing: &str,
-) -> Result<Option<T>, StepError> {
+) -> Result<Option<T>, Error> {
     match answer.map_err(AwsError::from) {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is(absent) => Ok(None),
@@ -65,6 +67,6 @@ pub fn found<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
 pub fn done<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     answer: Result<T, SdkError<E, HttpResponse>>,
     doing: &str,
-) -> Result<T, StepError> {
+) -> Result<T, Error> {
     answer.map_err(|error| AwsError::from(error).stop(doing))
 }

@@ -4,7 +4,7 @@ use aws_sdk_cloudwatchlogs::types::{LogGroup as Described, LogStream};
 use serde_json::Value;
 
 use super::{AwsError, Clients, Held, done, found};
-use crate::StepError;
+use crate::Error;
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
 
@@ -19,7 +19,7 @@ pub struct LogGroup {
 
 impl Clients {
     /// Lists the log groups whose names begin with `prefix`.
-    pub async fn log_groups(&self, prefix: &str) -> Result<Vec<LogGroup>, StepError> {
+    pub async fn log_groups(&self, prefix: &str) -> Result<Vec<LogGroup>, Error> {
         let groups = self.described_log_groups(prefix).await?.into_iter();
         Ok(groups
             .filter_map(|group| {
@@ -30,7 +30,7 @@ impl Clients {
     }
 
     /// Returns the id of the stack that CloudFormation made a log group for, by the tag that nobody else can write.
-    pub async fn stack_of_log_group(&self, group: &LogGroup) -> Result<Option<String>, StepError> {
+    pub async fn stack_of_log_group(&self, group: &LogGroup) -> Result<Option<String>, Error> {
         // Named after its service, since others have a call of this name too.
         let cloudwatchlogs = &self.logs;
         let tags = cloudwatchlogs.list_tags_for_resource().resource_arn(&group.arn).send().await;
@@ -39,18 +39,18 @@ impl Clients {
     }
 
     /// Tells whether there is a log group of exactly this name.
-    pub async fn log_group_exists(&self, name: &str) -> Result<bool, StepError> {
+    pub async fn log_group_exists(&self, name: &str) -> Result<bool, Error> {
         Ok(self.log_groups(name).await?.iter().any(|there| there.name == name))
     }
 
     /// Lists the names of the log groups that begin with `prefix` and are protected from deletion.
-    pub async fn protected_log_groups(&self, prefix: &str) -> Result<Vec<String>, StepError> {
+    pub async fn protected_log_groups(&self, prefix: &str) -> Result<Vec<String>, Error> {
         let groups = self.described_log_groups(prefix).await?.into_iter();
         let protected = groups.filter(|group| group.deletion_protection_enabled.unwrap_or_default());
         Ok(protected.filter_map(|group| group.log_group_name).collect())
     }
 
-    async fn described_log_groups(&self, prefix: &str) -> Result<Vec<Described>, StepError> {
+    async fn described_log_groups(&self, prefix: &str) -> Result<Vec<Described>, Error> {
         let (mut groups, mut next) = (Vec::new(), None);
         loop {
             let page = self.logs.describe_log_groups().log_group_name_prefix(prefix).set_next_token(next);
@@ -65,7 +65,7 @@ impl Clients {
 
     /// Lists every event of a log group of which little is expected: the writer makes a stream only when it has something to write.
     /// A log group that is absent holds none.
-    pub async fn events(&self, group: &str) -> Result<Vec<Held>, StepError> {
+    pub async fn events(&self, group: &str) -> Result<Vec<Held>, Error> {
         let (mut held, mut next) = (Vec::new(), None);
         loop {
             let page =
@@ -81,7 +81,7 @@ impl Clients {
         }
     }
 
-    async fn events_of_stream(&self, group: &str, stream: &str) -> Result<Vec<Held>, StepError> {
+    async fn events_of_stream(&self, group: &str, stream: &str) -> Result<Vec<Held>, Error> {
         let (mut held, mut next) = (Vec::new(), None);
         loop {
             let page = self.logs.get_log_events().log_group_name(group).log_stream_name(stream);
@@ -101,7 +101,7 @@ impl Clients {
     }
 
     /// Sets a log group's deletion protection. A log group that is absent needs none.
-    pub async fn set_log_protection(&self, group: &str, on: bool) -> Result<(), StepError> {
+    pub async fn set_log_protection(&self, group: &str, on: bool) -> Result<(), Error> {
         let put = self.logs.put_log_group_deletion_protection().log_group_identifier(group);
         let put = put.deletion_protection_enabled(on).send().await;
         found(put, GONE, "setting a log group's deletion protection").map(drop)
@@ -118,6 +118,7 @@ impl Clients {
 }
 
 /// "Cannot delete log group with deletion protection enabled. Disable deletion protection first."
+#[must_use]
 pub fn is_protected(error: &AwsError) -> bool {
     error.is(&["ValidationException"]) && error.message.contains("deletion protection")
 }

@@ -6,24 +6,24 @@ use aws_sdk_cognitoidentityprovider::{
 };
 
 use super::{Clients, found};
-use crate::StepError;
+use crate::Error;
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
 
 impl Clients {
-    async fn user_pool(&self, id: &str) -> Result<Option<UserPoolType>, StepError> {
+    async fn user_pool(&self, id: &str) -> Result<Option<UserPoolType>, Error> {
         let described = self.cognito.describe_user_pool().user_pool_id(id).send().await;
         Ok(found(described, GONE, "reading the user pool")?.and_then(|described| described.user_pool))
     }
 
     /// Tells whether a user pool is protected from deletion; one that is absent is not.
-    pub async fn user_pool_is_protected(&self, id: &str) -> Result<bool, StepError> {
+    pub async fn user_pool_is_protected(&self, id: &str) -> Result<bool, Error> {
         let pool = self.user_pool(id).await?;
         Ok(pool.and_then(|pool| pool.deletion_protection) == Some(DeletionProtectionType::Active))
     }
 
     /// Sets a user pool's deletion protection. A pool that is absent needs none.
-    pub async fn set_user_pool_protection(&self, id: &str, on: bool) -> Result<(), StepError> {
+    pub async fn set_user_pool_protection(&self, id: &str, on: bool) -> Result<(), Error> {
         let Some(pool) = self.user_pool(id).await? else { return Ok(()) };
         let protection = if on { DeletionProtectionType::Active } else { DeletionProtectionType::Inactive };
         let update = unchanged(self.cognito.update_user_pool().user_pool_id(id), pool);

@@ -6,7 +6,7 @@ use contract::{Planned, PlannedFate};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    StepError,
+    Error,
     aws::{Clients, Presence, types},
 };
 
@@ -30,7 +30,7 @@ enum Question<'a> {
 
 /// Looks for a thing. If it lives inside another, the other is looked for instead. A passing error stops the step, to be tried again; a lasting
 /// one proves nothing.
-pub async fn look(aws: &Clients, entry: &Planned, inventory: &[Planned]) -> Result<Presence, StepError> {
+pub async fn look(aws: &Clients, entry: &Planned, inventory: &[Planned]) -> Result<Presence, Error> {
     // The inventory knows more of it than CloudFormation's list.
     let known =
         inventory.iter().find(|known| known.physical_id == entry.physical_id && known.kind == entry.kind);
@@ -43,7 +43,7 @@ pub async fn looks(
     aws: &Clients,
     wanted: &[&Planned],
     inventory: &[Planned],
-) -> Result<Vec<Presence>, StepError> {
+) -> Result<Vec<Presence>, Error> {
     let questions: Vec<_> = wanted.iter().map(|entry| question(entry, inventory)).collect();
     let mut things = BTreeSet::new();
     for question in &questions {
@@ -56,7 +56,7 @@ pub async fn looks(
     }
     let asked = things.into_iter().map(|(kind, id)| async move {
         let presence = aws.presence(kind, id).await?;
-        Ok::<_, StepError>(((kind, id), presence))
+        Ok::<_, Error>(((kind, id), presence))
     });
     let seen: BTreeMap<_, _> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
     let filters = if questions.iter().any(|question| matches!(question, Question::MetricFilter(_))) {
@@ -75,7 +75,7 @@ async fn answer(
     question: &Question<'_>,
     seen: &Seen<'_>,
     filters: &Result<BTreeSet<String>, String>,
-) -> Result<Presence, StepError> {
+) -> Result<Presence, Error> {
     Ok(match question {
         Question::Thing(kind, id) => seen[&(*kind, *id)].clone(),
         // With its whole: looked at again as long as that is.
@@ -129,17 +129,14 @@ fn log_groups(inventory: &[Planned]) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Lists the metric filters of the log groups that are left; `Err` with the reason when one cannot be asked.
-async fn metric_filters(
-    aws: &Clients,
-    seen: &Seen<'_>,
-) -> Result<Result<BTreeSet<String>, String>, StepError> {
+async fn metric_filters(aws: &Clients, seen: &Seen<'_>) -> Result<Result<BTreeSet<String>, String>, Error> {
     let left = |((kind, _), presence): &(&(&str, &str), &Presence)| {
         *kind == types::LOG_GROUP && **presence != Presence::Absent
     };
     let groups = seen.iter().filter(left).map(|((_, group), _)| aws.metric_filters(group));
     match stream::iter(groups).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await {
         Ok(names) => Ok(Ok(names.into_iter().flatten().collect())),
-        Err(StepError::Transient(why)) => Err(StepError::Transient(why)),
+        Err(Error::Transient(why)) => Err(Error::Transient(why)),
         Err(error) => Ok(Err(error.to_string())),
     }
 }

@@ -5,7 +5,7 @@ use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use serde_json::Value;
 
 use super::{AwsError, Clients, found, types};
-use crate::StepError;
+use crate::Error;
 
 /// The answers that mean "there is none".
 const NOT_FOUND: &[&str] =
@@ -23,7 +23,7 @@ pub enum Presence {
 
 impl Clients {
     /// Asks a thing's own service for it.
-    pub async fn presence(&self, kind: &str, id: &str) -> Result<Presence, StepError> {
+    pub async fn presence(&self, kind: &str, id: &str) -> Result<Presence, Error> {
         // The state of what has one.
         let asked: Result<Option<String>, AwsError> = match kind {
             types::REST_API => {
@@ -76,7 +76,7 @@ impl Clients {
         }
     }
 
-    async fn log_group_presence(&self, name: &str) -> Result<Presence, StepError> {
+    async fn log_group_presence(&self, name: &str) -> Result<Presence, Error> {
         match self.log_group_exists(name).await {
             Ok(true) => Ok(Presence::Present),
             Ok(false) => Ok(Presence::Absent),
@@ -85,7 +85,7 @@ impl Clients {
     }
 
     /// Lists the metric filters of a log group; none when there is no such group.
-    pub async fn metric_filters(&self, group: &str) -> Result<Vec<String>, StepError> {
+    pub async fn metric_filters(&self, group: &str) -> Result<Vec<String>, Error> {
         let (mut names, mut next) = (Vec::new(), None);
         loop {
             let page =
@@ -101,7 +101,7 @@ impl Clients {
     }
 
     /// Looks for a permission in the policy of the function that it is on.
-    pub async fn permission_presence(&self, function: &str, statement: &str) -> Result<Presence, StepError> {
+    pub async fn permission_presence(&self, function: &str, statement: &str) -> Result<Presence, Error> {
         let read = self.lambda.get_policy().function_name(function).send().await.map_err(AwsError::from);
         let policy = match read {
             Ok(read) => read.policy.unwrap_or_default(),
@@ -119,7 +119,7 @@ impl Clients {
     }
 
     /// Looks for a saved query in the list of all, since nothing asks for one by its id.
-    async fn query_definition_presence(&self, id: &str) -> Result<Presence, StepError> {
+    async fn query_definition_presence(&self, id: &str) -> Result<Presence, Error> {
         let mut next = None;
         loop {
             let page = self.logs.describe_query_definitions().set_next_token(next).send().await;
@@ -138,7 +138,7 @@ impl Clients {
     }
 
     /// Looks for a dashboard among those whose names begin so. There are never more than a page holds.
-    async fn dashboard_presence(&self, name: &str) -> Result<Presence, StepError> {
+    async fn dashboard_presence(&self, name: &str) -> Result<Presence, Error> {
         let listed = self.cloudwatch.list_dashboards().dashboard_name_prefix(name).send().await;
         match listed.map_err(AwsError::from) {
             Ok(found)
@@ -151,7 +151,7 @@ impl Clients {
         }
     }
 
-    async fn alarm_presence(&self, name: &str) -> Result<Presence, StepError> {
+    async fn alarm_presence(&self, name: &str) -> Result<Presence, Error> {
         match self.cloudwatch.describe_alarms().alarm_names(name).send().await.map_err(AwsError::from) {
             Ok(found) if found.metric_alarms().is_empty() && found.composite_alarms().is_empty() => {
                 Ok(Presence::Absent)
@@ -164,12 +164,10 @@ impl Clients {
 
 /// Turns a lasting error into "unproven", since it proves neither presence nor absence. One that may pass stops the step, to be
 /// tried again.
-pub fn unproven(error: StepError) -> Result<Presence, StepError> {
+pub fn unproven(error: Error) -> Result<Presence, Error> {
     match error {
-        StepError::Transient(_) => Err(error),
-        StepError::Refused(why) | StepError::Thawed(why) | StepError::Failed(why) => {
-            Ok(Presence::Unproven(why))
-        }
+        Error::Transient(_) => Err(error),
+        Error::Failed(why) => Ok(Presence::Unproven(why)),
     }
 }
 
@@ -179,8 +177,8 @@ mod tests {
 
     #[test]
     fn a_lasting_error_proves_nothing_and_a_passing_one_is_tried_again() {
-        assert!(unproven(StepError::Transient("slow down".into())).is_err());
-        let denied = unproven(StepError::Failed("AccessDenied".into())).unwrap();
+        assert!(unproven(Error::Transient("slow down".into())).is_err());
+        let denied = unproven(Error::Failed("AccessDenied".into())).unwrap();
         assert_eq!(denied, Presence::Unproven("AccessDenied".into()));
     }
 }

@@ -7,15 +7,20 @@ use aws_sdk_dynamodbstreams::{
     types::{Shard, ShardIteratorType},
 };
 
-use super::{Clients, done};
+use stacks::done;
+
 use crate::StepError;
 
-impl Clients {
+/// The client of table streams.
+#[derive(Debug, Clone)]
+pub struct Streams(pub aws_sdk_dynamodbstreams::Client);
+
+impl Streams {
     /// Lists all shards, of which one at least takes records.
     pub async fn shards(&self, stream: &str) -> Result<Vec<Shard>, StepError> {
         let (mut shards, mut last) = (Vec::new(), None);
         loop {
-            let page = self.streams.describe_stream().stream_arn(stream).set_exclusive_start_shard_id(last);
+            let page = self.0.describe_stream().stream_arn(stream).set_exclusive_start_shard_id(last);
             let page = done(page.send().await, "reading the stream")?.stream_description;
             let Some(page) = page else {
                 return Err(StepError::Transient("the stream was not described".to_owned()));
@@ -34,14 +39,14 @@ impl Clients {
 
     /// Opens a shard at its end: what is written later shows.
     pub async fn end_of_shard(&self, stream: &str, shard: &str) -> Result<String, StepError> {
-        let iterator = self.streams.get_shard_iterator().stream_arn(stream).shard_id(shard);
+        let iterator = self.0.get_shard_iterator().stream_arn(stream).shard_id(shard);
         let iterator = iterator.shard_iterator_type(ShardIteratorType::Latest).send().await;
         Ok(done(iterator, "opening the stream")?.shard_iterator.unwrap_or_default())
     }
 
     /// Reads on in a shard.
     pub async fn records(&self, iterator: &str) -> Result<GetRecordsOutput, StepError> {
-        done(self.streams.get_records().shard_iterator(iterator).send().await, "reading the stream")
+        Ok(done(self.0.get_records().shard_iterator(iterator).send().await, "reading the stream")?)
     }
 }
 

@@ -4,20 +4,20 @@ use aws_sdk_cloudformation::types::{ResourceStatus, Stack, StackResourceSummary,
 use contract::StackRef;
 
 use super::{AwsError, Clients, done, found};
-use crate::StepError;
+use crate::Error;
 
 /// The status of a stack that was never created: a change set waits to create it.
 pub const IN_REVIEW: &str = "REVIEW_IN_PROGRESS";
 
 impl Clients {
     /// Describes a stack. By name: the stack that exists. By id: also one that is deleted, for 90 days ("`DescribeStacks`").
-    pub async fn stack(&self, name_or_id: &str) -> Result<Option<Stack>, StepError> {
+    pub async fn stack(&self, name_or_id: &str) -> Result<Option<Stack>, Error> {
         let described = self.cloudformation.describe_stacks().stack_name(name_or_id).send().await;
         match described.map_err(AwsError::from) {
             // An empty answer proves nothing.
             Ok(answer) => match answer.stacks.unwrap_or_default().into_iter().next() {
                 Some(stack) => Ok(Some(stack)),
-                None => Err(StepError::Transient("CloudFormation described no stack".to_owned())),
+                None => Err(Error::Transient("CloudFormation described no stack".to_owned())),
             },
             // The only way CloudFormation says "none": ValidationError, "Stack with id … does not exist".
             Err(error) if error.is(&["ValidationError"]) && error.message.contains("does not exist") => {
@@ -28,19 +28,19 @@ impl Clients {
     }
 
     /// Returns the status of the stack with this id; `None` when it is gone for longer than CloudFormation remembers.
-    pub async fn stack_status(&self, id: &str) -> Result<Option<String>, StepError> {
+    pub async fn stack_status(&self, id: &str) -> Result<Option<String>, Error> {
         let status = self.stack(id).await?.and_then(|stack| stack.stack_status);
         Ok(status.map(|status| status.as_str().to_owned()))
     }
 
     /// Returns the id of a stack that took the name after the one with `id` was deleted: it has things of the same names.
-    pub async fn successor(&self, name: &str, id: &str) -> Result<Option<String>, StepError> {
+    pub async fn successor(&self, name: &str, id: &str) -> Result<Option<String>, Error> {
         let named = self.stack(name).await?.and_then(|named| named.stack_id);
         Ok(named.filter(|named| named != id))
     }
 
     /// Lists the deleted stacks of a name that CloudFormation remembers, for 90 days ("`ListStacks`"), the newest last.
-    pub async fn deleted_stacks(&self, name: &str) -> Result<Vec<StackSummary>, StepError> {
+    pub async fn deleted_stacks(&self, name: &str) -> Result<Vec<StackSummary>, Error> {
         let (mut named, mut next) = (Vec::new(), None);
         loop {
             let page = self.cloudformation.list_stacks().stack_status_filter(StackStatus::DeleteComplete);
@@ -58,7 +58,7 @@ impl Clients {
 
     /// Reads the template, which says what is retained: the text as it was sent. Empty for a stack in review, which has none
     /// ("`GetTemplate`").
-    pub async fn template(&self, stack_id: &str) -> Result<String, StepError> {
+    pub async fn template(&self, stack_id: &str) -> Result<String, Error> {
         let got = self.cloudformation.get_template().stack_name(stack_id).send().await;
         let got = found(got, &["ValidationError"], "reading the template")?;
         Ok(got.and_then(|got| got.template_body).unwrap_or_default())
@@ -68,7 +68,7 @@ impl Clients {
     pub async fn resources_of_deleted(
         &self,
         stack_id: &str,
-    ) -> Result<Option<Vec<StackResourceSummary>>, StepError> {
+    ) -> Result<Option<Vec<StackResourceSummary>>, Error> {
         match self.stack(stack_id).await? {
             Some(_) => self.stack_resources(stack_id).await.map(Some),
             None => Ok(None),
@@ -76,7 +76,7 @@ impl Clients {
     }
 
     /// Returns the time, in Unix milliseconds, at which the deletion began that ended a stack; `None` when CloudFormation shows none.
-    pub async fn deletion_began(&self, stack_id: &str) -> Result<Option<i64>, StepError> {
+    pub async fn deletion_began(&self, stack_id: &str) -> Result<Option<i64>, Error> {
         let (mut began, mut alive, mut next) = (Vec::new(), i64::MIN, None);
         loop {
             let page = self.cloudformation.describe_stack_events().stack_name(stack_id).set_next_token(next);
@@ -100,7 +100,7 @@ impl Clients {
     }
 
     /// Lists all resources of a stack, deleted ones too.
-    pub async fn stack_resources(&self, stack_id: &str) -> Result<Vec<StackResourceSummary>, StepError> {
+    pub async fn stack_resources(&self, stack_id: &str) -> Result<Vec<StackResourceSummary>, Error> {
         let (mut listed, mut next) = (Vec::new(), None);
         loop {
             let page = self.cloudformation.list_stack_resources().stack_name(stack_id).set_next_token(next);
@@ -114,21 +114,21 @@ impl Clients {
     }
 
     /// Lists what is in `DELETE_FAILED` now.
-    pub async fn failed_resources(&self, stack_id: &str) -> Result<Vec<StackResourceSummary>, StepError> {
+    pub async fn failed_resources(&self, stack_id: &str) -> Result<Vec<StackResourceSummary>, Error> {
         let mut listed = self.stack_resources(stack_id).await?;
         listed.retain(|r| r.resource_status().is_some_and(|status| status.as_str() == "DELETE_FAILED"));
         Ok(listed)
     }
 
     /// Lists the stacks that import an export.
-    pub async fn importers(&self, export: &str) -> Result<Vec<String>, StepError> {
+    pub async fn importers(&self, export: &str) -> Result<Vec<String>, Error> {
         let imports = self.cloudformation.list_imports().export_name(export).send().await;
         // "Export … is not imported by any stack" is an error, not an empty list ("ListImports").
         let imports = found(imports, &["ValidationError"], "asking who imports")?;
         Ok(imports.and_then(|imports| imports.imports).unwrap_or_default())
     }
 
-    pub async fn set_termination_protection(&self, stack_id: &str, on: bool) -> Result<(), StepError> {
+    pub async fn set_termination_protection(&self, stack_id: &str, on: bool) -> Result<(), Error> {
         let update = self.cloudformation.update_termination_protection().stack_name(stack_id);
         done(update.enable_termination_protection(on).send().await, "setting termination protection")
             .map(drop)
@@ -136,6 +136,7 @@ impl Clients {
 }
 
 /// Returns what the run keeps of a stack.
+#[must_use]
 pub fn stack_ref(stack: &Stack) -> StackRef {
     StackRef {
         id: stack.stack_id().unwrap_or_default().to_owned(),
