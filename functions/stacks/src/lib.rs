@@ -1,11 +1,13 @@
 //! One stack of `CloudFormation`: what it has, what of that is there, and the proof that it is gone. Nothing here knows whose stack
-//! it is: the task service's, or any other that is stuck.
+//! it is.
 //!
 //! - `aws` reads AWS and changes it, a file per service.
+//! - [`inventory`] lists the things of a stack, with the fate that its template gives them.
 //! - [`presence`] asks for things of an inventory.
 
 mod aws;
 mod error;
+pub mod inventory;
 pub mod presence;
 
 pub use self::{

@@ -4,7 +4,7 @@ use aws_sdk_cloudformation::types::{Parameter, Stack};
 use contract::{Noted, Planned, PlannedFate, Run, StackRef, names::Named};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use stacks::types;
+use stacks::{inventory::correct_by_deletion, types};
 
 use crate::{Context, StepError, things};
 
@@ -63,7 +63,7 @@ pub async fn settle(context: &Context<'_>, run: &mut Run) -> Result<(), StepErro
         entry.fate = PlannedFate::Keep;
     }
     match context.aws.resources_of_deleted(&id).await? {
-        Some(listed) => things::correct_by_deletion(&mut run.inventory, &listed),
+        Some(listed) => correct_by_deletion(&mut run.inventory, &listed),
         None if run.inventory.is_empty() => {
             let why = "CloudFormation remembers it no longer, and no run has listed what it had";
             run.not_proven(Noted::new(Noted::STACK, &id, format!("the stack {id}"), why));

@@ -12,9 +12,9 @@ impl Clients {
     }
 
     /// Reads who may assume a role; `None` when there is no such role.
-    pub async fn trust(&self, role: &str) -> Result<Option<String>, Error> {
+    pub async fn trust(&self, role: &str, doing: &str) -> Result<Option<String>, Error> {
         let role = self.iam.get_role().role_name(role).send().await;
-        let role = found(role, &["NoSuchEntity", "NoSuchEntityException"], "reading the executor role")?;
+        let role = found(role, &["NoSuchEntity", "NoSuchEntityException"], doing)?;
         Ok(role.and_then(|role| role.role).and_then(|role| role.assume_role_policy_document))
     }
 }

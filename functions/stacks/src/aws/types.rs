@@ -1,6 +1,8 @@
-//! The resource types that the teardown treats specially.
+//! The resource types that are treated specially.
 
 pub const ALARM: &str = "AWS::CloudWatch::Alarm";
+/// A setting of the whole account.
+pub const API_ACCOUNT: &str = "AWS::ApiGateway::Account";
 pub const BUCKET: &str = "AWS::S3::Bucket";
 pub const DASHBOARD: &str = "AWS::CloudWatch::Dashboard";
 pub const FUNCTION: &str = "AWS::Lambda::Function";

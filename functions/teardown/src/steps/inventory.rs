@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use contract::{Planned, PlannedFate, Run};
+use stacks::inventory::unlisted_log_groups;
 
 use crate::{Context, StepError, fates, things};
 
@@ -11,7 +12,7 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     let stack = run.stack()?.clone();
     let (template, version) = fates::version(context, &stack).await?;
     let mut entries = things::resources(context, &stack, template.as_ref()).await?;
-    entries.extend(things::unlisted(context, &entries).await?);
+    entries.extend(unlisted_log_groups(context.aws, &entries).await?);
     entries.extend(template.iter().flat_map(things::assets));
     // The list only grows: things that an earlier run saw stay on it, although some may have been deleted since.
     let earlier = context.known_things(&stack.id).await?;

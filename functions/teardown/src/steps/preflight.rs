@@ -1,8 +1,10 @@
 //! Preflight: what would stop the deletion, found by reading alone.
 
-use aws_sdk_cloudformation::primitives::DateTime;
 use contract::{Blocker, Consent, Evidence, Noted, Planned, PlannedFate, Run, Strays};
-use stacks::types;
+use stacks::{
+    inventory::{self, RoleState},
+    types,
+};
 
 use crate::{
     Context, StepError, fates,
@@ -12,9 +14,6 @@ use crate::{
     strays, things,
     writers::{remembered, task_function},
 };
-
-/// `DynamoDB`, IAM and `CloudFormation` have clocks of their own.
-const CLOCKS_DIFFER_SECONDS: i64 = 1;
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     if run.request.system_backup {
@@ -50,28 +49,23 @@ fn note_kept_strays(run: &mut Run) {
 
 /// Finds the stacks that import what this one exports: CloudFormation would refuse.
 async fn importers(context: &Context<'_>, run: &Run) -> Result<Vec<Blocker>, StepError> {
-    let Some(stack) = context.aws.stack(&run.stack()?.id).await? else { return Ok(Vec::new()) };
-    let mut blockers = Vec::new();
-    for export in stack.outputs().iter().filter_map(|output| output.export_name()) {
-        let importers = context.aws.importers(export).await?;
-        if !importers.is_empty() {
-            let why = format!("the export {export} is in use by {}", importers.join(", "));
-            blockers.push(Blocker { why, consent: None });
-        }
-    }
-    Ok(blockers)
+    let used = inventory::exports_in_use(context.aws, &run.stack()?.id).await?;
+    let blocker = |(export, importers): (String, Vec<String>)| Blocker {
+        why: format!("the export {export} is in use by {}", importers.join(", ")),
+        consent: None,
+    };
+    Ok(used.into_iter().map(blocker).collect())
 }
 
-/// Finds out whether CloudFormation can assume the executor. Its trust is read: trying would need a deletion.
+/// Finds out whether CloudFormation can assume the executor.
 async fn executor(context: &Context<'_>) -> Result<Option<Blocker>, StepError> {
     let arn = &context.settings.executor_role_arn;
-    let name = arn.rsplit('/').next().unwrap_or_default();
-    let why = match context.aws.trust(name).await? {
-        None => format!("the executor role {arn} does not exist: deploy the teardown stack again"),
-        Some(trust) if !trust.contains("cloudformation.amazonaws.com") => {
+    let why = match inventory::may_be_assumed(context.aws, arn, "reading the executor role").await? {
+        RoleState::Gone => format!("the executor role {arn} does not exist: deploy the teardown stack again"),
+        RoleState::Distrusts => {
             format!("CloudFormation may not assume the executor role {arn}: deploy the teardown stack again")
         }
-        Some(_) => return Ok(None),
+        RoleState::There => return Ok(None),
     };
     Ok(Some(Blocker { why, consent: None }))
 }
@@ -125,33 +119,18 @@ fn unknown(context: &Context<'_>, run: &Run) -> Vec<Blocker> {
     beyond.chain(absent).map(|why| Blocker { why, consent: None }).collect()
 }
 
-/// Finds tables and roles that somebody made again by hand, under the name of one that the stack had: CloudFormation would delete
-/// them by that name. A thing of its own is older than the time at which CloudFormation was last done with it.
+/// Finds tables and roles that somebody made again by hand, under the name of one that the stack had.
 async fn strangers(context: &Context<'_>, run: &Run) -> Result<Vec<Blocker>, StepError> {
-    let listed = context.aws.stack_resources(&run.stack()?.id).await?;
-    let done = |entry: &Planned| {
-        let own = listed.iter().find(|it| it.logical_resource_id() == Some(&entry.logical_id));
-        own.and_then(|it| it.last_updated_timestamp()).map(DateTime::secs)
+    let doomed: Vec<_> = run.doomed(types::TABLE).chain(run.doomed(types::ROLE)).collect();
+    let strangers = inventory::strangers(context.aws, &run.stack()?.id, &doomed).await?;
+    let blocker = |Planned { kind, logical_id, physical_id, .. }: Planned| Blocker {
+        why: format!(
+            "{kind} {physical_id} is younger than what CloudFormation made: somebody made it again by hand. Leave it behind \
+             (abandon: {logical_id}), or delete it yourself"
+        ),
+        consent: None,
     };
-    let mut blockers = Vec::new();
-    for entry in run.doomed(types::TABLE).chain(run.doomed(types::ROLE)) {
-        let id = &entry.physical_id;
-        let made = if entry.kind == types::TABLE {
-            let table = context.aws.table(id).await?;
-            table.and_then(|table| table.creation_date_time).map(|made| made.secs())
-        } else {
-            context.aws.role_created(id).await?
-        };
-        if made.zip(done(entry)).is_some_and(|(made, done)| made > done + CLOCKS_DIFFER_SECONDS) {
-            let (kind, logical_id) = (&entry.kind, &entry.logical_id);
-            let why = format!(
-                "{kind} {id} is younger than what CloudFormation made: somebody made it again by hand. Leave it behind (abandon: \
-                 {logical_id}), or delete it yourself"
-            );
-            blockers.push(Blocker { why, consent: None });
-        }
-    }
-    Ok(blockers)
+    Ok(strangers.into_iter().map(blocker).collect())
 }
 
 /// Finds what needs a consent that is not given.

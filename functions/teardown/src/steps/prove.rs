@@ -9,12 +9,9 @@ use aws_sdk_dynamodb::types::BackupTypeFilter;
 use contract::{
     Evidence, Found, FoundFate, Noted, Planned, PlannedFate, Run, limits::GOING_SECONDS, names::Named,
 };
-use stacks::{Presence, done, presence, types, unproven};
+use stacks::{Presence, done, inventory::entry, presence, types, unproven};
 
-use crate::{
-    Context, StepError,
-    things::{SYSTEM_BACKUP_WHY, entry},
-};
+use crate::{Context, StepError, things::SYSTEM_BACKUP_WHY};
 
 /// The number of looks, 5 s apart, after which something still shown is believed to stay.
 const LOOKS: u32 = 5;

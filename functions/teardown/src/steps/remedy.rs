@@ -1,9 +1,9 @@
 //! Remedy: what can be done about resources that CloudFormation failed to delete.
 
 use contract::{Consent, Run};
-use stacks::{Presence, presence, types};
+use stacks::{Presence, inventory::entry, presence, types};
 
-use crate::{Context, StepError, strays, things::entry};
+use crate::{Context, StepError, strays};
 
 /// Leaves a resource that is proven absent out of the next deletion, and empties a bucket, with consent. Anything else is reported with
 /// CloudFormation's reason, and then no bucket is emptied either: the next deletion would fail all the same.

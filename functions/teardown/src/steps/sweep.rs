@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use contract::{Consent, Evidence, Noted, Planned, PlannedFate, Run, limits::SWEEPS, names::Named};
-use stacks::{Error, LogGroup, is_protected, types};
+use stacks::{Error, LogGroup, inventory::implicit_log_groups, is_protected, types};
 
-use crate::{Context, StepError, error::all_of, fates, strays, things};
+use crate::{Context, StepError, error::all_of, fates, strays};
 
 pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError> {
     if run.sweeps == 0 {
@@ -70,7 +70,7 @@ async fn candidates(context: &Context<'_>, run: &Run) -> Result<BTreeSet<LogGrou
         there.extend(context.aws.log_groups(name).await?);
     }
     there.retain(|group| names.contains(group.name.as_str()));
-    there.extend(things::implicit_log_groups(context, &run.inventory).await?);
+    there.extend(implicit_log_groups(context.aws, &run.inventory).await?);
     Ok(there)
 }
 
