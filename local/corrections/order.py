@@ -48,6 +48,7 @@ NAMES: tuple[str, ...] = (
     "cloudformation.delete",
     "cloudformation.history",
     "cloudformation.role",
+    "cloudformation.registry",
     "s3.delete_objects",
     "s3.object_lock",
     "cloudwatch.alarms",
