@@ -4,11 +4,15 @@
 //! - `aws` reads AWS and changes it, a file per service.
 //! - [`inventory`] lists the things of a stack, with the fate that its template gives them.
 //! - [`presence`] asks for things of an inventory.
+//! - [`deletion`] asks for a stack's deletion and looks at how far it has come.
+//! - [`remedy`] sorts what could not be deleted by what can be done about it.
 
 mod aws;
+pub mod deletion;
 mod error;
 pub mod inventory;
 pub mod presence;
+pub mod remedy;
 
 pub use self::{
     aws::{

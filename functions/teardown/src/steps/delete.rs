@@ -1,8 +1,7 @@
 //! Delete: ask CloudFormation, once per round.
 
-use aws_sdk_cloudformation::types::{DeploymentConfig, DeploymentConfigMode};
 use contract::{Deletion, Run, limits::ROUNDS};
-use stacks::AwsError;
+use stacks::deletion;
 
 use crate::{Context, StepError, fates, strays, writers::still_frozen};
 
@@ -27,29 +26,15 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
     let retain = if has_failed { retained(context, &run, abandoned).await? } else { Vec::new() };
     let settings = context.settings;
     let role = if run.in_vain { &settings.powerless_role_arn } else { &settings.executor_role_arn };
-    let delete = context.aws.cloudformation.delete_stack().stack_name(&id).role_arn(role);
-    let delete = delete.client_request_token(context.deletion_token(run.rounds));
-    let express = DeploymentConfig::builder().mode(DeploymentConfigMode::Express).build();
-    let delete = delete.set_deployment_config(run.request.express.then_some(express));
-    match delete
-        .set_retain_resources(Some(retain).filter(|ids| !ids.is_empty()))
-        .send()
-        .await
-        .map_err(AwsError::from)
-    {
-        Ok(_) => {}
-        // Carried out or not: Watch sees.
-        Err(error)
-            if error.unanswered || error.status >= 500 || error.is(&["TokenAlreadyExistsException"]) =>
-        {
-            tracing::warn!(?error, "DeleteStack was not answered");
-        }
-        // A role just made is not known everywhere at once.
-        Err(error) if error.message.contains("invalid or cannot be assumed") => {
-            return Err(StepError::Transient(format!("deleting the stack: {}", error.message)));
-        }
-        Err(error) => return Err(error.stop("deleting the stack").into()),
-    }
+    let request = deletion::Request {
+        stack_id: &id,
+        role_arn: Some(role),
+        token: &context.deletion_token(run.rounds),
+        retain: &retain,
+        express: run.request.express,
+    };
+    // Carried out or not: Watch sees.
+    deletion::begin(context.aws, &request).await?;
     run.rounds += 1;
     run.deadline = None;
     run.delete = Deletion::InProgress;

@@ -1,7 +1,7 @@
 //! Remedy: what can be done about resources that CloudFormation failed to delete.
 
-use contract::{Consent, Run};
-use stacks::{Presence, inventory::entry, presence, types};
+use contract::{Consent, Planned, Run};
+use stacks::remedy::{Failed, look};
 
 use crate::{Context, StepError, strays};
 
@@ -13,43 +13,21 @@ pub async fn take(context: &Context<'_>, mut run: Run) -> Result<Run, StepError>
         // The stack is in DELETE_FAILED, as was wanted: the next deletion is the first in earnest.
         return Ok(run);
     }
-    let failed = context.aws.failed_resources(&run.stack()?.id).await?;
-    if failed.is_empty() {
-        return Err(StepError::Transient("the stack is DELETE_FAILED and names no resource".to_owned()));
-    }
+    let Failed { absent, going: _, full, stuck } =
+        look(context.aws, &run.stack()?.id, &run.inventory).await?;
     // Resources that an earlier round left out are no longer in DELETE_FAILED; naming them again would be refused.
-    run.retain.clear();
-    let (mut stuck, mut filled) = (Vec::new(), Vec::new());
-    for resource in &failed {
-        let entry = entry(resource);
-        let (kind, logical_id) = (&entry.kind, &entry.logical_id);
-        let reason = resource.resource_status_reason().unwrap_or("no reason given");
-        let full = kind == types::BUCKET && is_not_empty(reason);
-        match presence::look(context.aws, &entry, &run.inventory).await? {
-            Presence::Absent => run.retain.push(logical_id.clone()),
-            // The next deletion finds it gone, or fails with it again.
-            Presence::Going => {}
-            Presence::Present | Presence::Unproven(_) if full && run.request.empty_buckets => {
-                filled.push(entry);
-            }
-            Presence::Present | Presence::Unproven(_) => {
-                let consent = Consent::EmptyBuckets;
-                let consent = if full { format!(" (consent: {consent})") } else { String::new() };
-                stuck.push(format!("{logical_id} ({kind}): {reason}{consent}"));
-            }
-        }
+    run.retain = absent.into_iter().map(|entry| entry.logical_id).collect();
+    let words = |entry: &Planned, reason: &str| format!("{} ({}): {reason}", entry.logical_id, entry.kind);
+    let mut why: Vec<_> = stuck.iter().map(|(entry, reason)| words(entry, reason)).collect();
+    if !run.request.empty_buckets {
+        let consent = Consent::EmptyBuckets;
+        why.extend(full.iter().map(|bucket| words(bucket, &format!("{} (consent: {consent})", bucket.why))));
     }
-    if !stuck.is_empty() {
-        return Err(StepError::Failed(stuck.join("; ")));
+    if !why.is_empty() {
+        return Err(StepError::Failed(why.join("; ")));
     }
-    for bucket in &filled {
+    for bucket in &full {
         strays::empty_bucket(context, &mut run, bucket).await?;
     }
     Ok(run)
-}
-
-/// Tells whether a bucket's deletion was allowed, and failed only because there is something in it: "The bucket you tried to delete
-/// is not empty".
-fn is_not_empty(reason: &str) -> bool {
-    reason.contains("not empty") || reason.contains("BucketNotEmpty")
 }
