@@ -152,6 +152,10 @@ impl Aws {
         self.send(Request::json("kms", &format!("TrentService.{action}"), &body)).await
     }
 
+    pub async fn sqs(&self, action: &str, body: Value) -> Answer {
+        self.send(Request::json("sqs", &format!("AmazonSQS.{action}"), &body)).await
+    }
+
     pub async fn ssm(&self, action: &str, body: Value) -> Answer {
         self.send(Request::json("ssm", &format!("AmazonSSM.{action}"), &body)).await
     }

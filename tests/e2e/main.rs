@@ -17,6 +17,7 @@ mod jwt;
 mod life;
 mod load;
 mod out_of_band;
+mod rescue;
 mod seal;
 #[path = "../../functions/seal/tests/log/bundle.rs"]
 #[allow(dead_code, reason = "shared with the tests of seal, which use all of it")]

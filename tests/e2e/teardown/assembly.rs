@@ -117,7 +117,7 @@ fn code(binary: &Path) -> Vec<u8> {
 }
 
 /// A ZIP archive of one file, stored as it is (PKWARE's APPNOTE, sections 4.3.7, 4.3.12 and 4.3.16).
-fn zip(name: &str, content: &[u8]) -> Vec<u8> {
+pub fn zip(name: &str, content: &[u8]) -> Vec<u8> {
     let short = |number: usize| u16::try_from(number).unwrap().to_le_bytes();
     let long = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
     // Version, flags, method, time, date, then sizes: the same in both headers.

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::assembly::Assembly;
 use crate::{aws::Aws, stack::eventually};
 
-const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+/// The policy that allows everything.
+pub const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
 /// A resource of the service stack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,7 +126,8 @@ async fn cloudformation(aws: &Aws, action: &str, parameters: &[(String, String)]
     aws.cloudformation(action, &parameters).await.done()
 }
 
-async fn created(aws: &Aws, name: &str, id: &str) {
+/// Waits until a stack is created.
+pub async fn created(aws: &Aws, name: &str, id: &str) {
     let status = eventually(&format!("the creation of {name}"), async || {
         let running = ["CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"];
         status_of(aws, id).await.filter(|status| !running.contains(&status.as_str()))

@@ -7,7 +7,7 @@ mod again;
 pub mod assembly;
 mod calls;
 mod data;
-mod deployment;
+pub mod deployment;
 mod every_call;
 mod kept;
 mod leftovers;

@@ -1,0 +1,6 @@
+//! Stacks of somebody else's, with nothing of this service in them: stuck in ten ways, each in an emulated account of its
+//! own; what the usual commands leave of them, and what `taskctl rescue` does.
+
+mod beside;
+mod foreign;
+mod stuck;
