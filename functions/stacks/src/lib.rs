@@ -13,6 +13,8 @@ mod error;
 pub mod inventory;
 pub mod presence;
 pub mod remedy;
+#[cfg(test)]
+mod rooms;
 
 pub use self::{
     aws::{

@@ -28,8 +28,8 @@ enum Question<'a> {
     Nothing(String),
 }
 
-/// Looks for a thing. If it lives inside another, the other is looked for instead. A passing error stops the step, to be tried again; a lasting
-/// one proves nothing.
+/// Looks for a thing. If it lives inside another, the other is looked for instead. A passing error stays one, to be tried again; a lasting one
+/// proves nothing.
 pub async fn look(aws: &Clients, entry: &Planned, inventory: &[Planned]) -> Result<Presence, Error> {
     // The inventory knows more of it than CloudFormation's list.
     let known =

@@ -6,6 +6,7 @@
 //! - `steps` has a file per step. No step calls another: what two of them need is in a module of its own beside them.
 
 mod audit_path;
+mod concurrency;
 mod error;
 mod evidence;
 mod fates;

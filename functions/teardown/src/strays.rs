@@ -3,6 +3,7 @@
 //! A consent names what was there when the plan was made. What comes later is not destroyed under it.
 
 use contract::{Consent, Noted, Planned, Run, Strays, names::Named};
+use serde_json::Value;
 use stacks::{Held, types};
 
 use crate::{Context, StepError};
@@ -17,7 +18,7 @@ pub async fn look(context: &Context<'_>, run: &Run) -> Result<Vec<Strays>, StepE
         strays.extend(summary(bucket, &context.aws.objects(&bucket.physical_id).await?));
     }
     if let Some(group) = quarantine(run)? {
-        strays.extend(summary(group, &context.aws.events(&group.physical_id).await?));
+        strays.extend(summary(group, &context.aws.events(&group.physical_id, sequence_number).await?));
     }
     Ok(strays)
 }
@@ -74,7 +75,9 @@ pub async fn not_named(context: &Context<'_>, run: &Run, group: &str) -> Result<
     let Some(quarantine) = quarantine(run)?.filter(|quarantine| quarantine.physical_id == group) else {
         return Ok(None);
     };
-    let Some(now) = summary(quarantine, &context.aws.events(group).await?) else { return Ok(None) };
+    let Some(now) = summary(quarantine, &context.aws.events(group, sequence_number).await?) else {
+        return Ok(None);
+    };
     let consent = Consent::EmptyBuckets;
     if !run.request.consents(consent) {
         let why = format!("{} (consent: {consent})", now.words());
@@ -99,6 +102,13 @@ fn is_doomed(run: &Run, group: &str) -> bool {
 fn quarantine(run: &Run) -> Result<Option<&Planned>, StepError> {
     let name = Named::Quarantine.of(&run.stack()?.name);
     Ok(run.inventory.iter().find(|entry| entry.kind == types::LOG_GROUP && entry.physical_id == name))
+}
+
+/// Returns the name of a record in quarantine: its number in the table's stream.
+fn sequence_number(line: &str) -> String {
+    let line: Option<Value> = serde_json::from_str(line).ok();
+    let number = line.as_ref().and_then(|line| line["sequenceNumber"].as_str());
+    number.unwrap_or("without a sequence number").to_owned()
 }
 
 /// Returns what a place holds in short; `None` for an empty one.
@@ -144,6 +154,14 @@ mod tests {
         // Another of the same second, and a newer one in the place of an old one.
         assert!(is_late(&run, &held(&[1, 2, 3, 4, 4])) && is_late(&run, &held(&[5])));
         assert!(is_late(&Run::default(), &held(&[1])));
+    }
+
+    #[test]
+    fn a_record_in_quarantine_is_named_by_its_number() {
+        assert_eq!(sequence_number(r#"{"sequenceNumber":"17","payload":"{}"}"#), "17");
+        for line in ["", "no JSON", r#"{"sequenceNumber":17}"#] {
+            assert_eq!(sequence_number(line), "without a sequence number", "{line}");
+        }
     }
 
     #[test]

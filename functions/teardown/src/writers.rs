@@ -38,15 +38,15 @@ pub async fn stop(
     frozen: &Frozen,
 ) -> Result<(), StepError> {
     context.overwrite(stack_id, Evidence::Freeze, frozen).await?;
-    context.aws.tag_function(arn, TAG, &frozen.tag()).await?;
-    Ok(context.aws.stop_function(&frozen.function).await?)
+    context.tag_function(arn, TAG, &frozen.tag()).await?;
+    context.stop_function(&frozen.function).await
 }
 
 /// Removes the tag of a function that runs again.
 pub async fn untag(context: &Context<'_>, function: &str) -> Result<(), StepError> {
     let configuration = context.aws.function(function, "reading the task function").await?;
     match configuration.and_then(|configuration| configuration.function_arn) {
-        Some(arn) => Ok(context.aws.untag_function(&arn, TAG).await?),
+        Some(arn) => context.untag_function(&arn, TAG).await,
         None => Ok(()),
     }
 }
@@ -61,14 +61,14 @@ pub async fn remembered(
     if let Some(frozen) = context.recall(stack_id, Evidence::Freeze).await? {
         return Ok(Some(frozen));
     }
-    if context.aws.concurrency(function).await? != Some(Some(0)) {
+    if context.concurrency(function).await? != Some(Some(0)) {
         return Ok(None);
     }
     let configuration = context.aws.function(function, "reading the task function").await?;
     let Some(arn) = configuration.and_then(|configuration| configuration.function_arn) else {
         return Ok(None);
     };
-    let tag = context.aws.function_tag(&arn, TAG).await?;
+    let tag = context.function_tag(&arn, TAG).await?;
     Ok(tag.and_then(|tag| Frozen::of_tag(function, &tag)))
 }
 
@@ -84,7 +84,7 @@ pub fn task_function(run: &Run) -> Result<Option<String>, StepError> {
 pub async fn still_frozen(context: &Context<'_>, run: &Run) -> Result<(), StepError> {
     let freezes = run.freezes();
     let Some(function) = task_function(run)? else { return Ok(()) };
-    match context.aws.concurrency(&function).await? {
+    match context.concurrency(&function).await? {
         None | Some(Some(0)) => Ok(()),
         Some(_) if freezes < FREEZES => {
             Err(StepError::Thawed("the task function was restarted since: it is stopped again".to_owned()))

@@ -41,7 +41,7 @@ impl AwsError {
         codes.contains(&self.code.as_str())
     }
 
-    /// Stops the step: to be tried again, or for good. `doing` names what was tried.
+    /// Returns the reason to stop: to try again, or for good. `doing` names what was tried.
     #[must_use]
     pub fn stop(self, doing: &str) -> Error {
         let Self { code, message, .. } = self;
@@ -50,7 +50,7 @@ impl AwsError {
     }
 }
 
-/// Returns the value; `None` when the service says, by one of these codes, that there is none. Any other error stops the step.
+/// Returns the value; `None` when the service says, by one of these codes, that there is none. Any other error is a reason to stop.
 pub fn found<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     answer: Result<T, SdkError<E, HttpResponse>>,
     absent: &[&str],
@@ -63,7 +63,7 @@ pub fn found<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     }
 }
 
-/// Returns the value. Any error stops the step.
+/// Returns the value. Any error is a reason to stop.
 pub fn done<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     answer: Result<T, SdkError<E, HttpResponse>>,
     doing: &str,

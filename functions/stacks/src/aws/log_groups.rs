@@ -1,7 +1,6 @@
 //! Log groups.
 
 use aws_sdk_cloudwatchlogs::types::{LogGroup as Described, LogStream};
-use serde_json::Value;
 
 use super::{AwsError, Clients, Held, done, found};
 use crate::Error;
@@ -64,15 +63,15 @@ impl Clients {
     }
 
     /// Lists every event of a log group of which little is expected: the writer makes a stream only when it has something to write.
-    /// A log group that is absent holds none.
-    pub async fn events(&self, group: &str) -> Result<Vec<Held>, Error> {
+    /// `named` gives an event its name, by its text. A log group that is absent holds none.
+    pub async fn events(&self, group: &str, named: fn(&str) -> String) -> Result<Vec<Held>, Error> {
         let (mut held, mut next) = (Vec::new(), None);
         loop {
             let page =
                 self.logs.describe_log_streams().log_group_name(group).set_next_token(next).send().await;
             let Some(page) = found(page, GONE, "listing log streams")? else { return Ok(Vec::new()) };
             for stream in page.log_streams().iter().filter_map(LogStream::log_stream_name) {
-                held.extend(self.events_of_stream(group, stream).await?);
+                held.extend(self.events_of_stream(group, stream, named).await?);
             }
             next = page.next_token;
             if next.is_none() {
@@ -81,7 +80,12 @@ impl Clients {
         }
     }
 
-    async fn events_of_stream(&self, group: &str, stream: &str) -> Result<Vec<Held>, Error> {
+    async fn events_of_stream(
+        &self,
+        group: &str,
+        stream: &str,
+        named: fn(&str) -> String,
+    ) -> Result<Vec<Held>, Error> {
         let (mut held, mut next) = (Vec::new(), None);
         loop {
             let page = self.logs.get_log_events().log_group_name(group).log_stream_name(stream);
@@ -89,7 +93,7 @@ impl Clients {
             let Some(page) = found(page, GONE, "reading a log stream")? else { return Ok(held) };
             held.extend(page.events().iter().map(|event| Held {
                 at: event.ingestion_time().unwrap_or(i64::MAX),
-                name: sequence_number(event.message().unwrap_or_default()),
+                name: named(event.message().unwrap_or_default()),
                 version: None,
             }));
             // The end of a stream is where the token stays the same ("GetLogEvents").
@@ -121,11 +125,4 @@ impl Clients {
 #[must_use]
 pub fn is_protected(error: &AwsError) -> bool {
     error.is(&["ValidationException"]) && error.message.contains("deletion protection")
-}
-
-/// Returns the name of a record in quarantine: its number in the table's stream.
-fn sequence_number(line: &str) -> String {
-    let line: Option<Value> = serde_json::from_str(line).ok();
-    let number = line.as_ref().and_then(|line| line["sequenceNumber"].as_str());
-    number.unwrap_or("without a sequence number").to_owned()
 }

@@ -162,8 +162,8 @@ impl Clients {
     }
 }
 
-/// Turns a lasting error into "unproven", since it proves neither presence nor absence. One that may pass stops the step, to be
-/// tried again.
+/// Turns a lasting error into "unproven", since it proves neither presence nor absence. One that may pass stays an
+/// error, to be tried again.
 pub fn unproven(error: Error) -> Result<Presence, Error> {
     match error {
         Error::Transient(_) => Err(error),

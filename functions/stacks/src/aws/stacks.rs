@@ -135,7 +135,7 @@ impl Clients {
     }
 }
 
-/// Returns what the run keeps of a stack.
+/// Returns what is to be remembered of a stack.
 #[must_use]
 pub fn stack_ref(stack: &Stack) -> StackRef {
     StackRef {

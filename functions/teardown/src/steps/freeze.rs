@@ -38,7 +38,7 @@ async fn stop_writers(context: &Context<'_>, run: &mut Run, stack: &StackRef) ->
     let Some(function) = task_function(run)? else { return Ok(0) };
     let read = context.aws.function(&function, "reading the task function").await?;
     let Some(configuration) = read else { return Ok(0) };
-    let Some(concurrency) = context.aws.concurrency(&function).await? else { return Ok(0) };
+    let Some(concurrency) = context.concurrency(&function).await? else { return Ok(0) };
     if concurrency != Some(0) || run.freezes() > 1 {
         forget_what_was_drained(context, run, stack).await?;
     }

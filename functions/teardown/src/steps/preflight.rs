@@ -73,7 +73,7 @@ async fn executor(context: &Context<'_>) -> Result<Option<Blocker>, StepError> {
 /// Finds out whether the task function is stopped and nothing says what it was before: it could not be restored.
 async fn frozen_by_nobody(context: &Context<'_>, run: &Run) -> Result<Option<Blocker>, StepError> {
     let Some(function) = task_function(run)? else { return Ok(None) };
-    if context.aws.concurrency(&function).await? != Some(Some(0))
+    if context.concurrency(&function).await? != Some(Some(0))
         || remembered(context, &run.stack()?.id, &function).await?.is_some()
     {
         return Ok(None);

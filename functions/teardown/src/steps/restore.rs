@@ -115,11 +115,11 @@ async fn resume_traffic(
 /// Gives the task function its concurrency back, unless somebody has done so already, perhaps with another value.
 async fn thaw(context: &Context<'_>, run: &mut Run, frozen: &Frozen) -> Result<(), StepError> {
     let function = &frozen.function;
-    if context.aws.concurrency(function).await? != Some(Some(0)) {
+    if context.concurrency(function).await? != Some(Some(0)) {
         return Ok(());
     }
-    let Some(old) = frozen.concurrency else { return Ok(context.aws.free_concurrency(function).await?) };
-    let Some(refusal) = context.aws.reserve_concurrency(function, old).await? else { return Ok(()) };
+    let Some(old) = frozen.concurrency else { return context.free_concurrency(function).await };
+    let Some(refusal) = context.reserve_concurrency(function, old).await? else { return Ok(()) };
     // Traffic comes first.
     run.keep(Noted::new(
         Noted::CONCURRENCY,
@@ -127,5 +127,5 @@ async fn thaw(context: &Context<'_>, run: &mut Run, frozen: &Frozen) -> Result<(
         format!("{function} without its reserved concurrency of {old}"),
         format!("Lambda refused to reserve it again: {refusal}"),
     ));
-    Ok(context.aws.free_concurrency(function).await?)
+    context.free_concurrency(function).await
 }
