@@ -15,9 +15,13 @@ What AWS does ("DeleteStack", "Delete a stack", "Troubleshooting CloudFormation"
 - In Express mode (``DeploymentConfig``) a resource's deletion is complete when the service accepted the call: a table may be
   DELETING when the stack is DELETE_COMPLETE ("Deploy CloudFormation stacks faster with express mode").
 - A deleted stack is found only by its id, also while a new one has its name.
+- A nested stack is deleted as a stack of its own, with its parent's role. If that fails, it is DELETE_FAILED and so is its resource
+  in the parent, with the words ``Embedded stack … was not successfully deleted``; its own resources that are gone stay gone, and the
+  next deletion of the parent goes on with the rest ("Working with nested stacks"; the words as reported).
 
 What stock MiniStack does: ignores roles and Express mode, tries everything, refuses a stack with imports at once, starts a second deletion
-beside the first, ignores the token, and forgets a deleted stack when its name is used again.
+beside the first, ignores the token, and forgets a deleted stack when its name is used again. A nested stack is always deleted with
+success, whatever remains of its resources.
 
 The fault injector reaches the handlers: a rule for service ``cloudformation-handler`` and a resource type as action applies to
 the deletion of one resource, ``AWS::CloudFormation::Stack`` (delays only) to a stack's whole operation.
@@ -295,6 +299,9 @@ async def _delete_resource(stack: dict, logical_id: str, resource: dict, definit
     if stack.get("_express") and kind == TABLE:
         _begin_to_delete_table(physical_id)
         return
+    if kind == STACK:
+        await _delete_nested(stack, physical_id)
+        return
     arguments = (kind, physical_id, properties, stack["StackName"], logical_id)
     if stacks._runs_on_worker_thread(kind):
         await run_reentrant(stacks._delete_resource, *arguments)
@@ -303,6 +310,25 @@ async def _delete_resource(stack: dict, logical_id: str, resource: dict, definit
         await asyncio.sleep(0)
     if effect.get("dropAnswer"):
         raise HandlerFailure("Exceeded attempts to wait", "NotStabilized")
+
+
+async def _delete_nested(parent: dict, stack_id: str) -> None:
+    from ministack.services.cloudformation import handlers
+
+    stack = handlers._resolve_stack(stack_id)
+    if stack is None:
+        return
+    if stack["StackStatus"] not in ("DELETE_IN_PROGRESS", "DELETE_COMPLETE"):
+        if parent.get("RoleARN"):
+            stack["RoleARN"] = parent["RoleARN"]
+        stack["_express"] = parent.get("_express", False)
+        stack["_status_before"], stack["StackStatus"] = stack["StackStatus"], "DELETE_IN_PROGRESS"
+        await _delete(stack["StackName"], stack_id)
+    while stack["StackStatus"] == "DELETE_IN_PROGRESS":
+        # Somebody deletes it by itself.
+        await asyncio.sleep(0.05)
+    if stack["StackStatus"] != "DELETE_COMPLETE":
+        raise RuntimeError(f"Embedded stack {stack_id} was not successfully deleted: {stack['StackStatusReason']}")
 
 
 def _begin_to_delete_table(name: str) -> None:
