@@ -49,6 +49,7 @@ NAMES: tuple[str, ...] = (
     "cloudformation.delete",
     "cloudformation.history",
     "cloudformation.role",
+    "cloudformation.custom_resources",
     "cloudformation.nested",
     "cloudformation.registry",
     "cloud_control.get_resource",

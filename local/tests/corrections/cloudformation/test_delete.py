@@ -153,7 +153,7 @@ def test_conditions_on_tags_and_on_what_a_resource_belongs_to(aws):
 def test_a_role_lost_in_the_middle(aws, rules):
     executor = role(aws)
     stack = Stack(aws, {"Base": TOPIC["Topic"], "Top": {**TOPIC["Topic"], "DependsOn": "Base"}})
-    rules(held("AWS::SNS::Topic", 400, '"Base"'))
+    rules(held("AWS::SNS::Topic", 2000, '"Base"'))
     stack.cloudformation.delete_stack(StackName=stack.id, RoleARN=executor)
     until(lambda: stack.resources()["Top"] == "DELETE_COMPLETE")
     drop_role(aws, executor)
