@@ -6,12 +6,14 @@
 //! - [`presence`] asks for things of an inventory.
 //! - [`deletion`] asks for a stack's deletion and looks at how far it has come.
 //! - [`remedy`] sorts what could not be deleted by what can be done about it.
+//! - [`proof`] shows each thing absent, or says why not.
 
 mod aws;
 pub mod deletion;
 mod error;
 pub mod inventory;
 pub mod presence;
+pub mod proof;
 pub mod remedy;
 #[cfg(test)]
 mod rooms;

@@ -2,7 +2,7 @@
 //! and compensation; here the states do their work. A step takes the whole run and answers the whole new one. Every step can be
 //! repeated, and picked up by another execution after this one was stopped.
 //!
-//! - `stacks`, a crate of its own, knows stacks and what they have, whosesoever they are.
+//! - `stacks`, a crate of its own, knows stacks and what they have, whosesoever they are. Here is what the service adds to it.
 //! - `steps` has a file per step. No step calls another: what two of them need is in a module of its own beside them.
 
 mod audit_path;

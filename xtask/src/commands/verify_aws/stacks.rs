@@ -11,13 +11,13 @@ use super::made::{Made, described};
 use super::site::Site;
 
 const OVER_WITHIN: Duration = Duration::from_mins(10);
-/// The words by which the workflow knows a role that is gone (`delete.rs`).
+/// The words by which the workflow knows a role that is gone (`deletion.rs`).
 const DEAD_ROLE: &str = "is invalid or cannot be assumed";
 /// The pauses of the workflow's six retries add up to this, on average (`teardown.asl.json`).
 const RETRIED_FOR: Duration = Duration::from_secs(45);
-/// `STALE_LOOKS` in `delete.rs`: five looks, 15 s apart.
+/// `STALE_LOOKS` in `watch.rs`: five looks, 15 s apart.
 const SHOWN_WITHIN: Duration = Duration::from_mins(1);
-/// The time for which Prove looks again (`prove.rs`).
+/// The time for which Prove looks again (`stacks::proof`).
 const ABSENT_WITHIN: Duration = Duration::from_secs(20);
 
 /// Names something made for one check.
