@@ -2,7 +2,8 @@
 
 They are taken from the types' schemas (the CloudFormation registry: ``handlers.delete.permissions``). ``calls`` are those that
 the handler cannot do without; they are demanded here. ``more`` are in the schema too, but not known to be used every time (to
-find out on AWS: deny one and delete). An executor's policy should grant both. A type that is not in the table is not checked.
+find out on AWS: deny one and delete). An executor's policy should grant both. A type that is not in the table is looked up in
+``registered_deletions``; what is not there either is not checked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local.corrections.cloudformation import registered_deletions
 from local.corrections.cloudformation.handlers import service_failure
 from local.corrections.iam import authority
 
@@ -145,9 +147,12 @@ DELETIONS: dict[str, Deletion] = {
 # Each service's name in the handlers' error messages, and the HTTP status of its denial.
 _SERVICES = {
     "apigateway": ("ApiGateway", 403),
+    "cloudformation": ("CloudFormation", 403),
     "cloudwatch": ("CloudWatch", 403),
     "cognito-idp": ("CognitoIdentityProvider", 400),
     "dynamodb": ("DynamoDb", 400),
+    "ec2": ("Ec2", 403),
+    "ecr": ("Ecr", 400),
     "events": ("EventBridge", 400),
     "iam": ("Iam", 403),
     "kms": ("Kms", 400),
@@ -155,7 +160,10 @@ _SERVICES = {
     "logs": ("CloudWatchLogs", 400),
     "s3": ("S3", 403),
     "scheduler": ("Scheduler", 403),
+    "secretsmanager": ("SecretsManager", 400),
     "sns": ("Sns", 403),
+    "sqs": ("Sqs", 403),
+    "ssm": ("Ssm", 400),
     "states": ("Sfn", 400),
 }
 
@@ -164,17 +172,22 @@ def demand(role_arn: str, kind: str, physical_id: str, properties: dict) -> None
     """Fails as the handler does if the role lacks a permission that deleting the resource takes."""
     from ministack.core.responses import get_account_id, get_region
 
-    deletion = DELETIONS.get(kind)
-    if deletion is None:
-        return
-    arn = deletion.resource(physical_id, properties)
-    arn = arn.replace("{region}", get_region()).replace("{account}", get_account_id())
-    for action in (*(call for name, call in deletion.when if properties.get(name)), *deletion.calls):
+    for action, pattern in _needs(kind, physical_id, properties):
+        arn = pattern.replace("{region}", get_region()).replace("{account}", get_account_id())
         decision = authority.decision(
             role_arn, action, arn, {"aws:CalledVia": ["cloudformation.amazonaws.com"]}
         )
         if decision != "Allow":
             raise _denied(role_arn, action, arn, explicit=decision == "Deny")
+
+
+def _needs(kind: str, physical_id: str, properties: dict) -> list[tuple[str, str]]:
+    """Returns each action that deleting the resource takes, with the ARN that it is about; {region} and {account} are left open."""
+    deletion = DELETIONS.get(kind)
+    if deletion is None:
+        return registered_deletions.needs(kind, physical_id, properties)
+    arn = deletion.resource(physical_id, properties)
+    return [(action, arn) for action in (*(call for name, call in deletion.when if properties.get(name)), *deletion.calls)]
 
 
 def _denied(role_arn: str, action: str, arn: str, explicit: bool):
