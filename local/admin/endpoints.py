@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from local.admin import alarms, cognito, schedules, shards, stack_state
+from local.admin import alarms, cognito, schedules, shards, stack_state, types
 from local.corrections.dynamodb import ttl
 from local.corrections.iam.decisions import DECISIONS
 from local.door import processes
@@ -27,6 +27,7 @@ class Admin:
             "/_local/kill": {"POST": self._kill},
             "/_local/ttl": {"POST": self._ttl},
             "/_local/stack": {"POST": self._stack},
+            "/_local/type": {"POST": self._type},
             "/_local/schedules": {"POST": self._schedules},
             "/_local/alarms": {"POST": self._alarms},
             "/_local/shards": {"POST": self._shards},
@@ -96,6 +97,9 @@ class Admin:
 
     async def _stack(self, given):
         return stack_state.put(given)
+
+    async def _type(self, given):
+        return types.invent(given)
 
     async def _shards(self, given):
         return await asyncio.to_thread(shards.split, given)

@@ -18,7 +18,7 @@ import json
 import uuid
 from collections.abc import Callable
 
-from local.corrections.cloudformation import registry
+from local.corrections.cloudformation import invented_types, registry
 
 
 class _Refusal(Exception):
@@ -54,14 +54,15 @@ def _get_resource(given: dict) -> dict:
     known = registry.types().get(name)
     if known is None:
         raise _Refusal("TypeNotFoundException", registry.unknown(name))
-    if name not in _READERS:
+    reader = _reader(name, known)
+    if reader is None:
         raise _Refusal("UnsupportedActionException", f"Resource type {name} does not support READ action")
     members = [pointer.removeprefix("/properties/") for pointer in known["primaryIdentifier"]]
     parts = _parts(identifier, members)
     if len(parts) != len(members):
         pointers = ", ".join(known["primaryIdentifier"])
         raise _Refusal("ValidationException", f"Identifier {identifier} is not valid for identifier [{pointers}]")
-    properties = _READERS[name](*parts)
+    properties = reader(*parts)
     if properties is None:
         reason = f"null (HandlerErrorCode: NotFound, RequestToken: {uuid.uuid4()})"
         raise _Refusal("ResourceNotFoundException", f"{name} Handler returned status FAILED: {reason}")
@@ -70,6 +71,12 @@ def _get_resource(given: dict) -> dict:
         "TypeName": name,
         "ResourceDescription": {"Identifier": "|".join(parts), "Properties": json.dumps(model)},
     }
+
+
+def _reader(name: str, known: dict) -> Callable[..., dict | None] | None:
+    if invented_types.invented(name) and "read" in known.get("handlers", {}):
+        return lambda *parts: invented_types.read(name, parts[-1])
+    return _READERS.get(name)
 
 
 def _parts(identifier: str, members: list[str]) -> list[str]:

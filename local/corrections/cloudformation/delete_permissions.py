@@ -192,7 +192,8 @@ def _needs(kind: str, physical_id: str, properties: dict) -> list[tuple[str, str
 
 def _denied(role_arn: str, action: str, arn: str, explicit: bool):
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[1]
-    service, status = _SERVICES[action.split(":")[0]]
+    prefix = action.split(":")[0]
+    service, status = _SERVICES.get(prefix, (prefix.capitalize(), 403))
     because = (
         "with an explicit deny in an identity-based policy"
         if explicit

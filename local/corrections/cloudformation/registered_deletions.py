@@ -1,7 +1,8 @@
 """The permissions that deleting a resource takes, for the types of the registry that ``delete_permissions`` does not know better.
 
 All permissions of the type's delete handler that belong to its own service are demanded, each on the resource's own ARN ("Actions,
-resources, and condition keys" of the service). Those of other services (``kms:RetireGrant`` for a repository) are not.
+resources, and condition keys" of the service). Those of other services (``kms:RetireGrant`` for a repository) are not. An invented
+type (``invented_types``) takes all of its permissions, on any resource.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def needs(kind: str, physical_id: str, properties: dict) -> list[tuple[str, str]
         token = str(properties.get("ServiceToken", ""))
         return [("sns:Publish" if ":sns:" in token else "lambda:InvokeFunction", token)]
     if kind not in _ARNS:
-        return []
+        handlers = registry.types().get(kind, {}).get("handlers", {})
+        return [(action, "*") for action in handlers.get("delete", {}).get("permissions", [])]
     service, arns = _ARNS[kind]
     return [
         (action, arn)
