@@ -103,12 +103,11 @@ DELETIONS: dict[str, Deletion] = {
         ("iam:GetPolicy", "iam:DeletePolicyVersion", "iam:ListEntitiesForPolicy"),
     ),
     "AWS::IAM::Role": Deletion(
-        _named("arn:aws:iam::{account}:role/{id}"),
+        lambda name, _: registered_deletions.arn_of_role(name),
         ("iam:DeleteRole",),
         ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
         (("Policies", "iam:DeleteRolePolicy"), ("ManagedPolicyArns", "iam:DetachRolePolicy")),
     ),
-    "AWS::KMS::Alias": Deletion(_named("arn:aws:kms:{region}:{account}:{id}"), ("kms:DeleteAlias",)),
     "AWS::KMS::Key": Deletion(
         _named("arn:aws:kms:{region}:{account}:key/{id}"), ("kms:ScheduleKeyDeletion",), ("kms:DescribeKey",)
     ),

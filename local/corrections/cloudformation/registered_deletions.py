@@ -53,16 +53,31 @@ def _queue(url: str) -> str:
     return f"arn:aws:sqs:{{region}}:{{account}}:{url.rsplit('/', 1)[-1]}"
 
 
-def _with_the_policy(physical_id: str, properties: dict) -> list[str]:
-    """Returns who has an inline policy. A role that is gone is named without its path, which nobody knows any more."""
+def arn_of_role(name: str) -> str:
+    """Returns a role's ARN, with its path; one that is gone is named without, since nobody knows its path any more."""
     from ministack.services import iam
 
-    stores = {"Roles": (iam._roles, "role"), "Users": (iam._users, "user"), "Groups": (iam._groups, "group")}
-    return [
-        (held.get(name) or {}).get("Arn") or f"arn:aws:iam::{{account}}:{word}/{name}"
-        for member, (held, word) in stores.items()
+    return (iam._roles.get(name) or {}).get("Arn") or f"arn:aws:iam::{{account}}:role/{name}"
+
+
+def _with_the_policy(physical_id: str, properties: dict) -> list[str]:
+    """Returns who has an inline policy."""
+    others = {"Users": "user", "Groups": "group"}
+    roles = [arn_of_role(name) for name in properties.get("Roles") or []]
+    return roles + [
+        f"arn:aws:iam::{{account}}:{word}/{name}"
+        for member, word in others.items()
         for name in properties.get(member) or []
     ]
+
+
+def _alias_and_key(alias: str, properties: dict) -> list[str]:
+    """Returns an alias and its key: "kms:DeleteAlias on the alias … on the KMS key" ("DeleteAlias")."""
+    from ministack.services import kms
+
+    key = kms._resolve_key(alias)
+    arns = [f"arn:aws:kms:{{region}}:{{account}}:{alias}"]
+    return [*arns, key["Arn"]] if key else arns
 
 
 _ARNS: dict[str, tuple[str, Callable[[str, dict], list[str]]]] = {
@@ -70,6 +85,7 @@ _ARNS: dict[str, tuple[str, Callable[[str, dict], list[str]]]] = {
     "AWS::EC2::SecurityGroup": ("ec2", _named("arn:aws:ec2:{region}:{account}:security-group/{id}")),
     "AWS::ECR::Repository": ("ecr", _named("arn:aws:ecr:{region}:{account}:repository/{id}")),
     "AWS::IAM::Policy": ("iam", _with_the_policy),
+    "AWS::KMS::Alias": ("kms", _alias_and_key),
     "AWS::SNS::Subscription": ("sns", _itself),
     "AWS::SQS::Queue": ("sqs", lambda url, properties: [_queue(url)]),
     "AWS::SQS::QueuePolicy": ("sqs", lambda _, properties: [_queue(url) for url in properties.get("Queues") or []]),

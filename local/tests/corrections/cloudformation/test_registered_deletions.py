@@ -78,6 +78,30 @@ def test_a_nested_stack_and_a_custom_resource_need_permission(aws):
     assert stack.delete() == "DELETE_COMPLETE"
 
 
+def test_an_alias_needs_permission_on_its_key_too(aws):
+    resources = {name: definition for name, definition in one_of_each().items() if name in ("Alias", "Key")}
+    stack = Stack(aws, resources)
+    kms = "arn:aws:kms:us-east-1:000000000000:"
+    alias, key = kms + stack.physical("Alias"), f"{kms}key/{stack.physical('Key')}"
+    arn = executor(aws, allow(["kms:DeleteAlias"], alias), allow(["kms:ScheduleKeyDeletion"], key))
+    assert stack.delete(RoleARN=arn) == "DELETE_FAILED"
+    assert f"kms:DeleteAlias on resource: {key}" in stack.why("Alias")
+    let(aws, arn, allow(["kms:DeleteAlias"], alias), allow(["kms:*"], key))
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
+def test_the_path_of_a_role_is_part_of_its_name(aws):
+    definition = one_of_each()["Role"]
+    definition["Properties"]["Path"] = "/harbour/"
+    stack = Stack(aws, {"Role": definition})
+    name = stack.physical("Role")
+    arn = executor(aws, allow(["iam:*"], f"arn:aws:iam::000000000000:role/{name}"))
+    assert stack.delete(RoleARN=arn) == "DELETE_FAILED"
+    assert f"iam:DeleteRole on resource: arn:aws:iam::000000000000:role/harbour/{name}" in stack.why("Role")
+    let(aws, arn, allow(["iam:*"], f"arn:aws:iam::000000000000:role/harbour/{name}"))
+    assert stack.delete() == "DELETE_COMPLETE"
+
+
 _ANSWERED = """
 import urllib.request
 
