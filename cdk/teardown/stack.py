@@ -7,6 +7,7 @@ CloudFormation keep copies, so without a bootstrap the stack still works and can
 again (`cdk bootstrap` first).
 """
 
+import json
 from datetime import datetime
 
 from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Stack, Tags
@@ -14,9 +15,12 @@ from constructs import Construct
 
 from teardown.access import Access
 from teardown.alarms import Alarms
+from teardown.dry_run import dry_run
 from teardown.evidence import Evidence
 from teardown.executor import Executor
 from teardown.expiry import Expiry
+from teardown.function import Surroundings
+from teardown.plan_function import PlanFunction
 from teardown.scope import Scope
 from teardown.settings import TeardownSettings
 from teardown.step_function import StepFunction
@@ -40,9 +44,7 @@ class TeardownStack(Stack):
         service_scope = Scope(settings.services)
         evidence = Evidence(self, "Evidence", teardown=settings.teardown, protected=settings.evidence_protection)
         executor = Executor(self, "Executor", teardown=settings.teardown, service_scope=service_scope)
-        step = StepFunction(
-            self,
-            "Steps",
+        surroundings = Surroundings(
             settings=settings,
             service_scope=service_scope,
             executor=executor.role,
@@ -50,13 +52,10 @@ class TeardownStack(Stack):
             evidence=evidence.table,
             reports=evidence.reports,
         )
-        workflow = Workflow(
-            self,
-            "Workflow",
-            teardown=settings.teardown,
-            definition=settings.definition,
-            step=step.version,
-        )
+        step = StepFunction(self, "Steps", surroundings=surroundings)
+        definition = settings.definition.read_text(encoding="utf-8")
+        workflow = Workflow(self, "Workflow", name=settings.teardown, definition=definition, step=step.version)
+        planning = self._planning(surroundings, definition=definition)
         Alarms(
             self,
             "Alarms",
@@ -71,22 +70,32 @@ class TeardownStack(Stack):
             teardown=settings.teardown,
             service_scope=service_scope,
             machine=workflow.machine,
+            planning=planning.machine,
             reports=evidence.reports,
             expiry=expiry,
         )
         outputs = {
             "StateMachineArn": workflow.machine.state_machine_arn,
+            "PlanMachineArn": planning.machine.state_machine_arn,
             "StepFunction": step.function.function_name,
             "EvidenceTable": evidence.table.table_name,
             "ReportLogGroup": evidence.reports.log_group_name,
             "ExecutorRoleArn": executor.role.role_arn,
             "StarterPolicyArn": access.starter.managed_policy_arn,
+            "PlannerPolicyArn": access.planner.managed_policy_arn,
             "Services": ",".join(settings.services),
             "OperatorPolicyArn": access.operator.managed_policy_arn,
             **({"ExpiryScheduleName": expiry.name} if expiry else {}),
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
+
+    def _planning(self, surroundings: Surroundings, *, definition: str) -> Workflow:
+        """Makes the machine that only plans, for who may not start a deletion."""
+        name = f"{surroundings.settings.teardown}-plan"
+        function = PlanFunction(self, "Planning", name=name, surroundings=surroundings)
+        planning = json.dumps(dry_run(json.loads(definition)), indent=2)
+        return Workflow(self, "PlanWorkflow", name=name, definition=planning, step=function.version)
 
     def _expiry(self, settings: TeardownSettings, *, workflow: Workflow, now: datetime) -> Expiry | None:
         if settings.expires_in is None:

@@ -4,86 +4,55 @@ A test compares them with the calls in the Rust sources. The destructive rights 
 are those without which a stack cannot be prepared for its deletion, or a leftover removed after it.
 """
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from task_service.functions import RustFunction
-from teardown.contract import LIMITS, NAMES
-from teardown.executor import DELETE_ACTIONS
+from teardown.contract import NAMES
+from teardown.function import Surroundings, function_of
 from teardown.grants import Grant, accept_patterns, describe_alarms, list_what_has_no_resource, statements
 from teardown.scope import BUCKET, INTENTS, SEAL_BUCKET, TABLE, Scope, api_arn, arn
-from teardown.settings import BINARY, TeardownSettings
-
-_LOG_RETENTION_DAYS = 90
 
 
 class StepFunction(Construct):
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: TeardownSettings,
-        service_scope: Scope,
-        executor: iam.Role,
-        powerless: iam.Role,
-        evidence: dynamodb.Table,
-        reports: logs.LogGroup,
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, surroundings: Surroundings) -> None:
         super().__init__(scope, construct_id)
+        service_scope, teardown = surroundings.service_scope, surroundings.settings.teardown
+        executor, powerless = surroundings.executor, surroundings.powerless
         grants = [
             *_stack_grants(service_scope, deleters=[executor.role_arn, powerless.role_arn]),
-            *_data_grants(service_scope, evidence=evidence),
+            *_data_grants(service_scope, evidence=surroundings.evidence),
             *_function_grants(service_scope),
             *_api_grants(),
             *_user_pool_grants(service_scope),
             *_leftover_grants(service_scope, executor=executor),
             Grant(
                 actions=("states:DescribeExecution",),
-                resources=[arn("states", f"execution:{settings.teardown}:*")],
+                resources=[arn("states", f"execution:{teardown}:*")],
                 why="Executions are named when they start; only this machine's are read, to see who holds a stack",
             ),
         ]
         # Apart, because they would not fit beside the others: a role's inline policies have 10,240 characters, a managed policy has
         # 6,144 of its own ("IAM and AWS STS quotas").
-        log_grants = _log_grants(service_scope, reports=reports)
+        log_grants = _log_grants(service_scope, reports=surroundings.reports)
         logs_policy = iam.ManagedPolicy(
             self,
             "LogPolicy",
-            managed_policy_name=f"{settings.teardown}-step-logs",
+            managed_policy_name=f"{teardown}-step-logs",
             description="The teardown's step function: log groups. Of no use to anybody else",
             statements=statements(log_grants),
         )
         accept_patterns(logs_policy, log_grants)
-        rust_function = RustFunction(
+        rust_function = function_of(
             self,
             "Step",
-            name=f"{settings.teardown}-step",
-            binary=BINARY,
+            name=f"{teardown}-step",
             description="Does each step of the teardown workflow",
-            assets=settings.assets,
-            architecture=settings.architecture,
-            log_group_name=f"/{settings.teardown}/function",
-            log_retention_days=_LOG_RETENTION_DAYS,
-            statements=statements(grants),
-            environment={
-                "EVIDENCE_TABLE": evidence.table_name,
-                "REPORT_LOG_GROUP": reports.log_group_name,
-                "EXECUTOR_ROLE_ARN": executor.role_arn,
-                "POWERLESS_ROLE_ARN": powerless.role_arn,
-                "KINDS": ",".join(DELETE_ACTIONS),
-                "SERVICES": ",".join(settings.services),
-                "TEARDOWN_STACK": settings.teardown,
-                "DRAIN_SECONDS": str(settings.drain_seconds),
-                "WATCH_SECONDS": str(settings.watch_seconds),
-            },
-            # A step returns and is called again where it has to wait. Draining works longest, for `callSeconds` and one
-            # call of AWS.
-            timeout=Duration.seconds(LIMITS["functionSeconds"]),
-            memory_mib=256,
+            log_group_name=f"/{teardown}/function",
+            surroundings=surroundings,
+            grants=grants,
             managed_policies=[logs_policy],
         )
         accept_patterns(rust_function.role, grants)

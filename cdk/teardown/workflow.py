@@ -1,6 +1,6 @@
-"""The state machine: the file statemachine/teardown.asl.json with its placeholders filled, and a role for it."""
+"""A state machine: a definition with its placeholders filled, and a role for it."""
 
-from pathlib import Path
+import json
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
@@ -26,25 +26,25 @@ class Workflow(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        teardown: str,
-        definition: Path,
+        name: str,
+        definition: str,
         step: lambda_.Version,
     ) -> None:
         super().__init__(scope, construct_id)
         # Under /aws/vendedlogs, as AWS asks: the resource policy that lets Step Functions write has a limit of 5,120
         # characters, which other prefixes use up by one entry per group.
         self.log_group = log_group(
-            self, "Logs", name=f"/aws/vendedlogs/states/{teardown}", retention_days=_LOG_RETENTION_DAYS
+            self, "Logs", name=f"/aws/vendedlogs/states/{name}", retention_days=_LOG_RETENTION_DAYS
         )
-        role = self._role(teardown=teardown, step=step)
+        role = self._role(name=name, step=step, events=_events(definition))
         self.machine = sfn.StateMachine(
             self,
             "Machine",
-            state_machine_name=teardown,
+            state_machine_name=name,
             state_machine_type=sfn.StateMachineType.STANDARD,
             # In the template, not as a file in the bootstrap's bucket: the machine that removes a stack without its
             # bootstrap must not need the bootstrap to be read, checked (cfn-lint) or deployed as a template.
-            definition_body=sfn.DefinitionBody.from_string(definition.read_text(encoding="utf-8")),
+            definition_body=sfn.DefinitionBody.from_string(definition),
             definition_substitutions={"Partition": Aws.PARTITION, "StepFunctionArn": step.function_arn},
             # CDK adds permissions behind one's back: the role here is final.
             role=role.without_policy_updates(),
@@ -55,8 +55,8 @@ class Workflow(Construct):
         # The machine's creation is refused while its role cannot write its log.
         self.machine.node.add_dependency(role)
 
-    def _role(self, *, teardown: str, step: lambda_.Version) -> iam.Role:
-        machine_arn = arn("states", f"stateMachine:{teardown}")
+    def _role(self, *, name: str, step: lambda_.Version, events: list[str]) -> iam.Role:
+        machine_arn = arn("states", f"stateMachine:{name}")
         grants = [
             Grant(
                 actions=("lambda:InvokeFunction",),
@@ -67,7 +67,7 @@ class Workflow(Construct):
                 actions=("events:PutEvents",),
                 resources=[arn("events", "event-bus/default")],
                 # The bus takes anything from anyone who may put; this role speaks for the teardown alone.
-                conditions={"StringEquals": {"events:source": EVENT_SOURCE, "events:detail-type": list(EVENT_TYPES)}},
+                conditions={"StringEquals": {"events:source": EVENT_SOURCE, "events:detail-type": events}},
                 why="The default event bus",
             ),
             # "Using CloudWatch Logs to log execution history in Step Functions": the log deliveries and resource
@@ -111,3 +111,10 @@ class Workflow(Construct):
         )
         accept_patterns(role, grants)
         return role
+
+
+def _events(definition: str) -> list[str]:
+    """Returns the types of the events that a machine puts on the bus."""
+    tasks = [state for state in json.loads(definition)["States"].values() if ":events:putEvents" in state.get("Resource", "")]
+    put = {entry["DetailType"] for task in tasks for entry in task["Arguments"]["Entries"]}
+    return [event for event in EVENT_TYPES if event in put]

@@ -10,6 +10,7 @@ from conftest import APP_DIR, Synthesised, TeardownProject
 from test_static_checks import findings, lint
 
 from task_service import nag
+from teardown.dry_run import dry_run
 from teardown.settings import DEFINITION
 
 MACHINE = (APP_DIR / DEFINITION).resolve()
@@ -57,13 +58,22 @@ def test_cfn_lint_finds_nothing(each_teardown: Synthesised, tmp_path: Path) -> N
     assert (run.returncode, run.stdout + run.stderr) == (0, "")
 
 
-def test_the_state_machine_is_valid(tmp_path: Path) -> None:
-    run = validate(in_commercial_regions(MACHINE, tmp_path))
+@pytest.fixture(params=["whole", "dry run"])
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if request.param == "whole":
+        return MACHINE
+    path = tmp_path / "dry-run.asl.json"
+    path.write_text(json.dumps(dry_run(json.loads(MACHINE.read_text(encoding="utf-8")))), encoding="utf-8")
+    return path
+
+
+def test_each_state_machine_is_valid(machine: Path, tmp_path: Path) -> None:
+    run = validate(in_commercial_regions(machine, tmp_path))
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_every_expression_of_the_state_machine_is_jsonata() -> None:
-    found = expressions(json.loads(MACHINE.read_text(encoding="utf-8")))
+def test_every_expression_of_each_state_machine_is_jsonata(machine: Path) -> None:
+    found = expressions(json.loads(machine.read_text(encoding="utf-8")))
     assert found
     assert not_jsonata(found) == []
 

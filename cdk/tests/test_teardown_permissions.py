@@ -275,8 +275,9 @@ def test_the_step_function_reaches_no_setting_of_the_account_and_deletes_no_role
             assert not covers(permission.resource, "arn:aws:apigateway:ap-southeast-1::/account"), permission
 
 
-def test_the_machine_may_do_what_its_definition_integrates_and_nothing_else(each_teardown: Synthesised) -> None:
-    machine = each_teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
+@pytest.mark.parametrize("end", ["", "-plan"])
+def test_a_machine_may_do_what_its_definition_integrates_and_nothing_else(each_teardown: Synthesised, end: str) -> None:
+    machine = _machine(each_teardown, end)
     role = each_teardown.resources[machine["RoleArn"]["Fn::GetAtt"][0]]
     granted = {permission.action for permission in permissions(each_teardown, role_document(role))}
     tasks = _tasks(json.loads(machine["DefinitionString"]))
@@ -289,8 +290,11 @@ def test_the_step_function_may_write_its_traces(each_teardown: Synthesised) -> N
     assert {"xray:PutTelemetryRecords", "xray:PutTraceSegments"} <= granted
 
 
-def test_the_machine_may_say_what_it_says_on_the_event_bus_and_nothing_else(each_teardown: Synthesised) -> None:
-    machine = each_teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
+@pytest.mark.parametrize(("end", "events"), [("", list(EVENT_TYPES)), ("-plan", ["Teardown finished"])])
+def test_a_machine_may_say_what_it_says_on_the_event_bus_and_nothing_else(
+    each_teardown: Synthesised, end: str, events: list[str]
+) -> None:
+    machine = _machine(each_teardown, end)
     entries = [
         entry
         for task in _tasks(json.loads(machine["DefinitionString"]))
@@ -299,20 +303,58 @@ def test_the_machine_may_say_what_it_says_on_the_event_bus_and_nothing_else(each
     ]
     assert {entry["EventBusName"] for entry in entries} == {"default"}
     assert {entry["Source"] for entry in entries} == {EVENT_SOURCE}
-    assert {entry["DetailType"] for entry in entries} == set(EVENT_TYPES)
+    assert {entry["DetailType"] for entry in entries} == set(events)
     role = role_document(each_teardown.resources[machine["RoleArn"]["Fn::GetAtt"][0]])
     (put,) = [found for found in permissions(each_teardown, role) if found.action == "events:PutEvents"]
     assert json.loads(put.conditions) == {
-        "StringEquals": {"events:detail-type": list(EVENT_TYPES), "events:source": EVENT_SOURCE}
+        "StringEquals": {"events:detail-type": events, "events:source": EVENT_SOURCE}
     }
 
 
 def test_the_starter_starts_and_the_operator_does_not(each_teardown: Synthesised) -> None:
     starter = permissions(each_teardown, _managed(each_teardown, "starter"))
-    machine = rendered(each_teardown, {"Ref": _only_id(each_teardown, "AWS::StepFunctions::StateMachine")})
-    assert {(permission.action, permission.resource) for permission in starter} == {("states:StartExecution", machine)}
+    name = each_teardown.stack.stack_name
+    assert {(permission.action, permission.resource) for permission in starter} == {("states:StartExecution", _machine_arn(name))}
     operator = permissions(each_teardown, _managed(each_teardown, "operator"))
-    assert "states:StartExecution" not in {permission.action for permission in operator}
+    started = {permission.resource for permission in operator if permission.action == "states:StartExecution"}
+    assert started == {_machine_arn(f"{name}-plan")}
+
+
+def test_the_planner_starts_and_watches_plans_alone(each_teardown: Synthesised) -> None:
+    """Neither machine's name may make the other's executions its own."""
+    name = each_teardown.stack.stack_name
+    planner = permissions(each_teardown, _managed(each_teardown, "planner"))
+    where = "arn:aws:states:ap-southeast-1:123456789012"
+    for action in ("states:DescribeExecution", "states:GetExecutionHistory"):
+        assert _allowed(planner, action, f"{where}:execution:{name}-plan:x")
+        assert not _allowed(planner, action, f"{where}:execution:{name}:x")
+    assert {(found.action, found.resource) for found in planner if found.action == "states:StartExecution"} == {
+        ("states:StartExecution", _machine_arn(f"{name}-plan"))
+    }
+    others = {found.action for found in planner if not found.action.startswith("states:")}
+    assert others == {"cloudformation:DescribeStacks", "dynamodb:DescribeTable", "logs:FilterLogEvents"}
+
+
+def test_the_plan_function_reads_and_writes_its_evidence_and_its_report(each_teardown: Synthesised) -> None:
+    name = each_teardown.stack.stack_name
+    granted = _of_function(each_teardown, f"{name}-plan")
+    tracing = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+    writing = {found for found in granted if not found.action.split(":")[1].startswith(READING) and found.action not in tracing}
+    where = "ap-southeast-1:123456789012"
+    assert {found.action for found in writing} == {"dynamodb:PutItem", "logs:CreateLogStream", "logs:PutLogEvents"}
+    reached = {
+        f"arn:aws:dynamodb:{where}:table/{name}-evidence",
+        *(f"arn:aws:logs:{where}:log-group:/{name}/{group}:*" for group in ("report", "plan-function")),
+    }
+    assert {found.resource for found in writing} == reached
+
+
+def test_what_the_plan_function_may_do_the_step_function_may(each_teardown: Synthesised) -> None:
+    """A plan sees what a run will see."""
+    step = _step(each_teardown)
+    own_log = f"log-group:/{each_teardown.stack.stack_name}/plan-function:*"
+    for found in _of_function(each_teardown, f"{each_teardown.stack.stack_name}-plan"):
+        assert found.resource.endswith(own_log) or _allowed(step, found.action, found.resource), found
 
 
 def test_the_operator_may_change_the_expiry_where_there_is_one(teardown: Synthesised, expiring: Synthesised) -> None:
@@ -441,9 +483,14 @@ def _executor(synthesised: Synthesised) -> set[Permission]:
 
 
 def _step(synthesised: Synthesised) -> set[Permission]:
-    function = synthesised.only("AWS::Lambda::Function")["Properties"]
+    return _of_function(synthesised, f"{synthesised.stack.stack_name}-step")
+
+
+def _of_function(synthesised: Synthesised, name: str) -> set[Permission]:
+    function = synthesised.only("AWS::Lambda::Function", FunctionName=name)["Properties"]
     role = synthesised.resources[function["Role"]["Fn::GetAtt"][0]]
-    policies = [synthesised.resources[arn["Ref"]]["Properties"]["PolicyDocument"] for arn in role["Properties"]["ManagedPolicyArns"]]
+    attached = role["Properties"].get("ManagedPolicyArns", [])
+    policies = [synthesised.resources[arn["Ref"]]["Properties"]["PolicyDocument"] for arn in attached]
     return {found for document in (role_document(role), *policies) for found in permissions(synthesised, document)}
 
 
@@ -471,9 +518,13 @@ def _has_arn(synthesised: Synthesised, logical_id: str) -> bool:
     return any(name in properties for name in ("TableName", "RoleName", "FunctionName", "LogGroupName"))
 
 
-def _only_id(synthesised: Synthesised, resource_type: str) -> str:
-    (name,) = synthesised.of_type(resource_type)
-    return name
+def _machine(synthesised: Synthesised, end: str) -> dict:
+    name = f"{synthesised.stack.stack_name}{end}"
+    return synthesised.only("AWS::StepFunctions::StateMachine", StateMachineName=name)["Properties"]
+
+
+def _machine_arn(name: str) -> str:
+    return f"arn:aws:states:ap-southeast-1:123456789012:stateMachine:{name}"
 
 
 def _size(synthesised: Synthesised, document: dict) -> int:

@@ -33,21 +33,22 @@ def test_it_needs_no_custom_resource_and_no_other_stack(each_teardown: Synthesis
     assert "Fn::GetStackOutput" not in text
 
 
-def test_the_machine_is_standard_logged_without_data_and_traced(each_teardown: Synthesised) -> None:
-    machine = each_teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
-    assert machine["StateMachineName"] == each_teardown.stack.stack_name
+@pytest.mark.parametrize("end", ["", "-plan"])
+def test_each_machine_is_standard_logged_without_data_and_traced(each_teardown: Synthesised, end: str) -> None:
+    machine = _machine(each_teardown, end)
     assert machine["StateMachineType"] == "STANDARD"
     assert machine["TracingConfiguration"] == {"Enabled": True}
     logging = machine["LoggingConfiguration"]
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
     group = logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]
     name = each_teardown.resources[group]["Properties"]["LogGroupName"]
-    assert name == f"/aws/vendedlogs/states/{each_teardown.stack.stack_name}"
+    assert name == f"/aws/vendedlogs/states/{each_teardown.stack.stack_name}{end}"
 
 
-def test_the_definition_is_the_file_with_every_placeholder_filled(teardown: Synthesised) -> None:
-    machine = teardown.only("AWS::StepFunctions::StateMachine")["Properties"]
-    version = _only_id(teardown, "AWS::Lambda::Version")
+@pytest.mark.parametrize(("end", "function"), [("", "step"), ("-plan", "plan")])
+def test_the_definition_is_the_file_with_every_placeholder_filled(teardown: Synthesised, end: str, function: str) -> None:
+    machine = _machine(teardown, end)
+    version = _version(teardown, function)
     assert machine["DefinitionSubstitutions"] == {
         "Partition": {"Ref": "AWS::Partition"},
         "StepFunctionArn": {"Ref": version},
@@ -66,19 +67,19 @@ def test_an_execution_under_way_keeps_the_code_it_began_with(
     teardown: Synthesised, teardown_project: TeardownProject, tmp_path: Path
 ) -> None:
     """Otherwise, a deployment in the middle of a run could stop its Restore with a value that the new code does not know."""
-    version = _only_id(teardown, "AWS::Lambda::Version")
-    assert teardown.resources[version]["DeletionPolicy"] == "Retain"
-    assert teardown.resources[version]["UpdateReplacePolicy"] == "Retain"
-    (function,) = teardown.of_type("AWS::Lambda::Function")
-    assert teardown.resources[version]["Properties"] == {"FunctionName": {"Ref": function}}
     # Another function is another version, beside the one that is retained.
     other, _ = teardown_project.build(tmp_path, drainSeconds="1200")
-    assert version not in other.synth().get_stack_by_name("tasks-teardown").template["Resources"]
+    of_other = other.synth().get_stack_by_name("tasks-teardown").template["Resources"]
+    for function in ("step", "plan"):
+        version = _version(teardown, function)
+        assert teardown.resources[version]["DeletionPolicy"] == "Retain"
+        assert teardown.resources[version]["UpdateReplacePolicy"] == "Retain"
+        assert version not in of_other
 
 
 def test_every_step_is_invoked_again_when_lambda_is_not_well_or_not_ready(teardown: Synthesised) -> None:
     """ "Handle Lambda service exceptions"; and those of Invoke while the function is changed or woken up."""
-    machine = json.loads(teardown.only("AWS::StepFunctions::StateMachine")["Properties"]["DefinitionString"])
+    machine = json.loads(_machine(teardown)["DefinitionString"])
     steps = [state for state in machine["States"].values() if state.get("Resource", "").endswith(":lambda:invoke")]
     assert len(steps) == len(CONTRACT["steps"])
     for state in steps:
@@ -97,7 +98,7 @@ def test_every_step_is_invoked_again_when_lambda_is_not_well_or_not_ready(teardo
 
 def test_a_backup_is_begun_only_after_the_time_that_freeze_said(teardown: Synthesised) -> None:
     """CreateBackup promises what was written more than a minute before; tests/e2e/teardown holds the time itself."""
-    machine = json.loads(teardown.only("AWS::StepFunctions::StateMachine")["Properties"]["DefinitionString"])
+    machine = json.loads(_machine(teardown)["DefinitionString"])
     states = machine["States"]
     before = [name for name, state in states.items() if "Backup" in (state.get("Next"), state.get("Default"))]
     assert before == ["WaitSettled", "WaitBackup"]
@@ -106,7 +107,7 @@ def test_a_backup_is_begun_only_after_the_time_that_freeze_said(teardown: Synthe
 
 def test_what_ends_a_run_without_restore_comes_after_all_that_it_may_wait_for(teardown: Synthesised) -> None:
     """A service frozen by it would stay frozen."""
-    machine = json.loads(teardown.only("AWS::StepFunctions::StateMachine")["Properties"]["DefinitionString"])
+    machine = json.loads(_machine(teardown)["DefinitionString"])
     rounds, freezes = LIMITS["rounds"], LIMITS["freezes"]
     waits = [
         ("WaitStable", LIMITS["stableSeconds"], 1),
@@ -182,7 +183,9 @@ def test_the_evidence_goes_with_the_stack_and_the_reports_stay(each_teardown: Sy
     assert groups == {
         f"/{name}/report": ("Retain", 365),
         f"/{name}/function": ("Delete", 90),
+        f"/{name}/plan-function": ("Delete", 90),
         f"/aws/vendedlogs/states/{name}": ("Delete", 90),
+        f"/aws/vendedlogs/states/{name}-plan": ("Delete", 90),
     }
 
 
@@ -199,14 +202,14 @@ def test_only_the_reports_are_left_behind(each_teardown: Synthesised) -> None:
         if resource.get("DeletionPolicy", "Delete") != "Delete"
     ]
     # A version is no more than its function, which goes.
-    assert sorted(kept) == ["AWS::Lambda::Version", "AWS::Logs::LogGroup"]
+    assert sorted(kept) == ["AWS::Lambda::Version", "AWS::Lambda::Version", "AWS::Logs::LogGroup"]
 
 
 def test_an_execution_that_ends_red_or_is_broken_off_is_an_alarm(
     teardown: Synthesised, teardown_project: TeardownProject, tmp_path: Path
 ) -> None:
     """One that was stopped or timed out restored nothing."""
-    machine = _only_id(teardown, "AWS::StepFunctions::StateMachine")
+    machine = _machine_id(teardown)
     watched = {}
     for alarm in teardown.of_type("AWS::CloudWatch::Alarm").values():
         given = alarm["Properties"]
@@ -242,10 +245,12 @@ def test_every_name_begins_with_the_stacks(each_teardown: Synthesised) -> None:
 def test_the_outputs_are_those_of_the_interfaces(teardown: Synthesised, expiring: Synthesised) -> None:
     always = {
         "StateMachineArn",
+        "PlanMachineArn",
         "StepFunction",
         "EvidenceTable",
         "ReportLogGroup",
         "ExecutorRoleArn",
+        "PlannerPolicyArn",
         "StarterPolicyArn",
         "OperatorPolicyArn",
         "Services",
@@ -265,7 +270,7 @@ def test_an_expiry_starts_the_machine_once_after_the_time_asked_for(expiring: Sy
     assert schedule["ScheduleExpression"] == "at(2030-02-03T12:00:00)"
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
     assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
-    machine = _only_id(expiring, "AWS::StepFunctions::StateMachine")
+    machine = _machine_id(expiring)
     assert schedule["Target"]["Arn"] == {"Ref": machine}
     role = expiring.resources[schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]["Properties"]
     start, _ = role_document({"Properties": role})["Statement"]
@@ -318,15 +323,34 @@ def test_an_expiry_confirms_its_one_service_and_consents_to_nothing_more(expirin
 
 @pytest.mark.parametrize("principal", ["scheduler.amazonaws.com", "states.amazonaws.com"])
 def test_only_this_accounts_resources_may_use_the_roles(expiring: Synthesised, principal: str) -> None:
-    (trust,) = [
+    trusts = [
         role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
         for role in expiring.of_type("AWS::IAM::Role").values()
         if role["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"] == principal
     ]
-    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    assert "aws:SourceArn" in trust["Condition"]["ArnEquals"]
+    assert trusts
+    for trust in trusts:
+        assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        assert "aws:SourceArn" in trust["Condition"]["ArnEquals"]
 
 
-def _only_id(synthesised: Synthesised, resource_type: str) -> str:
-    (name,) = synthesised.of_type(resource_type)
-    return name
+def _machine_id(synthesised: Synthesised, end: str = "") -> str:
+    wanted = f"{synthesised.stack.stack_name}{end}"
+    machines = synthesised.of_type("AWS::StepFunctions::StateMachine").items()
+    (found,) = [name for name, machine in machines if machine["Properties"]["StateMachineName"] == wanted]
+    return found
+
+
+def _machine(synthesised: Synthesised, end: str = "") -> dict:
+    return synthesised.resources[_machine_id(synthesised, end)]["Properties"]
+
+
+def _version(synthesised: Synthesised, function: str) -> str:
+    """Returns the version of a function, by the end of the function's name."""
+    wanted = f"{synthesised.stack.stack_name}-{function}"
+    (found,) = [
+        name
+        for name, version in synthesised.of_type("AWS::Lambda::Version").items()
+        if synthesised.resources[version["Properties"]["FunctionName"]["Ref"]]["Properties"]["FunctionName"] == wanted
+    ]
+    return found

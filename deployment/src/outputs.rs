@@ -60,6 +60,9 @@ pub struct Teardown {
     pub services: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_machine_arn: Option<String>,
+    /// The machine that can do nothing but plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_machine_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report_log_group: Option<String>,
 }
@@ -121,7 +124,7 @@ mod tests {
             "apiUrl": "u", "endpointUrl": "http://127.0.0.1:1", "region": "us-east-1", "token": "T", "readOnlyToken": "R", "writeOnlyToken": "W",
             "otherOwnerToken": "O", "tableName": "t", "auditLogGroup": "a", "quarantineLogGroup": "q", "serviceStack": "tasks-dev",
             "taskApiFunction": "f", "auditFunction": "g", "failureBucket": "b", "teardownStack": "tasks-teardown",
-            "services": "tasks-dev", "stateMachineArn": "m", "reportLogGroup": "/tasks-teardown/report",
+            "services": "tasks-dev", "stateMachineArn": "m", "planMachineArn": "p", "reportLogGroup": "/tasks-teardown/report",
         });
         let outputs: Outputs = serde_json::from_value(file.clone()).expect("valid");
         assert_eq!(outputs.service().expect("complete").table_name, "t");

@@ -33,20 +33,34 @@ pub fn short(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
-/// Starts an execution, exactly once even if the request is repeated, and returns its ARN.
+/// Starts an execution of the workflow, exactly once even if the request is repeated, and returns its ARN.
 pub async fn begin(aws: &Aws, workflow: &Workflow, request: &Request) -> Result<String, Failure> {
+    begin_at(aws, workflow, &workflow.state_machine, request).await
+}
+
+/// Starts a dry run, of the machine that can do nothing else where there is one.
+pub async fn begin_plan(aws: &Aws, workflow: &Workflow, request: &Request) -> Result<String, Failure> {
+    begin_at(aws, workflow, workflow.planner(), request).await
+}
+
+async fn begin_at(
+    aws: &Aws,
+    workflow: &Workflow,
+    machine: &str,
+    request: &Request,
+) -> Result<String, Failure> {
     let mut random = [0; 4];
     getrandom::fill(&mut random).map_err(|error| Failure::failed(format!("no random number: {error}")))?;
     let name = name(clock::now(), random);
     let input = serde_json::to_string(request).unwrap_or_default();
-    let start = aws.sfn.start_execution().state_machine_arn(&workflow.state_machine).name(&name);
+    let start = aws.sfn.start_execution().state_machine_arn(machine).name(&name);
     let error = match start.input(input).send().await {
         Ok(started) => return Ok(started.execution_arn),
         Err(error) => AwsError::from(error),
     };
     // No one else uses this name: an earlier try went through, and its execution has ended already.
     if error.is("ExecutionAlreadyExists") {
-        let arn = arn_of(&workflow.state_machine, &name);
+        let arn = arn_of(machine, &name);
         return arn.ok_or_else(|| error.stop("starting the execution"));
     }
     if error.is("StateMachineDoesNotExist") {
@@ -54,7 +68,9 @@ pub async fn begin(aws: &Aws, workflow: &Workflow, request: &Request) -> Result<
     }
     let failure = error.stop("starting the execution");
     if error.kind == Kind::Unanswered {
-        let maybe = hint::command(&format!("teardown watch {name}"));
+        // A name alone means one of the workflow's executions.
+        let arn = arn_of(machine, &name).filter(|_| machine != workflow.state_machine);
+        let maybe = hint::command(&format!("teardown watch {}", arn.unwrap_or(name)));
         return Err(failure.next(format!("it may have begun all the same; see: {maybe}")));
     }
     Err(failure)
@@ -81,7 +97,7 @@ impl Workflow {
             });
         }
         let status = running.then_some(ExecutionStatus::Running);
-        match list(aws, self, status).await?.first() {
+        match list(aws, self, &self.state_machine, status).await?.first() {
             Some(newest) => Ok(newest.execution_arn().to_owned()),
             None if running => {
                 Err(Failure::refused("no execution is running").next(hint::command("teardown report")))
@@ -102,13 +118,14 @@ fn arn(machine: &str, name: &str) -> Option<String> {
     plain.then(|| arn_of(machine, name)).flatten()
 }
 
-/// Returns the first page of executions, the last one started first. (AWS sorts those that have ended by their end.)
+/// Returns the first page of a machine's executions, the last one started first. (AWS sorts those that have ended by their end.)
 pub async fn list(
     aws: &Aws,
     workflow: &Workflow,
+    machine: &str,
     status: Option<ExecutionStatus>,
 ) -> Result<Vec<ExecutionListItem>, Failure> {
-    let list = aws.sfn.list_executions().state_machine_arn(&workflow.state_machine).set_status_filter(status);
+    let list = aws.sfn.list_executions().state_machine_arn(machine).set_status_filter(status);
     match list.send().await.map_err(AwsError::from) {
         Ok(answer) => {
             let mut all = answer.executions;

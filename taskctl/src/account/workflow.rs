@@ -16,6 +16,8 @@ use crate::{
 pub struct Workflow {
     pub teardown_stack: String,
     pub state_machine: String,
+    /// The machine that can do nothing but plan. An older teardown stack has none.
+    pub plan_machine: Option<String>,
     pub report_group: String,
     /// The stacks it may tear down; the one that the outputs file names comes first.
     pub services: Vec<String>,
@@ -40,6 +42,7 @@ pub async fn find(aws: &Aws, args: &TargetArgs) -> Result<Option<Workflow>, Fail
         return Ok(Some(Workflow {
             report_group: outputs.report_log_group.clone().unwrap_or_else(|| report_log_group(&name)),
             state_machine: machine.clone(),
+            plan_machine: outputs.plan_machine_arn.clone(),
             services: usual_first(outputs.services.as_deref().map_or_else(Vec::new, names), service),
             has_default: true,
             teardown_stack: name,
@@ -62,6 +65,7 @@ pub async fn find(aws: &Aws, args: &TargetArgs) -> Result<Option<Workflow>, Fail
     let named = services.first() == usual && usual.is_some();
     Ok(Some(Workflow {
         state_machine: machine.clone(),
+        plan_machine: outputs.get("PlanMachineArn").cloned(),
         report_group: outputs.get("ReportLogGroup").cloned().unwrap_or_else(|| report_log_group(&name)),
         has_default: services.len() == 1 || named,
         services,
@@ -143,6 +147,11 @@ impl Workflow {
         }
     }
 
+    /// Returns the machine that makes plans.
+    pub fn planner(&self) -> &str {
+        self.plan_machine.as_deref().unwrap_or(&self.state_machine)
+    }
+
     /// Tells whether its state machine is gone, as it is after `finish`.
     pub async fn gone(&self, aws: &Aws) -> bool {
         let described = aws.sfn.describe_state_machine().state_machine_arn(&self.state_machine).send().await;
@@ -166,6 +175,7 @@ mod tests {
         Workflow {
             teardown_stack: "tasks-teardown".into(),
             state_machine: MACHINE.into(),
+            plan_machine: None,
             report_group: "/tasks-teardown/report".into(),
             services: services.iter().map(|&name| name.to_owned()).collect(),
             has_default: services.len() == 1,
@@ -178,6 +188,14 @@ mod tests {
         assert_eq!(workflow(&["a", "b"]).service(Some("b")).expect("named"), "b");
         let failure = workflow(&["a", "b"]).service(None).expect_err("two");
         assert_eq!((failure.exit, failure.what.contains("a, b")), (Exit::Usage, true));
+    }
+
+    #[test]
+    fn plans_are_made_where_nothing_can_be_deleted_or_else_by_the_workflow() {
+        let mut workflow = workflow(&["tasks-dev"]);
+        assert_eq!(workflow.planner(), MACHINE);
+        workflow.plan_machine = Some(format!("{MACHINE}-plan"));
+        assert_eq!(workflow.planner(), format!("{MACHINE}-plan"));
     }
 
     #[test]

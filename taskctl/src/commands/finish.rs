@@ -50,6 +50,7 @@ pub async fn run(aws: &Aws, target: &TargetArgs, args: &FinishArgs) -> Result<Ex
         let workflow = Workflow {
             teardown_stack: name.clone(),
             state_machine: state_machine.clone(),
+            plan_machine: outputs.get("PlanMachineArn").cloned(),
             report_group: group.clone(),
             services,
             has_default: false,
@@ -105,9 +106,23 @@ async fn still_needed(aws: &Aws, workflow: &Workflow, evidence: &str, although: 
     for (service, id) in &there {
         nothing_is_remembered(aws, evidence, service, id).await?;
     }
-    for running in execution::list(aws, workflow, Some(ExecutionStatus::Running)).await? {
+    for machine in [Some(&workflow.state_machine), workflow.plan_machine.as_ref()].into_iter().flatten() {
+        nothing_runs(aws, workflow, machine, although).await?;
+    }
+    // A run that was stopped just now may have stopped the API meanwhile.
+    for (service, id) in &there {
+        nothing_is_remembered(aws, evidence, service, id).await?;
+    }
+    Ok(())
+}
+
+/// Refuses while an execution runs, or stops it.
+async fn nothing_runs(aws: &Aws, workflow: &Workflow, machine: &str, although: bool) -> Result<(), Failure> {
+    let name = &workflow.teardown_stack;
+    for running in execution::list(aws, workflow, machine, Some(ExecutionStatus::Running)).await? {
         let arn = running.execution_arn();
-        let short = execution::short(arn);
+        // A name alone means one of the workflow's executions.
+        let short = if machine == workflow.state_machine { execution::short(arn) } else { arn };
         if !although {
             return Err(Failure::refused(format!("{name} is at work: the execution {short} runs"))
                 .next(hint::command(&format!("teardown watch {short}")))
@@ -116,10 +131,6 @@ async fn still_needed(aws: &Aws, workflow: &Workflow, evidence: &str, although: 
         // A state machine with a running execution stays in DELETING until that ends.
         execution::stop(aws, arn).await.map_err(|error| error.stop("stopping the execution"))?;
         screen::err(&format!("stopped the execution {short}; it does not undo itself"));
-    }
-    // A run that was stopped just now may have stopped the API meanwhile.
-    for (service, id) in &there {
-        nothing_is_remembered(aws, evidence, service, id).await?;
     }
     Ok(())
 }

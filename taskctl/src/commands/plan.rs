@@ -40,7 +40,7 @@ pub async fn made(aws: &Aws, workflow: &Workflow, request: &Request) -> Result<W
     screen::err(&format!("planning the teardown of {} at {}", request.stack, aws.place));
     let request =
         Request { dry_run: true, confirm: None, approval: false, plan_hash: None, ..request.clone() };
-    let execution = execution::begin(aws, workflow, &request).await?;
+    let execution = execution::begin_plan(aws, workflow, &request).await?;
     watch::follow(aws, &execution, Voice::Quiet).await?;
     find::of(aws, &workflow.report_group, &execution).await
 }

@@ -14,6 +14,7 @@ mod leftovers;
 mod many;
 mod meanwhile;
 pub mod people;
+mod planner;
 mod refusals;
 mod roles;
 mod run;

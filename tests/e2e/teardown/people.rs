@@ -48,7 +48,7 @@ pub struct Said {
 
 impl Person {
     /// With the policies whose ARNs the teardown stack has as these outputs.
-    async fn with(account: &Account, name: &str, policies: &[&str]) -> Self {
+    pub async fn with(account: &Account, name: &str, policies: &[&str]) -> Self {
         let (_, keys) = user(account, name).await;
         let outputs = outputs_of(&account.aws, &account.names.teardown).await;
         for policy in policies {
@@ -116,7 +116,7 @@ impl Person {
 
 impl Said {
     #[track_caller]
-    fn good(&self) -> &Self {
+    pub fn good(&self) -> &Self {
         assert_eq!(self.code, 0, "{self:#?}");
         self
     }

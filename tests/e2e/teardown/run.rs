@@ -71,7 +71,8 @@ impl Execution {
     /// Reads the whole report, which the run has written to the log.
     async fn written(&self) -> Option<Report> {
         let parts: Vec<_> = self.arn.split(':').collect();
-        let (group, stream) = (format!("/{}/report", parts[6]), parts[7]);
+        let teardown = parts[6].strip_suffix("-plan").unwrap_or(parts[6]);
+        let (group, stream) = (format!("/{teardown}/report"), parts[7]);
         let (mut whole, mut report, mut next) = (Parts::default(), None, Value::Null);
         loop {
             let mut input = json!({"logGroupName": group, "logStreamName": stream, "startFromHead": true});
