@@ -8,11 +8,7 @@ use std::{
 
 use local_wire::text;
 
-use super::{
-    account::{Account, has_own_api},
-    deployment::status_of,
-    people::taskctl,
-};
+use super::{account::Account, deployment::status_of, people::taskctl};
 use crate::stack::eventually;
 
 /// The words of `CloudFormation` about a stored role that is gone.
@@ -75,7 +71,7 @@ async fn everything_is_deleted_by_hand(account: &Account) {
     }
     // A table is DELETING for a while.
     eventually("all of it to be gone", async || account.living().await.is_empty().then_some(())).await;
-    let shown = account.things.iter().filter(|thing| has_own_api(&thing.kind)).count();
+    let shown = account.things_with_an_api();
     say(&format!("{shown} resources are shown absent by their own services; the others were parts of these"));
 }
 
