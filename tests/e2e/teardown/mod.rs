@@ -6,6 +6,7 @@ pub mod account;
 mod again;
 pub mod assembly;
 mod calls;
+mod damaged;
 mod data;
 pub mod deployment;
 mod every_call;

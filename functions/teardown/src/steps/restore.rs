@@ -1,12 +1,13 @@
 //! Restore: undo Freeze and Unprotect, of this execution or of a stopped one before it.
 
-use contract::{Evidence, Noted, Restored, Run, StackRef, names::Named};
+use contract::{Evidence, Noted, Planned, Restored, Run, StackRef, names::Named};
 
 use crate::{
     Context, StepError,
     audit_path::consumer_exists,
     error::all_of,
     protections::Protections,
+    things,
     writers::{Frozen, forget_what_was_drained, remembered, untag},
 };
 
@@ -93,7 +94,7 @@ async fn resume_traffic(
 ) -> Result<Traffic, StepError> {
     let function = Named::TaskFunction.of(&stack.name);
     let Some(frozen) = remembered(context, &stack.id, &function).await? else { return Ok(Traffic::AsItWas) };
-    let inventory = context.known_things(&stack.id).await?;
+    let inventory = known_or_listed(context, stack).await?;
     let drained = context.recall::<String>(&stack.id, Evidence::Drained).await?.is_some();
     if !drained || consumer_exists(context, &inventory, stack).await? {
         // From here on there are writes that the proof and the backup made so far do not cover.
@@ -110,6 +111,18 @@ async fn resume_traffic(
     let why = "nothing is left to audit its changes";
     run.keep(Noted::new(Noted::TRAFFIC, &function, format!("{function} stopped"), why));
     Ok(Traffic::Stopped)
+}
+
+/// Returns the stack's things as runs have written them down, or as CloudFormation lists them where that cannot be read: traffic does
+/// not wait for the evidence to be repaired.
+async fn known_or_listed(context: &Context<'_>, stack: &StackRef) -> Result<Vec<Planned>, StepError> {
+    match context.known_things(&stack.id).await {
+        Err(StepError::Failed(why)) => {
+            tracing::warn!(why, "CloudFormation is asked for what the stack has");
+            things::resources(context, stack, None).await
+        }
+        known => known,
+    }
 }
 
 /// Gives the task function its concurrency back, unless somebody has done so already, perhaps with another value.

@@ -11,26 +11,60 @@ impl Account {
     pub async fn write_evidence(&self, what: Evidence, value: &Value) {
         let item =
             json!({"PK": {"S": self.stack}, "SK": {"S": what.name()}, "json": {"S": value.to_string()}});
-        let put = json!({"TableName": format!("{}-evidence", self.names.teardown), "Item": item});
+        let put = json!({"TableName": self.evidence_table(), "Item": item});
         self.aws.dynamodb("PutItem", put).await.done();
     }
 
     /// Loses everything that runs have written down about the service stack.
     pub async fn lose_evidence(&self) {
-        let table = format!("{}-evidence", self.names.teardown);
-        let query = json!({"TableName": table, "KeyConditionExpression": "PK = :stack",
-            "ExpressionAttributeValues": {":stack": {"S": self.stack}}});
-        let found = self.aws.dynamodb("Query", query).await.json();
-        for item in found["Items"].as_array().unwrap() {
-            let delete = json!({"TableName": table, "Key": {"PK": item["PK"], "SK": item["SK"]}});
+        self.lose("").await;
+    }
+
+    /// Loses the lists of runs, and nothing else.
+    pub async fn lose_lists(&self) {
+        self.lose(Evidence::Lists.name()).await;
+    }
+
+    /// Edits the lists of runs, under the hashes that they have.
+    pub async fn edit_lists(&self, from: &str, to: &str) {
+        let mut edited = 0;
+        for mut item in self.evidence(Evidence::Lists.name()).await {
+            let text = item["json"]["S"].as_str().unwrap();
+            let new = text.replace(from, to);
+            edited += usize::from(new != text);
+            item["json"]["S"] = json!(new);
+            let put = json!({"TableName": self.evidence_table(), "Item": item});
+            self.aws.dynamodb("PutItem", put).await.done();
+        }
+        assert!(edited > 0, "{from} is in no list");
+    }
+
+    async fn lose(&self, beginning: &str) {
+        for item in self.evidence(beginning).await {
+            let key = json!({"PK": item["PK"], "SK": item["SK"]});
+            let delete = json!({"TableName": self.evidence_table(), "Key": key});
             self.aws.dynamodb("DeleteItem", delete).await.done();
         }
+    }
+
+    /// Returns the items about the service stack whose sort keys begin so.
+    async fn evidence(&self, beginning: &str) -> Vec<Value> {
+        let query = json!({"TableName": self.evidence_table(), "KeyConditionExpression": "PK = :stack",
+            "ExpressionAttributeValues": {":stack": {"S": self.stack}}});
+        let mut found = self.aws.dynamodb("Query", query).await.json();
+        let Value::Array(items) = found["Items"].take() else { panic!("no items: {found}") };
+        let begins = |item: &Value| item["SK"]["S"].as_str().unwrap().starts_with(beginning);
+        items.into_iter().filter(begins).collect()
+    }
+
+    fn evidence_table(&self) -> String {
+        format!("{}-evidence", self.names.teardown)
     }
 
     /// Removes the teardown stack too, for a test that makes hundreds of accounts.
     pub async fn remove_teardown(&self) {
         let name = self.names.teardown.as_str();
-        let table = format!("{name}-evidence");
+        let table = self.evidence_table();
         let lift = json!({"TableName": table, "DeletionProtectionEnabled": false});
         self.aws.dynamodb("UpdateTable", lift).await.done();
         eventually("the evidence table to be active", async || {
