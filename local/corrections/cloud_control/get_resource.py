@@ -9,7 +9,8 @@ or too many parts are ValidationException.
 
 What stock MiniStack does: finds only what its Cloud Control itself created, which is nothing in the services.
 
-Here the properties are the identifiers and names, not the whole model.
+Here the properties are the identifiers and names, not the whole model; and the types without a reader below are
+UnsupportedActionException too, whatever their schemas say.
 """
 
 from __future__ import annotations

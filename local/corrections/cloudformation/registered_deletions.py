@@ -87,6 +87,7 @@ _ARNS: dict[str, tuple[str, Callable[[str, dict], list[str]]]] = {
     "AWS::IAM::Policy": ("iam", _with_the_policy),
     "AWS::KMS::Alias": ("kms", _alias_and_key),
     "AWS::SNS::Subscription": ("sns", _itself),
+    "AWS::SNS::TopicPolicy": ("sns", lambda _, properties: list(properties.get("Topics") or [])),
     "AWS::SQS::Queue": ("sqs", lambda url, properties: [_queue(url)]),
     "AWS::SQS::QueuePolicy": ("sqs", lambda _, properties: [_queue(url) for url in properties.get("Queues") or []]),
     "AWS::SSM::Parameter": ("ssm", _named("arn:aws:ssm:{region}:{account}:parameter/{id}")),

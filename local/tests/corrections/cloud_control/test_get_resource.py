@@ -75,6 +75,7 @@ def one_of_each() -> dict:
             {"TopicArn": {"Ref": "Topic"}, "Protocol": "sqs", "Endpoint": {"Fn::GetAtt": ["Queue", "Arn"]}},
         ),
         "Topic": ("AWS::SNS::Topic", {}),
+        "TopicPolicy": ("AWS::SNS::TopicPolicy", {"Topics": [{"Ref": "Topic"}], "PolicyDocument": _ANYTHING}),
     }
     return {
         "Table": TABLE,
@@ -103,7 +104,7 @@ def test_what_a_stack_made_is_found_and_is_gone_with_it(aws):
     assert code(aws, *found["Permission"]) == "ValidationException", "its identifier has two parts"
     found["Rule"] = ("AWS::Events::Rule", rule)
     found["Permission"] = ("AWS::Lambda::Permission", f"{found['Function'][1]}|{found['Permission'][1]}")
-    for without_read in ("Policy", "QueuePolicy"):
+    for without_read in ("Policy", "QueuePolicy", "TopicPolicy"):
         assert code(aws, *found.pop(without_read)) == "UnsupportedActionException"
     for kind, identifier in found.values():
         assert got(aws, kind, identifier), kind

@@ -50,7 +50,8 @@ def test_the_permissions_of_the_delete_handlers_are_enough(aws):
 
 
 @pytest.mark.parametrize(
-    "kind", ["Parameter", "Policy", "QueuePolicy", "Repository", "Secret", "SecurityGroup", "Subscription"]
+    "kind",
+    ["Parameter", "Policy", "QueuePolicy", "Repository", "Secret", "SecurityGroup", "Subscription", "TopicPolicy"],
 )
 def test_none_of_them_is_deleted_without_permission(aws, kind):
     # What they depend on is theirs, and what depends on them is not there.

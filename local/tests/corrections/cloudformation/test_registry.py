@@ -7,6 +7,8 @@ import json
 import botocore.exceptions
 import pytest
 
+from local.corrections.cloudformation import registered_deletions, registry
+from local.corrections.cloudformation.delete_permissions import DELETIONS
 from local.tests.stacks import refused
 
 
@@ -68,3 +70,7 @@ def test_a_custom_resource_has_no_name_of_a_type(aws):
 
 def test_stock_knows_no_types(stock):
     assert refused(described, stock, "AWS::SQS::Queue")[0] == "InvalidAction"
+
+
+def test_every_type_whose_deletion_is_checked_is_registered():
+    assert set(DELETIONS) | set(registered_deletions._ARNS) <= set(registry.types())
