@@ -6,6 +6,8 @@ CloudFormation, API Gateway, KMS, S3, EventBridge; "Working with Lambda executio
 - a call that names a log group is checked on ``log-group:NAME:log-stream:STREAM``, DescribeAlarms on all alarms of the account;
 - a KMS key that is called by its alias is the key; PutObject with a retention or a legal hold of its own takes
   ``s3:PutObjectRetention`` or ``s3:PutObjectLegalHold`` too;
+- a call that names a role is checked on the role's ARN, which has its path; CreateRole on the one that the role gets ("Actions,
+  resources, and condition keys for AWS Identity and Access Management (IAM)");
 - a rule on EventBridge's default bus is ``rule/NAME``; only one on another bus has the bus's name before its own;
 - each Lambda operation is an action of its own; DynamoDB's streams and backups are resources;
 - ``dynamodb:LeadingKeys`` has the partition keys in the request, ``cloudformation:RoleArn`` the role that is passed,
@@ -15,7 +17,7 @@ CloudFormation, API Gateway, KMS, S3, EventBridge; "Working with Lambda executio
 
 What stock MiniStack does: checks the group without a stream, ``rule/default/NAME``, the alias instead of the key, and PutObject
 alone; knows some twenty Lambda actions and lets through what it has no name for (UpdateEventSourceMapping, everything in Smithy's
-RPC); takes streams and backups for ``*``; has none of these keys; takes the session for
+RPC); takes streams and backups for ``*``; knows no path of a role; has none of these keys; takes the session for
 ``aws:PrincipalArn``.
 
 Stock also sets ``aws:SecureTransport`` to false for plain HTTP. Since the loopback interface has nothing else, every request
@@ -94,6 +96,8 @@ def _exact(actions):
             return f"{found.removesuffix(':*')}:log-stream:{_json(body).get('logStreamName') or ''}"
         if service == "events":
             return found.replace(":rule/default/", ":rule/")
+        if service == "iam" and ":role/" in found:
+            return _with_path(found, params)
         if service == "kms" and ":alias/" in found:
             return _key_of_alias(found)
         if service in ("dynamodb", "dynamodbstreams") and found == "*":
@@ -101,6 +105,15 @@ def _exact(actions):
         return found
 
     return exact
+
+
+def _with_path(arn: str, params: dict) -> str:
+    from ministack.services import iam
+
+    path = params.get("Path") or "/"
+    path = path[0] if isinstance(path, list) else path
+    there = iam._roles.get(arn.rsplit("/", 1)[-1])
+    return there["Arn"] if there else arn.replace(":role/", f":role{path}")
 
 
 def _log_group_of(body: dict) -> str | None:

@@ -235,3 +235,13 @@ def test_a_mapping_is_reached_by_its_function(iam):
         condition = {"ArnLike": {"lambda:FunctionArn": f"arn:aws:lambda:{REGION}:function:{function_name}"}}
         user = User(iam, allow("lambda:GetEventSourceMapping", **condition)).client("lambda")
         assert allowed(user.get_event_source_mapping, UUID=mapping) == (function_name == called)
+
+
+def test_a_roles_path_counts_also_before_the_role_is_there(iam):
+    name, trust = fresh("role"), json.dumps({"Version": "2012-10-17", "Statement": []})
+    here = f"arn:aws:iam::{ACCOUNT}:role/here/*"
+    user = User(iam, allow("iam:CreateRole", here), allow("iam:DeleteRole", here)).client("iam")
+    assert not allowed(user.create_role, RoleName=name, AssumeRolePolicyDocument=trust)
+    assert not allowed(user.create_role, RoleName=name, Path="/there/", AssumeRolePolicyDocument=trust)
+    assert allowed(user.create_role, RoleName=name, Path="/here/", AssumeRolePolicyDocument=trust)
+    assert allowed(user.delete_role, RoleName=name)
