@@ -5,3 +5,4 @@ pub mod audit_args;
 pub mod failure;
 pub mod hint;
 pub mod request;
+pub mod rescue_args;

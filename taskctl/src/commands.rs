@@ -7,6 +7,7 @@ mod finish;
 mod manual;
 mod plan;
 mod report;
+mod rescue;
 mod start;
 mod stop;
 mod undo;
@@ -31,7 +32,7 @@ pub async fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Completions { shell } => return Ok(manual::completions(*shell)),
         Command::Man { folder } => return manual::man(folder),
-        Command::Audit(_) | Command::Expiry(_) | Command::Teardown(_) => {}
+        Command::Audit(_) | Command::Expiry(_) | Command::Rescue(_) | Command::Teardown(_) => {}
     }
     let aws = &Aws::connect(target).await?;
     match &cli.command {
@@ -39,6 +40,7 @@ pub async fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Success),
         Command::Audit(args) => audit::run(aws, args).await,
         Command::Expiry(command) => expiry::run(aws, target, command).await,
+        Command::Rescue(command) => rescue::run(aws, command).await,
         Command::Teardown(command) => match command {
             TeardownCommand::Plan(args) => plan::run(aws, target, args).await,
             TeardownCommand::Start(args) => start::run(aws, target, args).await,

@@ -2,7 +2,8 @@
 //!
 //! The rooms, each knowing only those before it: [`terminal`] is text, [`html`] pages; [`cli`] the command line and how a command ends;
 //! [`account`] the AWS account and what is deployed in it; [`follow`] an execution that runs, and [`report`] how it ended;
-//! [`audit`] the records of the audit log, read and shown; [`commands`] are the commands, one file each.
+//! [`audit`] the records of the audit log, read and shown; [`rescue`] any stack that is stuck; [`commands`] are the commands, one
+//! file each.
 
 mod account;
 mod audit;
@@ -11,6 +12,7 @@ mod commands;
 mod follow;
 mod html;
 mod report;
+mod rescue;
 #[cfg(test)]
 mod rooms;
 mod terminal;

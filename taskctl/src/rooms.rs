@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each room with those it uses. They stand above it, so there is no circle.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("terminal", &[]),
     ("html", &["terminal"]),
     ("cli", &["terminal"]),
@@ -15,7 +15,8 @@ const ROOMS: [(&str, &[&str]); 8] = [
     ("follow", &["account", "cli", "terminal"]),
     ("report", &["account", "cli", "html", "terminal"]),
     ("audit", &["account", "cli", "html", "terminal"]),
-    ("commands", &["account", "audit", "cli", "follow", "report", "terminal"]),
+    ("rescue", &["account", "cli", "follow", "report", "terminal"]),
+    ("commands", &["account", "audit", "cli", "follow", "report", "rescue", "terminal"]),
 ];
 
 #[test]

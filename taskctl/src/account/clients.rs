@@ -27,6 +27,8 @@ pub struct Aws {
     pub scheduler: aws_sdk_scheduler::Client,
     pub sfn: aws_sdk_sfn::Client,
     pub sts: aws_sdk_sts::Client,
+    /// The settings that every client here is made of.
+    pub config: SdkConfig,
     /// The account in words: "the local AWS at …" or "AWS, region …, profile …".
     pub place: String,
     /// The outputs of a deployment; empty when none was named.
@@ -67,6 +69,7 @@ impl Aws {
             scheduler: aws_sdk_scheduler::Client::new(&config),
             sfn: aws_sdk_sfn::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
+            config,
             place,
             outputs,
         })

@@ -7,7 +7,11 @@ use clap_complete::Shell;
 use deployment::names::TEARDOWN_STACK;
 
 use crate::{
-    cli::{audit_args::AuditArgs, failure::Exit},
+    cli::{
+        audit_args::AuditArgs,
+        failure::Exit,
+        rescue_args::{RIGHTS, RescueCommand},
+    },
     terminal::clock,
 };
 
@@ -31,7 +35,7 @@ fn exit_codes() -> String {
     )
 }
 
-/// Reads the audit log of the task service, and tears the service down without leaving a stuck stack
+/// Reads the audit log of the task service, tears the service down without leaving a stuck stack, and rescues any stack that is stuck
 #[derive(Debug, Parser)]
 #[command(name = "taskctl", version, disable_help_subcommand = true, after_help = exit_codes())]
 pub struct Cli {
@@ -71,6 +75,9 @@ pub enum Command {
     /// Show or change when the service tears itself down (deployed with expiresIn)
     #[command(subcommand)]
     Expiry(ExpiryCommand),
+    /// Delete any stack that is stuck, as by a role that is gone: diagnose it, plan, and run
+    #[command(subcommand, after_long_help = RIGHTS)]
+    Rescue(RescueCommand),
     /// Print the script with which a shell completes taskctl's commands
     Completions { shell: Shell },
     /// Write the manual pages into a folder
