@@ -17,6 +17,7 @@ mod patience;
 pub mod rehearsal;
 mod rows;
 mod service;
+mod signals;
 mod site;
 mod stacks;
 mod survey;

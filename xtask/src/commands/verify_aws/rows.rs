@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::finding::Finding;
 use super::site::Site;
-use super::{gateway, service, stacks, teardown};
+use super::{gateway, service, signals, stacks, teardown};
 
 /// An assumption.
 pub struct Row {
@@ -451,6 +451,30 @@ pub const ROWS: &[Row] = &[
         used: "`cdk/teardown/scope.py`",
         by_hand: "`aws iam simulate-principal-policy --policy-source-arn EXECUTOR --action-names dynamodb:DeleteTable --resource-arns NEIGHBOUR`; the steps of `cargo xtask stuck-demo` on an account",
         check: Check::ByHand("takes a second stack"),
+    },
+    Row {
+        id: "execution-ends",
+        part: Part::Workflow,
+        assumption: "Step Functions counts failed, stopped and timed-out executions in `ExecutionsFailed`, `ExecutionsAborted` and `ExecutionsTimedOut` by `StateMachineArn`, and one that a Fail state ended as failed",
+        used: "`cdk/teardown/alarms.py`",
+        by_hand: "`aws stepfunctions start-execution` of `tasks-teardown` with `{}`, and `stop-execution` of another; `aws cloudwatch get-metric-statistics --namespace AWS/States --metric-name ExecutionsFailed --dimensions Name=StateMachineArn,Value=MACHINE --period 60 --statistics Sum --start-time … --end-time …`, and the same with `ExecutionsAborted`: 1 each; both alarms go to ALARM",
+        check: Check::Account(signals::ends_are_counted),
+    },
+    Row {
+        id: "schedule-on-bus",
+        part: Part::Workflow,
+        assumption: "a schedule whose target is the default bus puts an event with the source and type of its `EventBridgeParameters` and its input as the detail, and its role may be bound to these by `events:source` and `events:detail-type`",
+        used: "`Expiry` in `cdk/teardown/expiry.py`",
+        by_hand: "deploy with `--expires-in 10m` and a rule on `Teardown expires soon`; five minutes later `aws cloudwatch get-metric-statistics --namespace AWS/Events --metric-name TriggeredRules --dimensions Name=RuleName,Value=RULE …`: 1",
+        check: Check::Account(signals::schedule_is_heard),
+    },
+    Row {
+        id: "function-tag",
+        part: Part::Workflow,
+        assumption: "Lambda takes the tag `tasks-teardown:concurrency` by the function's ARN, shows it to `ListTags` within a minute, and removes it without touching CloudFormation's tags",
+        used: "`functions/stacks/src/aws/functions.rs`, `functions/teardown/src/writers.rs`",
+        by_hand: "`aws lambda tag-resource --resource ARN --tags tasks-teardown:concurrency=none`, `list-tags`, `untag-resource --tag-keys tasks-teardown:concurrency`, `list-tags`: there, then as before",
+        check: Check::Service(service::function_tag),
     },
     Row {
         id: "frozen",

@@ -10,12 +10,15 @@ use super::finding::Finding;
 use super::gateway::{create, send};
 use super::logs::messages;
 use super::made::described;
+use super::signals::count;
 use super::site::Site;
 
 /// `drainSeconds` of the teardown: how long a record may take to show.
 const AUDITED_WITHIN: Duration = Duration::from_mins(10);
 /// The time that the trail and the metrics of rules may take.
 const HEARD_WITHIN: Duration = Duration::from_mins(20);
+/// A run that restores looks for the tag of one that froze more than a minute ago.
+const TAGGED_WITHIN: Duration = Duration::from_mins(1);
 /// The number of creates whose order is looked at.
 const ORDERED: usize = 30;
 
@@ -229,12 +232,35 @@ pub fn calls_are_heard(site: &Site<'_>) -> Result<Finding> {
 
 /// Returns the number of events that a rule matched in the last hour.
 fn heard(site: &Site<'_>, rule: &str) -> Result<f64> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-    let (from, to) = ((now - 3600).to_string(), (now + 60).to_string());
-    let metric = ["--namespace", "AWS/Events", "--metric-name", "TriggeredRules", "--dimensions", rule];
-    let span = ["--start-time", &from, "--end-time", &to, "--period", "60", "--statistics", "Sum"];
-    let read = site.aws.call(&[&["cloudwatch", "get-metric-statistics"], &metric[..], &span[..]].concat())?;
-    Ok(read["Datapoints"].as_array().into_iter().flatten().filter_map(|point| point["Sum"].as_f64()).sum())
+    count(site, "AWS/Events", "TriggeredRules", rule)
+}
+
+/// Checks that the tag with which a run marks a stopped function is taken, shown and removed, and that the others stay.
+pub fn function_tag(site: &Site<'_>) -> Result<Finding> {
+    const TAG: &str = "tasks-teardown:concurrency";
+    let function = site.service()?.output("TaskApiFunction")?;
+    let read = ["lambda", "get-function-configuration", "--function-name", function];
+    let configuration = site.aws.call(&read)?;
+    let arn = configuration["FunctionArn"].as_str().context("the function has no ARN")?;
+    let tags = || -> Result<Value> {
+        Ok(site.aws.call(&["lambda", "list-tags", "--resource", arn])?["Tags"].take())
+    };
+    let before = tags()?;
+    let tag = format!("{TAG}=none");
+    site.aws.call(&["lambda", "tag-resource", "--resource", arn, "--tags", &tag])?;
+    let shown = site.patience.until(TAGGED_WITHIN, || Ok((tags()?[TAG] == "none").then_some(())))?;
+    site.aws.call(&["lambda", "untag-resource", "--resource", arn, "--tag-keys", TAG])?;
+    let removed = site.patience.until(TAGGED_WITHIN, || Ok((tags()? == before).then_some(())))?;
+    Ok(match (shown, removed) {
+        (Some(((), shown)), Some(((), removed))) => {
+            let (shown, removed) = (shown.as_secs_f64(), removed.as_secs_f64());
+            Finding::Held(format!(
+                "shown after {shown:.1} s, gone after {removed:.1} s, the others unchanged"
+            ))
+        }
+        (None, _) => Finding::NotHeld("the tag is not shown within a minute".to_owned()),
+        (_, None) => Finding::NotHeld(format!("a minute after its removal the tags are {}", tags()?)),
+    })
 }
 
 pub fn deployed(site: &Site<'_>) -> Result<Finding> {

@@ -21,12 +21,12 @@ const SHOWN_WITHIN: Duration = Duration::from_mins(1);
 const ABSENT_WITHIN: Duration = Duration::from_secs(20);
 
 /// Names something made for one check.
-fn probe(site: &Site<'_>, name: &str) -> String {
+pub fn probe(site: &Site<'_>, name: &str) -> String {
     format!("tasks-{}-probe-{name}", site.stage)
 }
 
 /// Makes a role that `principal` may assume and returns its ARN.
-fn role(site: &Site<'_>, name: &str, principal: &Value, policy: &Value) -> Result<String> {
+pub fn role(site: &Site<'_>, name: &str, principal: &Value, policy: &Value) -> Result<String> {
     let name = probe(site, name);
     let statement = json!({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"});
     let trust = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
@@ -56,7 +56,7 @@ fn log_group(site: &Site<'_>, name: &str) -> Value {
 }
 
 /// Makes a stack, waits for its end, and returns its id and status. A new role is refused for a while.
-fn stack(site: &Site<'_>, name: &str, resources: &Value, roles: Roles<'_>) -> Result<(String, String)> {
+pub fn stack(site: &Site<'_>, name: &str, resources: &Value, roles: Roles<'_>) -> Result<(String, String)> {
     let name = probe(site, name);
     let template = json!({"Resources": resources}).to_string();
     let rescue = roles.deletes.map(str::to_owned);
@@ -77,7 +77,7 @@ fn stack(site: &Site<'_>, name: &str, resources: &Value, roles: Roles<'_>) -> Re
 
 /// The role that a stack remembers, and the one it is to be deleted through.
 #[derive(Clone, Copy, Default)]
-struct Roles<'a> {
+pub struct Roles<'a> {
     stored: Option<&'a str>,
     deletes: Option<&'a str>,
 }
