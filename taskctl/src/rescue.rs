@@ -3,7 +3,7 @@
 //! It remembers nothing: CloudFormation knows a deleted stack by its id for 90 days, and IAM has the role that was made.
 //!
 //! - [`subject`] finds the stack, [`family`] lists its resources and those of the stacks nested in it.
-//! - [`types`] reads what CloudFormation's registry says of a type; [`look`] asks whether a thing is there.
+//! - [`yaml`] reads templates that are not JSON; [`types`] reads what CloudFormation's registry says of a type; [`look`] asks whether a thing is there.
 //! - [`policy`] says what a made role may do, on the ARNs of [`arns`]; [`role`] makes it, and removes it.
 //! - [`diagnosis`], [`plan`] with its [`blockers`], and [`report`] are what a person reads; [`run`] is the whole: [`deletion`] deletes,
 //!   and [`proof`] looks at what is left.
@@ -25,6 +25,7 @@ pub mod role;
 pub mod run;
 pub mod subject;
 pub mod types;
+pub mod yaml;
 
 use stacks::{Clients, Error};
 

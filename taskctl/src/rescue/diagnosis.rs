@@ -78,6 +78,15 @@ impl Class {
         }
     }
 
+    /// Returns the flag that alone answers it.
+    pub fn flag(self, logical_id: &str) -> Option<String> {
+        match self {
+            Self::NotEmpty => Some("--empty-buckets".to_owned()),
+            Self::NoFunction => Some(format!("--abandon {logical_id}")),
+            Self::Absent | Self::Protected | Self::InUse | Self::Denied | Self::Unknown => None,
+        }
+    }
+
     /// Returns what can be done about a resource of this class.
     pub fn advice(self, logical_id: &str) -> String {
         let abandon = format!("--abandon {logical_id}");
@@ -126,10 +135,13 @@ pub fn troubles(plan: &Plan) -> Vec<Trouble> {
 }
 
 /// Returns the next command: the plan with a role that works, or the run where there is nothing to plan.
-fn next(subject: &Subject, stored: &Stored) -> String {
+fn next(plan: &Plan) -> String {
+    let (subject, stored) = (&plan.subject, &plan.stored);
     let name = &subject.stack.name;
+    let denied = troubles(plan).iter().any(|trouble| trouble.class == Class::Denied);
     let role = match stored {
         _ if subject.is_going() => return hint::command(&format!("rescue run {name}")),
+        _ if denied => " --make-role".to_owned(),
         Stored::None => String::new(),
         Stored::There(arn) => format!(" --role-arn {arn}"),
         Stored::Gone(_) | Stored::Distrusts(_) | Stored::Unread(..) => " --make-role".to_owned(),
@@ -157,7 +169,7 @@ pub fn json(plan: &Plan) -> Value {
         "failed": troubles.collect::<Vec<_>>(),
         "blockers": causes(plan),
         "notes": plan.notes,
-        "next": next(&plan.subject, &plan.stored),
+        "next": next(plan),
     })
 }
 
@@ -190,7 +202,7 @@ pub fn text(plan: &Plan, paint: Paint, width: Option<usize>) -> String {
     let causes: Vec<_> = causes(plan).into_iter().map(|why| vec![why]).collect();
     section(&mut lines, paint, "Stands in the way", &causes, width);
     lines.push(String::new());
-    let next = format!("next: {}", next(subject, &plan.stored));
+    let next = format!("next: {}", next(plan));
     lines.extend(wrapped(&next, width.unwrap_or(usize::MAX)));
     lines.join("\n")
 }

@@ -1,7 +1,7 @@
 //! The stack with the stacks nested in it, and what each of them has.
 
 use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
-use contract::Planned;
+use contract::{Planned, PlannedFate};
 use serde_json::Value;
 use stacks::inventory;
 
@@ -11,6 +11,7 @@ use crate::{
         Account, stop,
         subject::{self, Subject},
         types::STACK,
+        yaml,
     },
 };
 
@@ -22,7 +23,7 @@ pub struct Member {
     pub path: String,
     /// The text of the template, as it was sent.
     pub text: String,
-    /// The template, if it is JSON.
+    /// The template; of one in YAML, what is plainly written. `None` if it could not be read.
     pub template: Option<Value>,
     /// Everything that CloudFormation lists, deleted resources too.
     pub listed: Vec<Listed>,
@@ -76,15 +77,24 @@ fn nested(member: &Member) -> Vec<(String, String)> {
 async fn member(account: &Account<'_>, subject: Subject, path: String) -> Result<Member, Failure> {
     let stack = &subject.stack;
     let text = account.stacks.template(&stack.id).await.map_err(stop)?;
-    let template: Option<Value> = serde_json::from_str(&text).ok();
+    let template = serde_json::from_str(&text).ok().or_else(|| yaml::template(&text));
     let listed = account.stacks.stack_resources(&stack.id).await.map_err(stop)?;
     let entries = if listed.is_empty() || subject.is_gone() {
         Vec::new()
     } else {
-        inventory::resources(&account.stacks, stack, template.as_ref()).await.map_err(stop)?
+        let entries = inventory::resources(&account.stacks, stack, template.as_ref()).await.map_err(stop)?;
+        entries.into_iter().map(|entry| fated(entry, template.as_ref())).collect()
     };
     let listed = listed.iter().map(as_listed).collect();
     Ok(Member { subject, path, text, template, listed, entries })
+}
+
+/// Gives an entry the fate that its deletion policy plainly sets. A snapshot stays, and not what it was made of; what is no literal may
+/// go, and CloudFormation is asked afterwards.
+fn fated(entry: Planned, template: Option<&Value>) -> Planned {
+    let policy = template.and_then(|template| inventory::deletion_policy(template, &entry.logical_id));
+    let kept = matches!(policy, Some("Retain" | "RetainExceptOnCreate"));
+    Planned { fate: if kept { PlannedFate::Keep } else { PlannedFate::Delete }, ..entry }
 }
 
 fn as_listed(resource: &StackResourceSummary) -> Listed {

@@ -360,7 +360,10 @@ fn fate(member: &Member, entry: &Planned, abandoned: &[String]) -> (Fate, String
         return (Fate::Abandoned, "--abandon".to_owned());
     }
     let Some(template) = &member.template else {
-        return (Fate::Delete, "unless its DeletionPolicy retains it: the template is not JSON".to_owned());
+        return (
+            Fate::Delete,
+            "unless its DeletionPolicy retains it: the template cannot be read".to_owned(),
+        );
     };
     match inventory::deletion_policy(template, &entry.logical_id) {
         None | Some("Delete") => (Fate::Delete, String::new()),

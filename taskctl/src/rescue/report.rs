@@ -1,5 +1,7 @@
 //! The report of a rescue: how it ended, what is left, and the next step.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use stacks::types as kinds;
 
@@ -72,6 +74,8 @@ pub struct Line {
     pub physical_id: String,
     pub fate: &'static str,
     pub why: String,
+    /// The flag that would answer it, if it is stuck.
+    pub flag: Option<String>,
 }
 
 /// Something that outlives the stack, with the command that removes it.
@@ -150,6 +154,13 @@ impl Report {
         report.reason = Some(reason);
         report.lines = stuck.iter().map(Line::of_stuck).collect();
         report
+    }
+
+    /// Returns the flags that would answer what is stuck, unless they were given.
+    pub fn flags(&self, given: &str) -> String {
+        let flags: BTreeSet<_> = self.lines.iter().filter_map(|line| line.flag.as_deref()).collect();
+        let flags = flags.into_iter().filter(|flag| !given.contains(flag));
+        flags.flat_map(|flag| [" ", flag]).collect()
     }
 
     pub fn json(&self) -> Value {
@@ -259,7 +270,7 @@ impl RoleEnd {
 impl Line {
     fn of_proof(ended: Ended) -> Self {
         let Ended { id, entry, found, why } = ended;
-        Self { kind: entry.kind, id, physical_id: entry.physical_id, fate: found.name(), why }
+        Self { kind: entry.kind, id, physical_id: entry.physical_id, fate: found.name(), why, flag: None }
     }
 
     fn of_plan(thing: &Thing) -> Self {
@@ -270,6 +281,7 @@ impl Line {
             physical_id: entry.physical_id.clone(),
             fate: thing.fate.name(),
             why: if thing.fate == Fate::Delete { thing.look.name().to_owned() } else { thing.why.clone() },
+            flag: None,
         }
     }
 
@@ -280,6 +292,7 @@ impl Line {
             physical_id: stuck.entry.physical_id.clone(),
             fate: "stuck",
             why: format!("{}: {}; {}", stuck.class.name(), stuck.reason, stuck.class.advice(&stuck.id)),
+            flag: stuck.class.flag(&stuck.id),
         }
     }
 }

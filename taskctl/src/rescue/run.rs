@@ -1,5 +1,7 @@
 //! The run: plans again, asks, makes the role, deletes, proves, and removes the role once the stack is gone.
 
+use std::cell::Cell;
+
 use crate::{
     cli::{
         failure::{Exit, Failure},
@@ -24,13 +26,11 @@ use crate::{
 };
 
 pub async fn run(account: &Account<'_>, args: &RescueRunArgs) -> Result<Exit, Failure> {
-    let run = Run { account, args, choices: Choices { role: &args.role, consents: &args.consents } };
+    let choices = Choices { role: &args.role, consents: &args.consents };
+    let run = Run { account, args, choices, began: Cell::new(false) };
     tokio::select! {
         ended = run.rescue() => ended,
-        _ = tokio::signal::ctrl_c() => Err(Failure::interrupted(
-            "what CloudFormation has begun goes on; a role that was made, and a protection that was lifted, stay as they are now",
-        )
-        .next(format!("{}, which goes on from there", run.again()))),
+        _ = tokio::signal::ctrl_c() => Err(run.interrupted()),
     }
 }
 
@@ -38,6 +38,8 @@ struct Run<'a> {
     account: &'a Account<'a>,
     args: &'a RescueRunArgs,
     choices: Choices<'a>,
+    /// Something is changed, or about to be.
+    began: Cell<bool>,
 }
 
 impl Run<'_> {
@@ -64,8 +66,16 @@ impl Run<'_> {
         if let Some(refused) = self.refusal(&plan) {
             return Err(refused);
         }
-        self.agreed(&plan)?;
+        self.agreed(&plan).await?;
         self.carry_out(&plan).await
+    }
+
+    fn interrupted(&self) -> Failure {
+        if !self.began.get() {
+            return Failure::interrupted("nothing was changed").next(self.again());
+        }
+        let what = "what CloudFormation has begun goes on; a role that was made, and a protection that was lifted, stay as they are";
+        Failure::interrupted(what).next(format!("{}, which goes on from there", self.again()))
     }
 
     /// Returns the same command again.
@@ -100,7 +110,7 @@ impl Run<'_> {
     }
 
     /// Asks a person to type the stack's name.
-    fn agreed(&self, plan: &Plan) -> Result<(), Failure> {
+    async fn agreed(&self, plan: &Plan) -> Result<(), Failure> {
         let name = &plan.subject.stack.name;
         let question =
             plan_text::question(plan, &self.account.aws.place, Paint::stderr(), screen::error_width());
@@ -117,7 +127,11 @@ impl Run<'_> {
             .next(format!("{} --plan-hash {} --yes", self.again(), plan.hash)));
         }
         screen::err(&question);
-        if ask::typed("Type the stack's name to go on: ", name) {
+        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        let word = name.clone();
+        let typed =
+            tokio::task::spawn_blocking(move || ask::typed("Type the stack's name to go on: ", &word));
+        if typed.await.unwrap_or_default() {
             Ok(())
         } else {
             Err(Failure::refused("that is not the stack's name; nothing was started")
@@ -126,11 +140,17 @@ impl Run<'_> {
     }
 
     async fn carry_out(&self, plan: &Plan) -> Result<Exit, Failure> {
-        self.make_role(plan).await?;
+        self.began.set(true);
+        if let Err(failure) = self.make_role(plan).await {
+            return Err(self.without_role(plan, failure).await);
+        }
         let id = &plan.subject.stack.id;
         let lifted = plan.subject.stack.termination_protected;
-        if lifted {
-            self.account.stacks.set_termination_protection(id, false).await.map_err(stop)?;
+        if lifted && let Err(error) = self.account.stacks.set_termination_protection(id, false).await {
+            let failure = stop(error);
+            let mut report = Report::failed(plan, failure.what, &[]);
+            report.next = failure.next;
+            return self.failed(plan, report, lifted, false).await;
         }
         let events = Events::of(&plan.stack_ids(), self.args.json);
         let consents = &self.args.consents;
@@ -174,6 +194,16 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Takes away what was made of a role, if this run made it.
+    async fn without_role(&self, plan: &Plan, failure: Failure) -> Failure {
+        match &plan.role {
+            Role::Made { role, there: false, .. } if !role.remove(self.account).await.unwrap_or_default() => {
+                failure.next(format!("the role may be there: {}", role.removal()))
+            }
+            _ => failure,
+        }
+    }
+
     /// Reports a deletion that failed. A role that the stack perhaps stores stays: without it, the stack would be stuck again.
     async fn failed(
         &self,
@@ -198,7 +228,7 @@ impl Run<'_> {
             }
             Role::Caller | Role::Unchosen => None,
         };
-        report.next.push(format!("{}, with what is said above", self.again()));
+        report.next.push(format!("{}{}", self.again(), report.flags(&self.choices.flags())));
         Ok(self.concluded(&report))
     }
 
