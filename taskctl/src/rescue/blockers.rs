@@ -11,7 +11,7 @@ use crate::{
         look::Look,
         plan::{Blocker, Choices, Fate, Plan, Role, Stored, Thing, stored},
         stop,
-        subject::name_in,
+        subject::{DELETED, name_in},
         types,
     },
     terminal::layout::count,
@@ -31,6 +31,7 @@ pub async fn of(
     found.extend(no_role(account, plan, choices).await?);
     found.extend(imported(account, plan).await?);
     found.extend(abandoned(plan, choices));
+    plan.notes.extend(deleted_before(plan, choices));
     let doomed: Vec<Thing> = plan.doomed().cloned().collect();
     for thing in &doomed {
         found.extend(stranger(thing));
@@ -150,6 +151,13 @@ fn abandoned(plan: &Plan, choices: Choices<'_>) -> Vec<Blocker> {
         blockers.push(blocker(why.to_owned(), None, Some("--make-role instead of --role-arn".to_owned())));
     }
     blockers
+}
+
+/// Notes what is to be left behind and is deleted already.
+fn deleted_before(plan: &Plan, choices: Choices<'_>) -> Vec<String> {
+    let deleted = |id: &&String| plan.members[0].listed(id).is_some_and(|it| it.status == DELETED);
+    let named = choices.consents.abandon.iter().filter(deleted);
+    named.map(|id| format!("--abandon names {id}, which CloudFormation has deleted already")).collect()
 }
 
 /// Finds what somebody made again by hand, under the name that CloudFormation would delete.

@@ -40,7 +40,7 @@ pub fn question(plan: &Plan, place: &str, paint: Paint, width: Option<usize>) ->
     let warning = format!("This deletes the stack {stack} with everything listed above as deleted.");
     let width = width.unwrap_or(usize::MAX);
     lines.extend(wrapped(&warning, width));
-    lines.extend(wrapped(&format!("  where: {place}"), width));
+    lines.extend(wrapped(&format!("where: {place}"), width));
     lines.join("\n")
 }
 
@@ -48,7 +48,7 @@ fn body(lines: &mut Vec<String>, plan: &Plan, paint: Paint, width: Option<usize>
     lines.push(String::new());
     lines.extend(fact("stack", &plan.subject.stack.id, width));
     lines.extend(fact("status", &status(&plan.subject), width));
-    lines.extend(fact("stored role", &plan.stored.words(), width));
+    lines.extend(fact("stored", &plan.stored.words(), width));
     lines.extend(fact("deletes as", &executor(&plan.role), width));
     goes(lines, plan, paint, width);
     let staying: Vec<_> = plan.staying().map(row).collect();
@@ -134,5 +134,145 @@ fn blocking(blocker: &Blocker) -> String {
         (Some(next), _) => format!("{}: {next}", blocker.why),
         (None, Some(flag)) => format!("{}: consent with {flag}", blocker.why),
         (None, None) => blocker.why.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use contract::{Planned, PlannedFate, StackRef};
+
+    use super::{question, text};
+    use crate::{
+        cli::rescue_args::{RescueConsents, RoleArgs},
+        rescue::{
+            look::Look,
+            plan::{Blocker, Choices, Fate, Plan, Role, Stored, Thing},
+            policy::{Grant, Policy},
+            role::MadeRole,
+            subject::{Place, Subject},
+        },
+        terminal::screen::Paint,
+    };
+
+    const ID: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/shop/0a1b";
+
+    fn thing(kind: &str, path: &str, id: &str, look: Look, fate: Fate, why: &str) -> Thing {
+        let entry = Planned {
+            kind: kind.into(),
+            logical_id: id.into(),
+            physical_id: format!("shop-{}-1TQ5WZ", id.to_lowercase()),
+            part_of: None,
+            fate: PlannedFate::Delete,
+            why: String::new(),
+        };
+        let status = "CREATE_COMPLETE".into();
+        Thing { path: path.into(), entry, status, look, younger: false, fate, why: why.into() }
+    }
+
+    fn plan() -> Plan {
+        let place = Place::of(ID).expect("a place");
+        let role = MadeRole::of(ID, &place);
+        let grant = Grant {
+            actions: ["sqs:DeleteQueue", "sqs:ListQueueTags"].map(str::to_owned).into(),
+            arns: Some(vec![place.arn("sqs", "shop-queue-1TQ5WZ")]),
+        };
+        let policy = Policy::of(&[grant]).expect("a policy");
+        let stack = StackRef {
+            id: ID.into(),
+            name: "shop".into(),
+            status: "UPDATE_COMPLETE".into(),
+            ..Default::default()
+        };
+        let (reason, role_arn, parameters) = (String::new(), None, BTreeMap::new());
+        Plan {
+            subject: Subject { stack, reason, role_arn, parameters, place },
+            members: Vec::new(),
+            schemas: BTreeMap::new(),
+            stored: Stored::Gone("arn:aws:iam::111122223333:role/deployer".into()),
+            role: Role::Made { role, policy, there: false },
+            things: vec![
+                thing("AWS::SQS::Queue", "", "Queue", Look::Alive, Fate::Delete, ""),
+                thing("AWS::DynamoDB::Table", "Child/", "Orders", Look::Absent, Fate::Delete, ""),
+                thing("AWS::SNS::Topic", "", "Topic", Look::NotFound, Fate::Delete, ""),
+                thing("AWS::S3::Bucket", "", "Bucket", Look::Alive, Fate::Retained, "DeletionPolicy Retain"),
+            ],
+            held: BTreeMap::new(),
+            blockers: Vec::new(),
+            notes: Vec::new(),
+            hash: "0a1b2c".into(),
+        }
+    }
+
+    fn shown(plan: &Plan, width: usize) -> String {
+        let (role, consents) = (RoleArgs { role_arn: None, make_role: true }, RescueConsents::default());
+        text(plan, Choices { role: &role, consents: &consents }, Paint::NONE, Some(width))
+    }
+
+    #[test]
+    fn a_plan_says_what_goes_what_stays_and_what_the_role_may_do() {
+        let expected = "\
+The rescue of shop would do this. Nothing has been changed.
+
+  stack      arn:aws:cloudformation:eu-west-1:111122223333:stack/shop/0a1b
+  status     UPDATE_COMPLETE
+  stored     arn:aws:iam::111122223333:role/deployer is stored and GONE:
+             CloudFormation can do nothing with the stack
+  deletes as arn:aws:iam::111122223333:role/stack-rescue/shop-905f220b, which is
+             made for this, and removed once the stack is gone
+
+Deleted (3), ■ holds data
+■ AWS::DynamoDB::Table  Child/Orders  shop-orders-1TQ5WZ  absent
+  AWS::SNS::Topic  Topic  shop-topic-1TQ5WZ
+      absent; Cloud Control finds nothing by this id
+  AWS::SQS::Queue  Queue  shop-queue-1TQ5WZ  alive
+
+Stays (1)
+  AWS::S3::Bucket  Bucket  shop-bucket-1TQ5WZ  alive; DeletionPolicy Retain
+
+The role may do this (2 statements)
+  sqs:DeleteQueue
+      on arn:aws:sqs:eu-west-1:111122223333:shop-queue-1TQ5WZ
+  sqs:ListQueueTags
+      on * (lists, and what no ARN can be told of)
+
+plan hash: 0a1b2c
+next: taskctl rescue run shop --make-role --plan-hash 0a1b2c";
+        assert_eq!(shown(&plan(), 80), expected);
+    }
+
+    #[test]
+    fn on_a_wider_terminal_a_row_is_a_line() {
+        let wide = shown(&plan(), 120);
+        let row = "■ AWS::DynamoDB::Table  Child/Orders  shop-orders-1TQ5WZ  absent";
+        assert!(wide.contains(row), "{wide}");
+        assert!(wide.lines().all(|line| line.chars().count() <= 120), "{wide}");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_has_its_next_step() {
+        let flag = Some("--empty-buckets".to_owned());
+        let full = Blocker { why: "the bucket b holds 2 objects".into(), flag, next: None };
+        let used =
+            Blocker { why: "the export e is in use".into(), flag: None, next: Some("delete that".into()) };
+        let consent = shown(&Plan { blockers: vec![full.clone()], ..plan() }, 120);
+        assert!(consent.contains("the bucket b holds 2 objects: consent with --empty-buckets"), "{consent}");
+        assert!(
+            consent.ends_with("next, if you consent: taskctl rescue plan shop --make-role --empty-buckets"),
+            "{consent}"
+        );
+        let both = shown(&Plan { blockers: vec![full, used], ..plan() }, 120);
+        assert!(both.contains("the export e is in use: delete that"), "{both}");
+        assert!(
+            both.contains("next: remove what stands in the way, then: taskctl rescue plan shop"),
+            "{both}"
+        );
+    }
+
+    #[test]
+    fn whoever_is_asked_reads_where() {
+        let asked = question(&plan(), "AWS, region eu-west-1", Paint::NONE, Some(80));
+        assert!(asked.ends_with("listed above as deleted.\nwhere: AWS, region eu-west-1"), "{asked}");
     }
 }

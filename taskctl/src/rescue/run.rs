@@ -104,7 +104,7 @@ impl Run<'_> {
         if self.args.json {
             screen::out(&report.json().to_string());
         } else {
-            screen::err(&plan_text::question(plan, &self.account.aws.place, paint, width));
+            screen::err(&plan_text::text(plan, self.choices, paint, width));
         }
         Some(Failure::refused(what).next(next))
     }

@@ -373,6 +373,22 @@ pub const ROWS: &[Row] = &[
         check: Check::ByHand("the role belongs to a deployed teardown stack"),
     },
     Row {
+        id: "rescue-schema-permissions",
+        part: Part::Deletion,
+        assumption: "the permissions that a type's schema names for its delete and read handlers, on the ARNs of the physical ids, are all that CloudFormation takes to delete such a resource",
+        used: "`taskctl/src/rescue/policy.rs`",
+        by_hand: "`taskctl rescue run STACK --make-role` on a stack of a queue, a topic, a bucket, a table, a role, a key and a function, whose deployer's role is deleted: exit code 0",
+        check: Check::ByHand("it needs a stack of many types and a role to lose"),
+    },
+    Row {
+        id: "rescue-source-arn",
+        part: Part::Deletion,
+        assumption: "a service role whose trust holds `aws:SourceAccount` and `aws:SourceArn` to the stack under `…IfExists` can be assumed by CloudFormation for that stack",
+        used: "`trust` in `taskctl/src/rescue/role.rs`",
+        by_hand: "the same run, then CloudTrail's `AssumeRole` by `cloudformation.amazonaws.com`: no error",
+        check: Check::ByHand("it needs a stack whose role is lost"),
+    },
+    Row {
         id: "stack-in-review",
         part: Part::Deletion,
         assumption: "a stack in `REVIEW_IN_PROGRESS` is deleted like any other, and `DescribeStacks` shows it",
