@@ -82,7 +82,8 @@ pub fn deletion_policy<'a>(template: &'a Value, logical_id: &str) -> Option<&'a 
 }
 
 /// Returns what an entry is a part of, by the template: the physical id of a resource, or else what the template says.
-fn part_of(entry: &Planned, template: &Value, living: &[Planned]) -> Option<String> {
+#[must_use]
+pub fn part_of(entry: &Planned, template: &Value, living: &[Planned]) -> Option<String> {
     let named = &template["Resources"][&entry.logical_id]["Properties"][types::part_of(&entry.kind)?];
     let named = named.as_array().and_then(|several| several.first()).unwrap_or(named);
     let reference = named["Ref"].as_str().or_else(|| named["Fn::GetAtt"][0].as_str());

@@ -18,7 +18,7 @@ use crate::{
         diagnosis::Class,
         events::Events,
         family::{self, Member},
-        look::Look,
+        look::{self, Look},
         plan::{Fate, Plan, Role},
         stop,
         subject::{self, DELETED, name_in},
@@ -178,7 +178,7 @@ impl Deletion<'_> {
         let members = family::of(self.account, &root).await?;
         let (mut absent, mut stuck, mut full, mut nested) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for member in members.iter().filter(|member| member.subject.has_failed()) {
-            let failed = look(self.account, member, self.plan).await?;
+            let failed = looked(self.account, member, self.plan).await?;
             full.extend(failed.full.iter().map(|bucket| (member.path.clone(), bucket.clone())));
             stuck.extend(stuck_in(member, &members, failed.stuck, abandoned));
             let ids = failed.absent.into_iter().map(|entry| entry.logical_id);
@@ -283,18 +283,34 @@ fn stuck_in(
 }
 
 /// Looks at what a stack failed to delete, with what the plan knows of it.
-async fn look(account: &Account<'_>, member: &Member, plan: &Plan) -> Result<Failed, Failure> {
+async fn looked(account: &Account<'_>, member: &Member, plan: &Plan) -> Result<Failed, Failure> {
     let planned = plan.members.iter().find(|it| it.subject.stack.id == member.subject.stack.id);
-    let inventory = planned.map_or(&member.entries, |planned| &planned.entries);
+    let known = planned.unwrap_or(member);
+    let inventory = &known.entries;
     for _ in 0..PATIENCE {
         match remedy::look(&account.stacks, &member.subject.stack.id, inventory).await {
             // A list may lag behind.
             Err(Error::Transient(_)) => sleep(LOOK).await,
-            looked => return looked.map_err(stop),
+            looked => return looked.map(|failed| only_sure(failed, known)).map_err(stop),
         }
     }
     Err(Failure::failed(format!("{} failed to be deleted and names no resource", member.subject.stack.name))
         .next("run it again in a minute"))
+}
+
+/// Keeps what may be left out of the next deletion to what is proven absent.
+fn only_sure(mut failed: Failed, known: &Member) -> Failed {
+    let entry = |absent: &Planned| {
+        known.entries.iter().find(|it| it.logical_id == absent.logical_id).unwrap_or(absent).clone()
+    };
+    let sure = |absent: &Planned| look::is_sure(&entry(absent), known.template.as_ref());
+    let (absent, unsure): (Vec<_>, Vec<_>) = failed.absent.into_iter().partition(sure);
+    failed.absent = absent;
+    failed.stuck.extend(unsure.into_iter().map(|absent| {
+        let reason = known.listed(&absent.logical_id).map(|it| it.reason.clone());
+        (absent, reason.unwrap_or_else(|| "no reason given".to_owned()))
+    }));
+    failed
 }
 
 async fn again(account: &Account<'_>, plan: &Plan) -> Result<subject::Subject, Failure> {

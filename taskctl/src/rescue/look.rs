@@ -6,7 +6,8 @@
 use aws_sdk_cloudcontrol::operation::get_resource::GetResourceError;
 use contract::Planned;
 use futures::{StreamExt, stream};
-use stacks::{AwsError, Presence, presence};
+use serde_json::Value;
+use stacks::{AwsError, Presence, presence, types as kinds};
 
 use crate::{
     cli::failure::Failure,
@@ -73,9 +74,28 @@ pub async fn at(
 ) -> Result<Vec<Look>, Failure> {
     let inventory = presence_inventory(member);
     let seen = presence::looks(&account.stacks, wanted, &inventory).await.map_err(stop)?;
-    let looks = wanted.iter().zip(seen).map(|(entry, seen)| further(account, entry, seen, schemas));
+    let sure = |entry: &Planned, seen: Presence| match seen {
+        Presence::Absent if !is_sure(entry, member.template.as_ref()) => {
+            Presence::Unproven("the template does not plainly say what it is a part of".to_owned())
+        }
+        seen => seen,
+    };
+    let looks = wanted.iter().zip(seen);
+    let looks = looks.map(|(entry, seen)| further(account, entry, sure(entry, seen), schemas));
     let looks: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
     looks.into_iter().collect()
+}
+
+/// Tells whether a look that shows nothing is a proof. What lives inside another is gone with it, but only if the template says which
+/// one that is, and that it is the only one.
+pub fn is_sure(entry: &Planned, template: Option<&Value>) -> bool {
+    if kinds::whole(&entry.kind).is_none() {
+        return true;
+    }
+    let Some(template) = template.filter(|_| entry.part_of.is_some()) else { return false };
+    let properties = &template["Resources"][&entry.logical_id]["Properties"];
+    let attached = ["Roles", "Users", "Groups"].iter().filter_map(|kind| properties[kind].as_array());
+    entry.kind != "AWS::IAM::Policy" || attached.map(Vec::len).sum::<usize>() == 1
 }
 
 /// Returns what the looks know of a stack's things: those to be deleted with what they are a part of, and of those that are deleted
@@ -150,9 +170,30 @@ async fn by_cloud_control(
 
 #[cfg(test)]
 mod tests {
-    use stacks::Presence;
+    use contract::{Planned, PlannedFate};
+    use serde_json::json;
+    use stacks::{Presence, types as kinds};
 
-    use super::Look;
+    use super::{Look, is_sure};
+
+    #[test]
+    fn a_part_is_gone_with_the_one_thing_that_the_template_names() {
+        let part = |kind: &str, of: Option<&str>| Planned {
+            kind: kind.into(),
+            logical_id: "P".into(),
+            physical_id: "p".into(),
+            part_of: of.map(str::to_owned),
+            fate: PlannedFate::Delete,
+            why: String::new(),
+        };
+        let roles = |roles: &[&str]| json!({"Resources": {"P": {"Properties": {"Roles": roles}}}});
+        assert!(is_sure(&part(kinds::TABLE, None), None));
+        assert!(is_sure(&part(kinds::PERMISSION, Some("f")), Some(&roles(&[]))));
+        assert!(!is_sure(&part(kinds::PERMISSION, Some("f")), None));
+        assert!(!is_sure(&part(kinds::PERMISSION, None), Some(&roles(&[]))));
+        assert!(is_sure(&part("AWS::IAM::Policy", Some("r")), Some(&roles(&["r"]))));
+        assert!(!is_sure(&part("AWS::IAM::Policy", Some("r")), Some(&roles(&["r", "other"]))));
+    }
 
     #[test]
     fn an_error_is_no_absence() {

@@ -277,7 +277,7 @@ pub async fn make(account: &Account<'_>, subject: &Subject, choices: Choices<'_>
     let kinds = members.iter().flat_map(|member| &member.listed);
     let schemas = types::schemas(account, kinds.map(|it| it.entry.kind.as_str()).collect()).await?;
     let stored = stored(account, subject.role_arn.as_deref()).await?;
-    let things = things(account, &members, &schemas, &choices.consents.abandon).await?;
+    let (things, notes) = things(account, &members, &schemas, &choices.consents.abandon).await?;
     let role = role(account, subject, &members, &schemas, &things, choices, &stored).await?;
     let (role, mut blocked) = match role {
         Ok(role) => (role, Vec::new()),
@@ -292,7 +292,7 @@ pub async fn make(account: &Account<'_>, subject: &Subject, choices: Choices<'_>
         things,
         held: BTreeMap::new(),
         blockers: Vec::new(),
-        notes: Vec::new(),
+        notes,
         hash: String::new(),
     };
     blocked.extend(blockers::of(account, &mut plan, choices).await?);
@@ -313,13 +313,14 @@ pub async fn stored(account: &Account<'_>, arn: Option<&str>) -> Result<Stored, 
     }
 }
 
+/// Returns every resource with its look and its fate, and notes about what could not be found out.
 async fn things(
     account: &Account<'_>,
     members: &[Member],
     schemas: &Schemas,
     abandoned: &[String],
-) -> Result<Vec<Thing>, Failure> {
-    let mut things: Vec<Thing> = Vec::new();
+) -> Result<(Vec<Thing>, Vec<String>), Failure> {
+    let (mut things, mut notes): (Vec<Thing>, Vec<String>) = (Vec::new(), Vec::new());
     for member in members {
         let wanted: Vec<&Planned> = member.entries.iter().collect();
         let looks = look::at(account, &wanted, member, schemas).await?;
@@ -336,7 +337,10 @@ async fn things(
         let strangers = match inventory::strangers(&account.stacks, &member.subject.stack.id, &doomed).await {
             Ok(strangers) => strangers,
             // Whoever may not read a table cannot compare its age.
-            Err(Error::Failed(_)) => Vec::new(),
+            Err(Error::Failed(why)) => {
+                notes.push(format!("whether something was made again by hand is not known: {why}"));
+                Vec::new()
+            }
             Err(error) => return Err(stop(error)),
         };
         for thing in &mut found {
@@ -344,7 +348,7 @@ async fn things(
         }
         things.extend(found);
     }
-    Ok(things)
+    Ok((things, notes))
 }
 
 /// Returns the fate of everything in a nested stack that itself stays.

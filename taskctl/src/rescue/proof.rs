@@ -5,8 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aws_sdk_cloudformation::types::ResourceStatus;
 use contract::{Planned, PlannedFate, limits::GOING_SECONDS};
-use stacks::{Error, inventory, types as kinds};
+use stacks::{Error, IN_REVIEW, inventory, types as kinds};
 use tokio::time::sleep;
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
         plan::{Fate, Plan},
         stop,
         subject::{DELETED, Subject},
-        types::{self, Schemas},
+        types::{self, STACK, Schemas},
     },
 };
 
@@ -63,6 +64,8 @@ pub struct Ended {
 #[derive(Clone, Debug, Default)]
 pub struct Proof {
     pub things: Vec<Ended>,
+    /// CloudFormation lists nothing of the stack, so that nothing is proven.
+    pub unlisted: bool,
     /// Log groups that AWS made for what is deleted.
     pub logs: Vec<String>,
     pub notes: Vec<String>,
@@ -71,7 +74,7 @@ pub struct Proof {
 impl Proof {
     /// Tells whether everything that was to go is shown to be gone.
     pub fn is_whole(&self) -> bool {
-        self.things.iter().all(|it| !matches!(it.found, Found::Alive | Found::Unproven))
+        !self.unlisted && self.things.iter().all(|it| !matches!(it.found, Found::Alive | Found::Unproven))
     }
 }
 
@@ -79,13 +82,13 @@ impl Proof {
 pub async fn of(account: &Account<'_>, subject: &Subject, plan: Option<&Plan>) -> Result<Proof, Failure> {
     let mut members = family::of(account, subject).await?;
     for member in &mut members {
-        member.entries = entries(member, plan);
+        member.entries = entries(member);
     }
     let listed = members.iter().flat_map(|member| &member.listed);
     let schemas = types::schemas(account, listed.map(|it| it.entry.kind.as_str()).collect()).await?;
     let theirs = successors(account, subject).await?;
     let (began, mut looks) = (Instant::now(), 1);
-    let things = loop {
+    let mut things = loop {
         let (things, going) = look_once(account, &members, &schemas, plan, &theirs).await?;
         let going = going && began.elapsed() < Duration::from_secs(u64::from(GOING_SECONDS));
         let alive = things.iter().any(|it| it.found == Found::Alive);
@@ -95,34 +98,70 @@ pub async fn of(account: &Account<'_>, subject: &Subject, plan: Option<&Plan>) -
         looks += 1;
         sleep(PAUSE).await;
     };
-    let (logs, notes) = log_groups(account, &members).await?;
-    Ok(Proof { things, logs, notes })
+    things.extend(forgotten(&members, plan));
+    let (logs, mut notes) = log_groups(account, &members).await?;
+    // Only a stack that was never made has nothing.
+    let made = plan.is_none_or(|plan| plan.subject.stack.status != IN_REVIEW);
+    let unlisted = made && members.iter().all(|member| member.listed.is_empty());
+    if unlisted {
+        notes.push("CloudFormation lists nothing of the deleted stack: nothing is proven".to_owned());
+    }
+    Ok(Proof { things, unlisted, logs, notes })
 }
 
-/// Returns the things that are looked for, with what the plan knows they are a part of.
-fn entries(member: &Member, plan: Option<&Plan>) -> Vec<Planned> {
-    let planned = |entry: &Planned| {
-        let planned = plan?.members.iter().find(|it| it.subject.stack.id == member.subject.stack.id)?;
-        planned.entries.iter().find(|it| it.logical_id == entry.logical_id)?.part_of.clone()
+/// Returns what is known of the stack, and CloudFormation no longer lists: nested stacks, and what the plan had.
+fn forgotten(members: &[Member], plan: Option<&Plan>) -> Vec<Ended> {
+    let mut forgotten = Vec::new();
+    let mut add = |id: String, entry: &Planned| {
+        let why = "CloudFormation no longer lists it, or what was in it".to_owned();
+        forgotten.push(Ended { id, entry: entry.clone(), found: Found::Unproven, why });
     };
+    for member in members {
+        let stacks = member.listed.iter().map(|listed| &listed.entry).filter(|entry| entry.kind == STACK);
+        for entry in stacks.filter(|entry| entry.physical_id.starts_with("arn:")) {
+            if !members.iter().any(|it| it.subject.stack.id == entry.physical_id) {
+                add(format!("{}{}/", member.path, entry.logical_id), entry);
+            }
+        }
+    }
+    for thing in plan.iter().flat_map(|plan| plan.doomed()) {
+        let listed = members.iter().find(|member| member.path == thing.path);
+        if listed.is_none_or(|member| member.listed(&thing.entry.logical_id).is_none()) {
+            add(thing.id(), &thing.entry);
+        }
+    }
+    forgotten
+}
+
+/// Returns the things that are looked for, with what the template says they are a part of.
+fn entries(member: &Member) -> Vec<Planned> {
+    let all: Vec<Planned> = member.listed.iter().map(|listed| listed.entry.clone()).collect();
     let there = member.listed.iter().filter(|it| !it.entry.physical_id.is_empty());
     there
         .map(|listed| {
             let fate = if listed.status == DELETED { PlannedFate::Delete } else { PlannedFate::Keep };
             let entry = listed.entry.clone();
-            Planned { part_of: planned(&entry), fate, ..entry }
+            let template = member.template.as_ref();
+            let part_of = template.and_then(|template| inventory::part_of(&entry, template, &all));
+            Planned { part_of, fate, ..entry }
         })
         .collect()
 }
 
 /// Lists the things of a new stack of the same name: they have the old names, but are not the old things.
-async fn successors(account: &Account<'_>, subject: &Subject) -> Result<BTreeSet<String>, Failure> {
+/// What it could not make, since the name was taken, is not its own.
+async fn successors(account: &Account<'_>, subject: &Subject) -> Result<BTreeSet<(String, String)>, Failure> {
     let stack = &subject.stack;
     let Some(id) = account.stacks.successor(&stack.name, &stack.id).await.map_err(stop)? else {
         return Ok(BTreeSet::new());
     };
     let listed = account.stacks.stack_resources(&id).await.map_err(stop)?;
-    Ok(listed.iter().map(|resource| inventory::entry(resource).physical_id).collect())
+    let made = |status: Option<&ResourceStatus>| {
+        let status = status.map(ResourceStatus::as_str).unwrap_or_default();
+        status.ends_with("_COMPLETE") && !status.starts_with("DELETE_")
+    };
+    let own = listed.iter().filter(|resource| made(resource.resource_status())).map(inventory::entry);
+    Ok(own.map(|entry| (entry.kind, entry.physical_id)).collect())
 }
 
 /// Looks at everything once; the second value tells whether something is being deleted.
@@ -131,9 +170,10 @@ async fn look_once(
     members: &[Member],
     schemas: &Schemas,
     plan: Option<&Plan>,
-    theirs: &BTreeSet<String>,
+    theirs: &BTreeSet<(String, String)>,
 ) -> Result<(Vec<Ended>, bool), Failure> {
     let (mut things, mut going) = (Vec::new(), false);
+    let is_theirs = |entry: &Planned| theirs.contains(&(entry.kind.clone(), entry.physical_id.clone()));
     for member in members {
         let wanted: Vec<_> = member.entries.iter().collect();
         let looks = look::at(account, &wanted, member, schemas).await?;
@@ -147,7 +187,7 @@ async fn look_once(
                     .find(|it| it.path == member.path && it.entry.logical_id == entry.logical_id);
                 same.map(|thing| thing.fate)
             });
-            let (found, why) = if theirs.contains(&entry.physical_id) && look != Look::Absent {
+            let (found, why) = if is_theirs(entry) && look != Look::Absent {
                 (Found::Gone, "what has its name is a new stack's of the same name".to_owned())
             } else {
                 concluded(listed, &look, fate)

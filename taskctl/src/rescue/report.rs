@@ -368,7 +368,7 @@ mod tests {
             ended("AWS::SNS::Topic", "arn:t", found, "denied"),
         ];
         let logs = vec!["/aws/lambda/f".to_owned()];
-        Report::proven(&subject(), Proof { things, logs, notes: Vec::new() })
+        Report::proven(&subject(), Proof { things, logs, ..Proof::default() })
     }
 
     #[test]
@@ -401,6 +401,8 @@ Left behind (2), each with the command that removes it
             assert!(report.text(Paint::NONE, None).contains("next: look at what is not shown"));
         }
         assert_eq!(report(Found::Told).outcome, Outcome::Gone);
+        let nothing = Proof { unlisted: true, ..Proof::default() };
+        assert_eq!(Report::proven(&subject(), nothing).outcome, Outcome::Unproven);
     }
 
     #[test]

@@ -171,7 +171,7 @@ impl Run<'_> {
                 self.failed(plan, report, lifted, begun).await
             }
             // It goes on without this command.
-            Err(failure) if failure.passes => Err(failure.next(self.again())),
+            Err(failure) if failure.passes && begun => Err(failure.next(self.again())),
             Err(failure) => {
                 let mut report = Report::failed(plan, failure.what, &[]);
                 (report.rounds, report.next) = (rounds, failure.next);
