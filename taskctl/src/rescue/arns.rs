@@ -4,7 +4,7 @@ use contract::Planned;
 use serde_json::Value;
 use stacks::types;
 
-use crate::rescue::subject::Place;
+use crate::rescue::{subject::Place, types::STACK};
 
 /// Returns the ARNs that a resource's deletion is about; `None` where its physical id does not say.
 pub fn of(entry: &Planned, place: &Place, template: Option<&Value>, all: &[Planned]) -> Option<Vec<String>> {
@@ -63,7 +63,8 @@ fn own(kind: &str, id: &str, place: &Place) -> Option<Vec<String>> {
 
 /// Tells whether a call about a thing with an ARN of its own may name what is below it.
 fn below_matters(kind: &str) -> bool {
-    !["AWS::SNS::Topic", "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine"].contains(&kind)
+    ![STACK, "AWS::SNS::Topic", "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine"]
+        .contains(&kind)
 }
 
 fn rest_api(id: &str, place: &Place) -> Vec<String> {

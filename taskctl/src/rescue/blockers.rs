@@ -209,7 +209,9 @@ async fn custom_function(
     Ok(match seen.map(Look::from) {
         Some(Look::Absent) => {
             let why = format!("{id} is a custom resource, and its function {function} is gone");
-            Some(blocker(why, None, Some(abandon(thing))))
+            // Nothing else helps, so that it is the flag of the next command.
+            let flag = thing.is_root().then(|| abandon(thing));
+            Some(blocker(why, flag.as_deref(), Some(abandon(thing))))
         }
         _ => None,
     })
