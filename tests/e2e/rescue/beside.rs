@@ -53,7 +53,7 @@ fn reason(words: &str) -> &'static str {
 }
 
 /// What is alive.
-async fn left(account: &Foreign) -> String {
+pub async fn left(account: &Foreign) -> String {
     let alive = account.alive().await;
     match alive.len() {
         0 => "nothing left".to_owned(),
@@ -66,14 +66,19 @@ async fn left(account: &Foreign) -> String {
 /// The marks of the table's notes.
 const MARKS: [char; 4] = ['¹', '²', '³', '⁴'];
 
-/// The cells of a way's row, without the marks: number, name, and the three usual commands.
+/// The cells of a way's row, without the marks: number, name, the three usual commands, rescue.
 fn row(stuck: Stuck) -> Vec<&'static str> {
     let cells = |line: &'static str| {
         line.trim_matches('|').split('|').map(|cell| cell.trim().trim_end_matches(MARKS))
     };
     let mut rows = TABLE.lines().map(|line| cells(line).collect::<Vec<_>>());
-    let row = rows.find(|cells| cells.len() == 5 && cells[1] == stuck.title());
+    let row = rows.find(|cells| cells.len() == 6 && cells[1] == stuck.title());
     row.unwrap_or_else(|| panic!("docs/rescue-compared.md has no row of {stuck:?}"))
+}
+
+/// What the table says that rescue leaves.
+pub fn rescued(stuck: Stuck) -> &'static str {
+    row(stuck)[5]
 }
 
 /// The table says what each of the usual commands leaves.
@@ -83,7 +88,7 @@ async fn compare(stuck: Stuck) {
         let account = stuck.account().await;
         left.push(usual.leaves(&account).await);
     }
-    assert_eq!(row(stuck)[2..], left, "docs/rescue-compared.md: {}", stuck.title());
+    assert_eq!(row(stuck)[2..5], left, "docs/rescue-compared.md: {}", stuck.title());
 }
 
 #[tokio::test]

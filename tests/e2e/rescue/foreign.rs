@@ -1,8 +1,14 @@
 //! An account that knows nothing of this service: a stack in it, and a neighbour with resources of the same kinds.
 
+use std::time::Duration;
+
 use local_wire::{text, texts};
-use serde_json::json;
-use tokio::sync::{RwLockReadGuard, Semaphore, SemaphorePermit};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use tokio::{
+    sync::{RwLockReadGuard, Semaphore, SemaphorePermit},
+    time::sleep,
+};
 
 use crate::{
     aws::{Answer, Aws},
@@ -20,6 +26,9 @@ pub const NAME: &str = "orders";
 const NEIGHBOUR: &str = "orders-2";
 /// The role that deployed the stack, and that `CloudFormation` stored with it.
 const DEPLOYER: &str = "deployer";
+
+/// A type of resource that nobody knows.
+const UNKNOWN: &str = "Nobody::Knows::It";
 
 const EVERYTHING: &str = include_str!("templates/everything.json");
 const CUSTOM: &str = include_str!("templates/custom.json");
@@ -58,8 +67,28 @@ pub struct Foreign {
 impl Foreign {
     /// With a stack that has one resource of each kind.
     pub async fn of_every_kind() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same, with the template changed first.
+    pub async fn with(change: impl FnOnce(&mut Value)) -> Self {
+        let mut template = serde_json::from_str(EVERYTHING).unwrap();
+        change(&mut template);
         let mut account = Self::empty().await;
-        account.deploy(EVERYTHING, &[]).await;
+        account.deploy(&template.to_string(), &[]).await;
+        account
+    }
+
+    /// With a stack that has, besides, a resource of a type that is in no registry and that no service knows, and that
+    /// fails to be deleted once.
+    pub async fn with_unknown_kind() -> Self {
+        let change = |template: &mut Value| template["Resources"]["Oddity"] = json!({"Type": UNKNOWN});
+        let launcher = shared().await.account.clone();
+        launcher.launcher("POST", "type", Some(json!({"type": UNKNOWN}))).await.done();
+        let account = Self::with(change).await;
+        let refusal =
+            json!({"error": {"status": 400, "code": "GeneralServiceException", "message": "It is odd"}});
+        account.break_handler(UNKNOWN, 1, refusal).await;
         account
     }
 
@@ -142,6 +171,15 @@ impl Foreign {
         self.aws.iam("UpdateAssumeRolePolicy", &policy).await.done();
     }
 
+    /// Somebody deletes the stack's role and makes one of the same name.
+    pub async fn make_role_again(&self) {
+        let name = &self.thing("Role").physical;
+        delete_role(&self.aws, name).await;
+        // As old as CloudFormation's own, it would be taken for that.
+        sleep(Duration::from_millis(2_100)).await;
+        make_role(&self.aws, name, "lambda.amazonaws.com").await;
+    }
+
     /// Somebody tidies up: every resource of the stack goes, and the stack knows nothing of it.
     pub async fn delete_everything_by_hand(&self) {
         for thing in &self.things {
@@ -171,7 +209,7 @@ impl Foreign {
     }
 
     /// Makes `CloudFormation`'s own work on one of the stack's resources fail or slow, so many times.
-    pub async fn break_handler(&self, kind: &str, times: i32, effect: serde_json::Value) {
+    pub async fn break_handler(&self, kind: &str, times: i32, effect: Value) {
         let rule = json!({"service": "cloudformation-handler", "action": kind, "times": times,
             "match": self.stack, "effect": effect});
         self.aws.admin("faults", rule).await;
@@ -231,10 +269,10 @@ impl Foreign {
     pub async fn alive(&self) -> Vec<&str> {
         let mut alive = Vec::new();
         for thing in &self.things {
-            let there = if thing.kind.starts_with("Custom::") {
-                // No service knows it: it is cleaned up if CloudFormation has heard so.
-                let cleaned = (thing.logical.clone(), "DELETE_COMPLETE".to_owned());
-                !self.statuses().await.contains(&cleaned)
+            let there = if thing.kind.starts_with("Custom::") || thing.kind == UNKNOWN {
+                // No service knows it: it is gone if CloudFormation has heard so.
+                let deleted = (thing.logical.clone(), "DELETE_COMPLETE".to_owned());
+                !self.statuses().await.contains(&deleted)
             } else {
                 is_there(&self.aws, thing).await
             };
@@ -243,6 +281,34 @@ impl Foreign {
             }
         }
         alive
+    }
+
+    /// Returns the calls in the account so far, in order: service and action.
+    pub async fn calls(&self) -> Vec<(String, String)> {
+        let all = self.aws.launcher("GET", "calls", None).await.json();
+        let ours = all.as_array().unwrap().iter().filter(|call| call["account"] == self.aws.account.as_str());
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        ours.map(|call| (text(&call["service"]), text(&call["action"]))).collect()
+    }
+
+    /// Returns the names of the roles that rescue made.
+    pub async fn made_roles(&self) -> Vec<String> {
+        let roles = self.aws.iam("ListRoles", &[("PathPrefix", "/stack-rescue/")]).await.done();
+        texts(&roles, "RoleName")
+    }
+
+    /// Returns action and resource of everything that a role's policies allow, sorted.
+    pub async fn permissions_of(&self, role: &str) -> Vec<(String, String)> {
+        let listed = self.aws.iam("ListRolePolicies", &[("RoleName", role)]).await.done();
+        let mut allowed = Vec::new();
+        for name in texts(listed.split("<PolicyNames>").nth(1).unwrap_or_default(), "member") {
+            let names = [("RoleName", role), ("PolicyName", name.as_str())];
+            let policy = text(&self.aws.iam("GetRolePolicy", &names).await.done(), "PolicyDocument").unwrap();
+            let policy = percent_decode_str(&policy).decode_utf8().unwrap();
+            allowed.extend(allowances(&serde_json::from_str(&policy).unwrap()));
+        }
+        allowed.sort();
+        allowed
     }
 
     /// Nothing that is not the stack's has been touched.
@@ -255,6 +321,28 @@ impl Foreign {
         let object = format!("/{}/theirs", self.neighbours_bucket());
         assert!(self.aws.get("s3", &object).await.found().is_some(), "the neighbour's object is gone");
     }
+}
+
+/// Tells whether a call of this name changes nothing.
+pub fn reads_only(action: &str) -> bool {
+    ["Get", "List", "Describe", "Head", "Lookup"].iter().any(|verb| action.starts_with(verb))
+}
+
+/// Returns action and resource of everything that a policy allows.
+pub fn allowances(policy: &Value) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for statement in policy["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Effect"], "Allow", "{policy:#}");
+        for action in listed(&statement["Action"]) {
+            all.extend(listed(&statement["Resource"]).into_iter().map(|resource| (action.clone(), resource)));
+        }
+    }
+    all
+}
+
+fn listed(value: &Value) -> Vec<String> {
+    let one = |text: &Value| text.as_str().unwrap().to_owned();
+    value.as_array().map_or_else(|| vec![one(value)], |all| all.iter().map(one).collect())
 }
 
 async fn create(

@@ -2,5 +2,9 @@
 //! own; what the usual commands leave of them, and what `taskctl rescue` does.
 
 mod beside;
+mod choices;
 mod foreign;
+mod interrupted;
+mod operator;
+mod scenes;
 mod stuck;

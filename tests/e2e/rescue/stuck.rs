@@ -86,13 +86,13 @@ impl Stuck {
 }
 
 /// Deletes the stack in vain: it is in `DELETE_FAILED`.
-async fn fails(account: &Foreign) {
+pub async fn fails(account: &Foreign) {
     account.delete_stack(&[]).await.done();
     assert_eq!(account.status().await, "DELETE_FAILED");
 }
 
 async fn lose_role_in_the_middle(account: &Foreign) {
-    account.break_handler("AWS::SQS::Queue", 1, json!({"delayMs": 1_500})).await;
+    account.break_handler("AWS::SQS::Queue", 1, json!({"delayMs": 2_500})).await;
     let stack = [("StackName", account.stack.as_str())];
     account.aws.cloudformation("DeleteStack", &stack).await.done();
     eventually("the queue's turn", async || (account.aws.faults_hit().await > 0).then_some(())).await;
