@@ -49,9 +49,18 @@ mod tests {
     fn every_shell_learns_the_commands_and_their_options() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell] {
             let script = script(shell);
-            for word in
-                ["teardown", "undo", "audit", "verify", "expiry", "extend", "delete-data", "teardown-stack"]
-            {
+            for word in [
+                "teardown",
+                "undo",
+                "audit",
+                "verify",
+                "rescue",
+                "make-role",
+                "expiry",
+                "extend",
+                "delete-data",
+                "teardown-stack",
+            ] {
                 assert!(script.contains(word), "{word} in {shell}");
             }
         }

@@ -7,6 +7,16 @@ use serde_json::{Value, json};
 /// The most characters that a role's inline policies have together, without white space ("IAM and AWS STS quotas").
 const MOST: usize = 10_240;
 
+/// Actions that take no resource but `*`, although what they are about has an ARN ("Actions, resources, and condition keys for AWS
+/// services").
+const ABOUT_NOTHING: [&str; 5] = [
+    "ecs:DeregisterTaskDefinition",
+    "logs:DeleteIndexPolicy",
+    "logs:PutIndexPolicy",
+    "sns:GetSubscriptionAttributes",
+    "sns:Unsubscribe",
+];
+
 /// What the deletion of one resource takes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Grant {
@@ -93,7 +103,9 @@ fn anywhere(actions: BTreeSet<String>) -> Statement {
 fn is_about(action: &str, arns: &BTreeSet<String>) -> bool {
     let Some((service, verb)) = action.split_once(':') else { return false };
     let lists = ["List", "Describe"].iter().any(|list| verb.starts_with(list)) || verb.contains('*');
-    !lists && arns.iter().any(|arn| arn.split(':').nth(2).is_some_and(|of| of.eq_ignore_ascii_case(service)))
+    !lists
+        && !ABOUT_NOTHING.contains(&action)
+        && arns.iter().any(|arn| arn.split(':').nth(2).is_some_and(|of| of.eq_ignore_ascii_case(service)))
 }
 
 #[cfg(test)]
@@ -137,6 +149,7 @@ mod tests {
             grant(&["lambda:DeleteFunction", "ec2:DetachNetworkInterface"], Some(&["arn:aws:lambda:r:1:f"])),
             grant(&["logs:DeleteLogGroup", "logs:DescribeLogGroups"], Some(&["arn:aws:logs:r:1:g"])),
             grant(&["ec2:TerminateInstances"], None),
+            grant(&["sns:Unsubscribe"], Some(&["arn:aws:sns:r:1:t:0a1b"])),
         ])
         .expect("a policy");
         assert_eq!(
@@ -144,7 +157,7 @@ mod tests {
             [
                 "lambda:DeleteFunction on arn:aws:lambda:r:1:f",
                 "logs:DeleteLogGroup on arn:aws:logs:r:1:g",
-                "ec2:DetachNetworkInterface,ec2:TerminateInstances,logs:DescribeLogGroups on *",
+                "ec2:DetachNetworkInterface,ec2:TerminateInstances,logs:DescribeLogGroups,sns:Unsubscribe on *",
             ]
         );
     }
