@@ -9,6 +9,7 @@ use crate::{
     rescue::{
         look::Look,
         plan::{Plan, Stored, Thing},
+        role::MadeRole,
         subject::{DELETED, Subject},
         types,
     },
@@ -143,6 +144,10 @@ fn next(plan: &Plan) -> String {
         _ if subject.is_going() => return hint::command(&format!("rescue run {name}")),
         _ if denied => " --make-role".to_owned(),
         Stored::None => String::new(),
+        // The role of an earlier try has the rights that its plan took.
+        Stored::There(arn) if *arn == MadeRole::of(&subject.stack.id, &subject.place).arn => {
+            " --make-role".to_owned()
+        }
         Stored::There(arn) => format!(" --role-arn {arn}"),
         Stored::Gone(_) | Stored::Distrusts(_) | Stored::Unread(..) => " --make-role".to_owned(),
     };

@@ -76,6 +76,11 @@ impl Proof {
     pub fn is_whole(&self) -> bool {
         !self.unlisted && self.things.iter().all(|it| !matches!(it.found, Found::Alive | Found::Unproven))
     }
+
+    /// Tells whether a nested stack is left, which stores the role that it was to be deleted with.
+    pub fn leaves_a_stack(&self) -> bool {
+        self.things.iter().any(|it| it.entry.kind == STACK && it.found != Found::Gone)
+    }
 }
 
 /// Looks for everything that a deleted stack had. `plan` knows more of it, if it was made before the deletion.

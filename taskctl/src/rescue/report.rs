@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use stacks::types as kinds;
 
 use crate::{
-    cli::failure::Exit,
+    cli::{failure::Exit, hint},
     report::text::{fact, section},
     rescue::{
         deletion::Stuck,
         plan::{Fate, Plan, Thing},
         proof::{Ended, Found, Proof},
         subject::Subject,
+        types::STACK,
     },
     terminal::{
         layout::{count, wrapped},
@@ -134,7 +135,7 @@ impl Report {
         if outcome == Outcome::Unproven {
             report.next.push(format!(
                 "look at what is not shown to be gone, then prove it again: {}",
-                crate::cli::hint::command(&format!("rescue run {}", report.stack_id))
+                hint::command(&format!("rescue run {}", report.stack_id))
             ));
         }
         report
@@ -258,8 +259,8 @@ impl RoleEnd {
         match (&self.removal, self.made, self.removed) {
             (_, true, true) => format!("{} was made for this, and is removed", self.arn),
             (Some(removal), true, false) => format!(
-                "{} was made for this and STAYS until the stack is gone: without the role that it stores, a stack cannot be \
-                 deleted. To remove it all the same: {removal}",
+                "{} was made for this and STAYS until the stack and all nested in it are gone: without the role that it stores, \
+                 a stack cannot be deleted. To remove it all the same: {removal}",
                 self.arn
             ),
             _ => self.arn.clone(),
@@ -316,6 +317,7 @@ fn removal(kind: &str, id: &str) -> String {
         kinds::ROLE => format!("aws iam delete-role --role-name {id}"),
         kinds::USER_POOL => format!("aws cognito-idp delete-user-pool --user-pool-id {id}"),
         kinds::KEY => format!("aws kms schedule-key-deletion --key-id {id}"),
+        STACK => hint::command(&format!("rescue plan {id} --make-role")),
         "AWS::SQS::Queue" => format!("aws sqs delete-queue --queue-url {id}"),
         "AWS::SNS::Topic" => format!("aws sns delete-topic --topic-arn {id}"),
         kind if kind.starts_with("Custom::") || kind == "AWS::CloudFormation::CustomResource" => {
@@ -410,7 +412,8 @@ Left behind (2), each with the command that removes it
         let role =
             RoleEnd { arn: "arn:r".into(), made: true, removed: false, removal: Some("aws iam x".into()) };
         assert!(
-            role.words().contains("STAYS until the stack is gone") && role.words().ends_with("aws iam x")
+            role.words().contains("STAYS until the stack and all nested in it are gone")
+                && role.words().ends_with("aws iam x")
         );
     }
 }

@@ -236,9 +236,17 @@ impl Run<'_> {
     async fn prove(&self, gone: &Subject, plan: Option<&Plan>, rounds: u32) -> Result<Exit, Failure> {
         screen::err(&format!("{} is deleted; looking for what is left of it", gone.stack.name));
         let proof = proof::of(self.account, gone, plan).await?;
+        let leaves_a_stack = proof.leaves_a_stack();
         let mut report = Report::proven(gone, proof);
         report.rounds = rounds;
         let made = MadeRole::of(&gone.stack.id, &gone.place);
+        if leaves_a_stack {
+            if made.is_there(self.account).await.unwrap_or(true) {
+                let removal = Some(made.removal());
+                report.role = Some(RoleEnd { arn: made.arn, made: true, removed: false, removal });
+            }
+            return Ok(self.concluded(&report));
+        }
         match made.remove(self.account).await {
             Ok(true) => {
                 let arn = made.arn.clone();

@@ -76,7 +76,7 @@ impl Subject {
 /// Finds a stack by its name or id: the one that exists, else the one of this name that was deleted last.
 pub async fn find(account: &Account<'_>, named: &str) -> Result<Subject, Failure> {
     if let Some(stack) = account.stacks.stack(named).await.map_err(stop)? {
-        return subject(&stack);
+        return orphan_or_root(account, &stack).await;
     }
     let deleted = if named.starts_with("arn:") {
         Vec::new()
@@ -95,10 +95,21 @@ pub async fn find(account: &Account<'_>, named: &str) -> Result<Subject, Failure
     .next("look at the name, the account and the region: --profile NAME, --region REGION"))
 }
 
+/// Takes a stack that is nested in none, or that was left behind by the one that it was nested in.
+async fn orphan_or_root(account: &Account<'_>, stack: &Stack) -> Result<Subject, Failure> {
+    if let Some(root) = stack.root_id().or(stack.parent_id()) {
+        let status = account.stacks.stack_status(root).await.map_err(stop)?;
+        if status.is_none_or(|status| status == DELETED) {
+            return described(stack).ok_or_else(|| without_id(stack));
+        }
+    }
+    subject(stack)
+}
+
 /// Describes a stack again by its id.
 pub async fn again(account: &Account<'_>, id: &str) -> Result<Option<Subject>, Failure> {
     match account.stacks.stack(id).await.map_err(stop)? {
-        Some(stack) => subject(&stack).map(Some),
+        Some(stack) => described(&stack).map(Some).ok_or_else(|| without_id(&stack)),
         None => Ok(None),
     }
 }
@@ -113,7 +124,12 @@ fn subject(stack: &Stack) -> Result<Subject, Failure> {
         ))
         .next(hint::command(&format!("rescue diagnose {root}"))));
     }
-    described(stack).ok_or_else(|| Failure::failed(format!("CloudFormation gave {} no id", reference.name)))
+    described(stack).ok_or_else(|| without_id(stack))
+}
+
+fn without_id(stack: &Stack) -> Failure {
+    let name = stack.stack_name().unwrap_or("the stack");
+    Failure::failed(format!("CloudFormation gave {name} no id")).next("run it again in a minute")
 }
 
 /// Returns a stack as it is described, also one that is nested.

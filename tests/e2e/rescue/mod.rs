@@ -5,6 +5,7 @@ mod beside;
 mod choices;
 mod foreign;
 mod interrupted;
+mod nested;
 mod operator;
 mod scenes;
 mod stuck;
