@@ -42,7 +42,13 @@ async fn a_start_removes_everything_and_proves_it_and_a_second_has_nothing_to_do
     assert_eq!(account.backups().await, 1);
     assert!(account.audit_log_is_protected().await);
     let groups: BTreeSet<_> = account.log_groups("").await.into_iter().collect();
-    let ours = ["/aws/vendedlogs/states/TEARDOWN", "/TEARDOWN/function", "/TEARDOWN/report"];
+    let ours = [
+        "/aws/vendedlogs/states/TEARDOWN",
+        "/aws/vendedlogs/states/TEARDOWN-plan",
+        "/TEARDOWN/function",
+        "/TEARDOWN/plan-function",
+        "/TEARDOWN/report",
+    ];
     let mut left: BTreeSet<_> =
         ours.iter().map(|name| name.replace("TEARDOWN", &account.names.teardown)).collect();
     left.extend(
