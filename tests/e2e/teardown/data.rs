@@ -47,7 +47,6 @@ async fn writes_during_the_drain_are_blocked_or_drained() {
     account.assert_gone().await;
 }
 
-/// Show 6.
 #[tokio::test]
 async fn five_hundred_changes_written_while_the_teardown_starts_are_in_the_surviving_audit_log() {
     let account = Account::new().await;

@@ -1,4 +1,4 @@
-//! Show 4: each call that a teardown makes fails in each way. `cargo xtask faults` runs all of it, `cargo xtask test` a sample.
+//! Each call that a teardown makes fails in each way. `cargo xtask faults` runs all of it, `cargo xtask test` a sample.
 //!
 //! The scenario has everything on its way: all protections, point-in-time recovery, a reserved concurrency, a bucket that is
 //! not empty.

@@ -42,7 +42,10 @@ async fn a_stack_of_hundreds_of_things_with_long_names_is_proven_thing_by_thing(
     let end = execution.end().await;
     end.assert_green(Outcome::Deleted);
     let (bytes, document) = execution.largest_document().await;
-    println!("of {} things, the largest document is the {document}: {bytes} bytes", account.things.len());
+    let (things, transitions) = (account.things.len(), execution.transitions().await);
+    println!(
+        "of {things} things, the largest document is the {document}: {bytes} bytes; {transitions} transitions"
+    );
     assert!(bytes < 200 * 1024);
     for thing in &account.things {
         let stays = LOG.iter().chain(&SEAL).any(|kept| thing.logical.starts_with(kept));

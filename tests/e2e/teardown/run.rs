@@ -106,6 +106,11 @@ impl Execution {
         documents.max().unwrap()
     }
 
+    /// The number of states that were entered.
+    pub async fn transitions(&self) -> usize {
+        self.events().await.iter().filter(|event| event["stateEnteredEventDetails"].is_object()).count()
+    }
+
     async fn events(&self) -> Vec<Value> {
         let (mut events, mut next) = (Vec::new(), Value::Null);
         loop {
