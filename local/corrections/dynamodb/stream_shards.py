@@ -2,11 +2,13 @@
 
 What AWS does ("Change data capture for DynamoDB Streams", "DescribeStream"): a stream consists of shards, each with the records
 of some partition keys, in order; they come, are closed (``EndingSequenceNumber``) and go. DescribeStream lists them in pages.
-The last GetRecords of a closed shard has no ``NextShardIterator``.
+The last GetRecords of a closed shard has no ``NextShardIterator``. A partition takes 1,000 write units a second, so that a table
+with many of them has many shards ("Best practices for designing and using partition keys effectively in DynamoDB").
 
 What stock MiniStack does: one shard for everything, open for ever, so that a reader of a single shard sees it all.
 
-Here three are open, one is closed and empty, and DescribeStream lists two at a time. The functions' stream mappings read the
+Here three are open, or one for each 1,000 provisioned write units if that is more; one is closed and empty, and DescribeStream
+lists two at a time. The functions' stream mappings read the
 sequence underneath by shards of their own (``lineage``).
 """
 
@@ -17,6 +19,7 @@ import zlib
 
 OPEN = 3
 PAGE = 2
+_WRITES_OF_A_PARTITION = 1_000
 _CLOSED = "shardId-00000000000000000000-0000c105"
 _FIRST, _LAST = "000000000000000000000000000001", "000000000000000000000000000002"
 
@@ -32,7 +35,8 @@ def apply() -> None:
         if status != 200:
             return status, headers, body
         description = json.loads(body)["StreamDescription"]
-        shards = [shard for one in description["Shards"] for shard in _shards(one)]
+        ids = _open_ids(streams, description["StreamArn"])
+        shards = [shard for one in description["Shards"] for shard in _shards(one, ids)]
         after = data.get("ExclusiveStartShardId")
         known = [shard["ShardId"] for shard in shards]
         if after:
@@ -45,7 +49,7 @@ def apply() -> None:
 
     def iterate_shard(data):
         shard = data.get("ShardId")
-        if shard != _CLOSED and shard not in _OPEN_IDS:
+        if shard != _CLOSED and shard not in _open_ids(streams, data.get("StreamArn") or ""):
             return streams._shard_not_found()
         status, headers, body = iterate({**data, "ShardId": streams._DEFAULT_SHARD_ID})
         if status != 200:
@@ -60,8 +64,8 @@ def apply() -> None:
         if shard == _CLOSED:
             return streams.json_response({"Records": []})
         answer = json.loads(body)
-        key = _partition_key(streams, iterator)
-        answer["Records"] = [record for record in answer["Records"] if _shard_of(record, key) == shard]
+        key, ids = _partition_key(streams, iterator), _open_ids(streams, (streams._decode_iterator(iterator) or {}).get("arn") or "")
+        answer["Records"] = [record for record in answer["Records"] if _shard_of(record, key, ids) == shard]
         if answer.get("NextShardIterator"):
             answer["NextShardIterator"] = f"{shard}|{answer['NextShardIterator']}"
         return streams.json_response(answer)
@@ -73,15 +77,18 @@ def apply() -> None:
     )
 
 
-_OPEN_IDS = [f"shardId-00000000000000000001-{number:08x}" for number in range(OPEN)]
+def _open_ids(streams, arn: str) -> list[str]:
+    table = streams._ddb._tables.get(arn.split("/")[1]) if "/" in arn else None
+    writes = ((table or {}).get("ProvisionedThroughput") or {}).get("WriteCapacityUnits") or 0
+    return [f"shardId-00000000000000000001-{number:08x}" for number in range(max(OPEN, writes // _WRITES_OF_A_PARTITION))]
 
 
-def _shards(stock: dict) -> list[dict]:
+def _shards(stock: dict, ids: list[str]) -> list[dict]:
     closed = {
         "ShardId": _CLOSED,
         "SequenceNumberRange": {"StartingSequenceNumber": _FIRST, "EndingSequenceNumber": _LAST},
     }
-    return [closed, *({**stock, "ShardId": shard, "ParentShardId": _CLOSED} for shard in _OPEN_IDS)]
+    return [closed, *({**stock, "ShardId": shard, "ParentShardId": _CLOSED} for shard in ids)]
 
 
 def _partition_key(streams, iterator: str) -> str | None:
@@ -90,6 +97,6 @@ def _partition_key(streams, iterator: str) -> str | None:
     return next((key["AttributeName"] for key in table.get("KeySchema", []) if key["KeyType"] == "HASH"), None)
 
 
-def _shard_of(record: dict, key: str | None) -> str:
+def _shard_of(record: dict, key: str | None, ids: list[str]) -> str:
     keys = record["dynamodb"]["Keys"]
-    return _OPEN_IDS[zlib.crc32(json.dumps(keys.get(key, keys), sort_keys=True).encode()) % OPEN]
+    return ids[zlib.crc32(json.dumps(keys.get(key, keys), sort_keys=True).encode()) % len(ids)]

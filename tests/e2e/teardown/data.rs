@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contract::{Outcome, State};
+use contract::{Outcome, State, Step, limits::FUNCTION_SECONDS};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -23,6 +23,28 @@ async fn a_consumer_that_never_catches_up_ends_the_drain_with_data_and_traffic_a
     assert!(!failed.entered(State::Backup), "{failed:#?}");
     assert_eq!((account.concurrency().await, account.deletions().await), (Some(7), 0));
     account.assert_intact("CREATE_COMPLETE").await;
+}
+
+/// A table that was made for many writes has many shards, and each of them may be slow to open and to read.
+#[tokio::test]
+async fn a_call_of_the_drain_ends_before_lambda_would_end_it_however_many_shards_are_slow() {
+    let account = Account::new().await;
+    account.provision_writes(20_000).await;
+    for call in ["GetShardIterator", "GetRecords"] {
+        account.break_step(Step::Drain, "dynamodb", call, -1, json!({"delayMs": 4_000})).await;
+    }
+    let run = account.start(json!({"backup": false})).await;
+    run.reaches(State::Drain).await;
+    run.reaches(State::WaitDrained).await;
+    let (began, ended) = (run.entered(State::Drain).await.0, run.entered(State::WaitDrained).await.0);
+    let seconds = (ended - began) / 1_000.0;
+    assert!(seconds > 30.0 && seconds < f64::from(FUNCTION_SECONDS), "{seconds} s");
+
+    run.stop().await;
+    account.aws.lift_faults().await;
+    account.provision_writes(1_000).await;
+    account.teardown(json!({"backup": false})).await.assert_green(Outcome::Deleted);
+    account.assert_gone().await;
 }
 
 #[tokio::test]

@@ -49,5 +49,18 @@ def test_every_key_has_its_shard_and_a_closed_one_ends(aws):
     assert refused(streams.get_shard_iterator, **unknown)[0] == "ResourceNotFoundException"
 
 
+def test_a_table_made_for_many_writes_has_a_shard_for_each_thousand(aws):
+    (name, arn), streams, dynamodb = table(aws), aws.client("dynamodbstreams"), aws.client("dynamodb")
+    wanted = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 12_000}
+    dynamodb.update_table(TableName=name, BillingMode="PROVISIONED", ProvisionedThroughput=wanted)
+    _, *opened = shards(streams, arn)
+    assert len({shard["ShardId"] for shard in opened}) == 12
+    marks = [iterator(streams, arn, shard) for shard in opened]
+    for number in range(60):
+        dynamodb.put_item(TableName=name, Item={"id": {"S": str(number)}})
+    records = [len(streams.get_records(ShardIterator=mark)["Records"]) for mark in marks]
+    assert sum(records) == 60 and sum(count > 0 for count in records) > 6
+
+
 def test_stock_has_one_shard(stock):
     assert len(shards(stock.client("dynamodbstreams"), table(stock)[1])) == 1

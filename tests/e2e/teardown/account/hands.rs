@@ -103,6 +103,19 @@ impl Account {
         self.aws.dynamodb("UpdateTable", update).await.done();
     }
 
+    /// Gives the table a capacity of its own, in write units per second.
+    pub async fn provision_writes(&self, units: u32) {
+        let name = &self.thing("AWS::DynamoDB::Table", TASKS).physical;
+        let capacity = json!({"ReadCapacityUnits": 1, "WriteCapacityUnits": units});
+        let update =
+            json!({"TableName": name, "BillingMode": "PROVISIONED", "ProvisionedThroughput": capacity});
+        self.aws.dynamodb("UpdateTable", update).await.done();
+        eventually("the provisioned table to be active", async || {
+            (self.table().await?["TableStatus"] == "ACTIVE").then_some(())
+        })
+        .await;
+    }
+
     /// Lifts the concurrency, like `aws lambda delete-function-concurrency`.
     pub async fn restart_writers(&self) {
         let path = format!("/2017-10-31/functions/{}/concurrency", self.outputs["TaskApiFunction"]);
