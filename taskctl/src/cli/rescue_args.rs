@@ -1,6 +1,6 @@
 //! The arguments of `taskctl rescue`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
 
 /// The long help of `rescue`: what an operator needs, in IAM's words.
 pub const RIGHTS: &str = "\
@@ -49,6 +49,7 @@ pub enum RescueCommand {
 #[derive(Args, Debug)]
 pub struct DiagnoseArgs {
     /// Name or id (ARN) of the stack
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub stack: String,
     /// Print JSON, one object per line
     #[arg(long)]
@@ -85,6 +86,7 @@ pub struct RescueConsents {
 #[derive(Args, Debug)]
 pub struct RescuePlanArgs {
     /// Name or id (ARN) of the stack
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub stack: String,
     #[command(flatten)]
     pub role: RoleArgs,
@@ -98,6 +100,7 @@ pub struct RescuePlanArgs {
 #[derive(Args, Debug)]
 pub struct RescueRunArgs {
     /// Name or id (ARN) of the stack
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub stack: String,
     #[command(flatten)]
     pub role: RoleArgs,

@@ -41,6 +41,11 @@ const SETTLES: Duration = Duration::from_secs(10);
 /// A custom resource may take an hour, and a distribution or a cluster longer than that.
 const LONGEST: Duration = Duration::from_hours(6);
 
+/// The state of a resource that a deletion has left out.
+const SKIPPED: &str = "DELETE_SKIPPED";
+/// The words of CloudFormation for a resource that cannot be left out, because it has let go of it already.
+const LET_GO: &str = "resources to retain must be in a valid state";
+
 /// How the deletion ended.
 #[derive(Debug)]
 pub enum End {
@@ -84,21 +89,17 @@ impl Deletion<'_> {
     /// Deletes it. What is abandoned can be left out only of a stack in `DELETE_FAILED`, to which a role that may do nothing takes it
     /// with everything alive.
     pub async fn carry_out(&mut self) -> Result<End, Failure> {
-        let mut abandoned = self.abandoned();
-        if !abandoned.is_empty() && !self.plan.subject.has_failed() {
-            if let Some(end) = self.fail_on_purpose().await? {
-                return Ok(end);
-            }
-            // Where deleting takes no right at all, even the role that may do nothing has deleted it.
-            let listed =
-                self.account.stacks.stack_resources(&self.plan.subject.stack.id).await.map_err(stop)?;
-            abandoned.retain(|id| listed.iter().any(|it| is_left(it, id)));
+        let abandoned = self.abandoned();
+        if !abandoned.is_empty()
+            && !self.plan.subject.has_failed()
+            && let Some(end) = self.fail_on_purpose().await?
+        {
+            return Ok(end);
         }
         let mut retain = abandoned.clone();
         while self.rounds < ROUNDS {
             self.rounds += 1;
-            let id = self.plan.subject.stack.id.as_str();
-            match self.delete(id, &retain).await? {
+            match self.delete_without(&retain).await? {
                 Progress::Gone => return Ok(End::Gone),
                 Progress::Refused { status, reason } => return Ok(refused(&status, &reason)),
                 // It never arrived, or failed: perhaps something can be done.
@@ -141,6 +142,25 @@ impl Deletion<'_> {
             settle(self.account).await;
         }
         Ok(end)
+    }
+
+    /// Deletes it and leaves these out, as far as they are left: where deleting takes no right at all, even the role that may do nothing
+    /// has deleted them, and what an earlier deletion skipped is perhaps skipped for good.
+    async fn delete_without(&mut self, retain: &[String]) -> Result<Progress, Failure> {
+        let id = self.plan.subject.stack.id.as_str();
+        if retain.is_empty() {
+            return self.delete(id, retain).await;
+        }
+        let listed = self.account.stacks.stack_resources(id).await.map_err(stop)?;
+        let left = |but: &[&str]| -> Vec<String> {
+            retain.iter().filter(|id| listed.iter().any(|it| is_left(it, id, but))).cloned().collect()
+        };
+        match self.delete(id, &left(&[DELETED])).await {
+            Err(failure) if failure.what.contains(LET_GO) => {
+                self.delete(id, &left(&[DELETED, SKIPPED])).await
+            }
+            ended => ended,
+        }
     }
 
     /// Asks for one deletion and watches it to its end.
@@ -235,10 +255,10 @@ impl Deletion<'_> {
     }
 }
 
-/// Tells whether a resource is this one, and not deleted: no other can be left out of a deletion.
-fn is_left(resource: &StackResourceSummary, logical_id: &str) -> bool {
+/// Tells whether a resource is this one, and in none of these states: no other can be left out of a deletion.
+fn is_left(resource: &StackResourceSummary, logical_id: &str, but: &[&str]) -> bool {
     resource.logical_resource_id() == Some(logical_id)
-        && resource.resource_status().is_none_or(|status| status.as_str() != DELETED)
+        && resource.resource_status().is_none_or(|status| !but.contains(&status.as_str()))
 }
 
 fn refused(status: &str, reason: &str) -> End {

@@ -32,6 +32,27 @@ async fn what_is_abandoned_is_left_alive_and_named() {
     assert_stays(&account, &report, &["Queue", "Table"]).await;
 }
 
+/// What was left out of one deletion cannot be left out of the next one: `CloudFormation` has let go of it.
+#[tokio::test]
+async fn what_is_abandoned_stays_although_a_bucket_takes_a_second_deletion() {
+    let account = Foreign::of_every_kind().await;
+    account.put_object(&account.thing("Bucket").physical, "2026/order-1").await;
+    account.delete_deployer().await;
+    let operator = Operator::of(&account).await;
+    let report = run(&account, &operator, &["--empty-buckets", "--abandon", "Topic"]).await;
+    assert_stays(&account, &report, &["Topic"]).await;
+}
+
+/// A script whose variable is empty: `CloudFormation` describes every stack when it is asked for one without a name.
+#[tokio::test]
+async fn no_stack_is_taken_for_one_without_a_name() {
+    let account = Foreign::of_every_kind().await;
+    let operator = Operator::of(&account).await;
+    operator.rescue(&["run", "", "--make-role", "--yes"]).await.ended(2);
+    assert_eq!(account.status().await, "CREATE_COMPLETE");
+    account.assert_neighbours_untouched().await;
+}
+
 /// Its clean-up would be waited for in vain: it is not even tried.
 #[tokio::test]
 async fn an_orphaned_custom_resource_of_a_stack_that_was_never_deleted_is_left_behind_at_once() {
