@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use contract::{Found, FoundFate, Planned, PlannedFate, StackRef, limits::GOING_SECONDS};
 
 use crate::{
@@ -63,9 +64,12 @@ pub async fn look(
     inventory: &[Planned],
     proven_before: bool,
 ) -> Result<Proof, Error> {
-    let theirs = successors_things(aws, stack).await?;
-    let ours: Vec<_> =
-        inventory.iter().filter(|entry| !theirs.contains(&entry.physical_id)).cloned().collect();
+    let theirs = match stack {
+        Some(stack) => successors_things(aws, stack).await?,
+        None => BTreeSet::new(),
+    };
+    let is_theirs = |entry: &&Planned| theirs.contains(&(entry.kind.clone(), entry.physical_id.clone()));
+    let ours: Vec<_> = inventory.iter().filter(|entry| !is_theirs(entry)).cloned().collect();
     let wanted: Vec<_> = ours.iter().filter(|entry| is_looked_for(entry)).collect();
     let shown = presence::looks(aws, &wanted, &ours).await?;
     let shown: BTreeMap<_, _> = wanted.into_iter().map(key).zip(shown).collect();
@@ -102,16 +106,22 @@ fn key(entry: &Planned) -> (String, String, String) {
     (entry.kind.clone(), entry.logical_id.clone(), entry.physical_id.clone())
 }
 
-/// Lists the things of a new stack of this name: they have the old names, but are not the old things.
-async fn successors_things(aws: &Clients, stack: Option<&StackRef>) -> Result<BTreeSet<String>, Error> {
-    let Some(stack) = stack else { return Ok(BTreeSet::new()) };
+/// Lists the things of a new stack of this name, by type and physical id: they have the old names, but are not the old things.
+pub async fn successors_things(aws: &Clients, stack: &StackRef) -> Result<BTreeSet<(String, String)>, Error> {
     match aws.successor(&stack.name, &stack.id).await? {
-        Some(id) => {
-            let listed = aws.stack_resources(&id).await?;
-            Ok(listed.iter().map(|resource| entry(resource).physical_id).collect())
-        }
+        Some(id) => Ok(made(&aws.stack_resources(&id).await?)),
         None => Ok(BTreeSet::new()),
     }
+}
+
+/// Returns what a stack has made. What it could not make, since the name was taken, is not its own.
+fn made(listed: &[StackResourceSummary]) -> BTreeSet<(String, String)> {
+    let is_made = |resource: &&StackResourceSummary| {
+        let status = resource.resource_status().map(ResourceStatus::as_str).unwrap_or_default();
+        status.ends_with("_COMPLETE") && !status.starts_with("DELETE_")
+    };
+    let entries = listed.iter().filter(is_made).map(entry);
+    entries.map(|entry| (entry.kind, entry.physical_id)).collect()
 }
 
 fn seen(entry: &Planned, shown: Option<&Presence>, proven_before: bool) -> Seen {
@@ -164,6 +174,24 @@ mod tests {
             fate,
             why: "planned".to_owned(),
         }
+    }
+
+    #[test]
+    fn what_a_new_stack_could_not_make_since_the_name_was_taken_is_not_its_own() {
+        let listed = [
+            ("new", ResourceStatus::CreateComplete),
+            ("kept", ResourceStatus::UpdateComplete),
+            ("taken", ResourceStatus::CreateFailed),
+            ("begun", ResourceStatus::CreateInProgress),
+            ("deleted", ResourceStatus::DeleteComplete),
+        ]
+        .map(|(id, status)| {
+            let resource =
+                StackResourceSummary::builder().resource_type(types::TABLE).logical_resource_id("T");
+            resource.physical_resource_id(id).resource_status(status).build()
+        });
+        let own = made(&listed).into_iter().map(|(_, id)| id).collect::<Vec<_>>();
+        assert_eq!(own, ["kept", "new"]);
     }
 
     #[test]

@@ -33,6 +33,14 @@ Examples:
   taskctl rescue run shop-dev --make-role --abandon OldCluster --plan-hash HASH --yes
 Stopped or failed, the same command goes on from where the stack is.";
 
+/// Reads the ARN of a role: `arn:PARTITION:iam::ACCOUNT:role/…`.
+fn role_arn(text: &str) -> Result<String, String> {
+    match text.splitn(6, ':').collect::<Vec<_>>()[..] {
+        ["arn", _, "iam", "", _, name] if name.starts_with("role/") => Ok(text.to_owned()),
+        _ => Err("it is not the ARN of a role: arn:aws:iam::ACCOUNT:role/NAME".to_owned()),
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum RescueCommand {
     /// Say why a stack cannot be deleted, and the next step; changes nothing
@@ -61,7 +69,7 @@ pub struct DiagnoseArgs {
 #[command(next_help_heading = "Role")]
 pub struct RoleArgs {
     /// Delete through this role, which exists and trusts `CloudFormation`
-    #[arg(long, value_name = "ARN", conflicts_with = "make_role")]
+    #[arg(long, value_name = "ARN", conflicts_with = "make_role", value_parser = role_arn)]
     pub role_arn: Option<String>,
     /// Make a role that may do exactly what the plan says, and remove it once the stack is gone
     #[arg(long)]
@@ -174,9 +182,12 @@ mod tests {
     #[test]
     fn two_roles_or_a_boundary_of_none_are_refused() {
         for words in [
-            &["run", "shop", "--make-role", "--role-arn", "arn:r"][..],
+            &["run", "shop", "--make-role", "--role-arn", "arn:aws:iam::1:role/r"][..],
             &["run", "shop", "--permissions-boundary", "arn:b"],
             &["run"],
+            &["run", "", "--make-role"],
+            &["plan", "shop", "--role-arn", "deployer"],
+            &["plan", "shop", "--role-arn", "arn:aws:sts::1:assumed-role/deployer/me"],
             &["plan", "shop", "--yes"],
         ] {
             assert_eq!(parsed(words).expect_err("refused"), 2, "{words:?}");

@@ -84,12 +84,12 @@ async fn no_role(
         (Role::Given(arn), _) => match stored(account, Some(arn)).await? {
             Stored::Gone(arn) => Some(blocker(
                 format!("the role {arn} does not exist"),
-                None,
+                make,
                 Some("--make-role, or another one".into()),
             )),
             Stored::Distrusts(arn) => Some(blocker(
                 format!("the role {arn} does not trust cloudformation.amazonaws.com"),
-                None,
+                make,
                 Some("--make-role, or another one".into()),
             )),
             Stored::None | Stored::There(_) | Stored::Unread(..) => None,
@@ -148,9 +148,26 @@ fn abandoned(plan: &Plan, choices: Choices<'_>) -> Vec<Blocker> {
     {
         let why = "CloudFormation leaves a resource behind only after a deletion that failed, and only a role that may do nothing \
                    makes one fail with everything alive";
-        blockers.push(blocker(why.to_owned(), None, Some("--make-role instead of --role-arn".to_owned())));
+        let flag = Some("--make-role");
+        blockers.push(blocker(why.to_owned(), flag, Some("--make-role instead of --role-arn".to_owned())));
     }
+    blockers.extend(plan.things.iter().filter_map(|thing| goes_without_rights(plan, thing)));
     blockers
+}
+
+/// Finds what would be deleted although it is abandoned. A role that may do nothing makes a deletion fail, but not that of a type
+/// which AWS does not publish: its handler works with a role of its own ("Using public extensions").
+fn goes_without_rights(plan: &Plan, thing: &Thing) -> Option<Blocker> {
+    let kind = &thing.entry.kind;
+    let first = thing.fate == Fate::Abandoned && thing.is_root() && !plan.subject.has_failed();
+    (first && types::is_third_partys(kind)).then(|| {
+        let why = format!(
+            "{} ({kind}) cannot be left behind: its publisher's handler would delete it with a role of its own",
+            thing.id()
+        );
+        let next = "set its DeletionPolicy to Retain: aws cloudformation update-stack --role-arn ARN, then without --abandon";
+        blocker(why, None, Some(next.to_owned()))
+    })
 }
 
 /// Notes what is to be left behind and is deleted already.
@@ -176,6 +193,9 @@ fn unknown_rights(plan: &Plan, thing: &Thing) -> Option<Blocker> {
     let Role::Made { .. } = plan.role else { return None };
     let kind = &thing.entry.kind;
     let why = match plan.schemas.get(kind)? {
+        _ if types::is_third_partys(kind) => {
+            "a publisher other than AWS says which rights its deletion takes".to_owned()
+        }
         Ok(schema) if schema.actions.is_some() => return None,
         Ok(_) => format!("CloudFormation's registry does not say which rights delete {kind}"),
         Err(why) => why.clone(),

@@ -197,12 +197,14 @@ impl Plan {
     /// Returns the next command: the same with the flags that are needed, or the run.
     pub fn next(&self, choices: Choices<'_>) -> String {
         let name = &self.subject.stack.name;
-        let flags = choices.flags();
         if self.blockers.is_empty() {
+            let flags = choices.flags();
             return hint::command(&format!("rescue run {name}{flags} --plan-hash {}", self.hash));
         }
         let needed: BTreeSet<_> =
             self.blockers.iter().filter_map(|blocker| blocker.flag.as_deref()).collect();
+        // A role that cannot be used is not named again.
+        let flags = if needed.contains("--make-role") { choices.consents.flags() } else { choices.flags() };
         let needed: String = needed.into_iter().flat_map(|flag| [" ", flag]).collect();
         hint::command(&format!("rescue plan {name}{flags}{needed}"))
     }

@@ -5,9 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_cloudformation::types::ResourceStatus;
 use contract::{Planned, PlannedFate, limits::GOING_SECONDS};
-use stacks::{Error, IN_REVIEW, inventory, types as kinds};
+use stacks::{Error, IN_REVIEW, inventory, proof::successors_things, types as kinds};
 use tokio::time::sleep;
 
 use crate::{
@@ -91,7 +90,7 @@ pub async fn of(account: &Account<'_>, subject: &Subject, plan: Option<&Plan>) -
     }
     let listed = members.iter().flat_map(|member| &member.listed);
     let schemas = types::schemas(account, listed.map(|it| it.entry.kind.as_str()).collect()).await?;
-    let theirs = successors(account, subject).await?;
+    let theirs = successors_things(&account.stacks, &subject.stack).await.map_err(stop)?;
     let (began, mut looks) = (Instant::now(), 1);
     let mut things = loop {
         let (things, going) = look_once(account, &members, &schemas, plan, &theirs).await?;
@@ -151,22 +150,6 @@ fn entries(member: &Member) -> Vec<Planned> {
             Planned { part_of, fate, ..entry }
         })
         .collect()
-}
-
-/// Lists the things of a new stack of the same name: they have the old names, but are not the old things.
-/// What it could not make, since the name was taken, is not its own.
-async fn successors(account: &Account<'_>, subject: &Subject) -> Result<BTreeSet<(String, String)>, Failure> {
-    let stack = &subject.stack;
-    let Some(id) = account.stacks.successor(&stack.name, &stack.id).await.map_err(stop)? else {
-        return Ok(BTreeSet::new());
-    };
-    let listed = account.stacks.stack_resources(&id).await.map_err(stop)?;
-    let made = |status: Option<&ResourceStatus>| {
-        let status = status.map(ResourceStatus::as_str).unwrap_or_default();
-        status.ends_with("_COMPLETE") && !status.starts_with("DELETE_")
-    };
-    let own = listed.iter().filter(|resource| made(resource.resource_status())).map(inventory::entry);
-    Ok(own.map(|entry| (entry.kind, entry.physical_id)).collect())
 }
 
 /// Looks at everything once; the second value tells whether something is being deleted.

@@ -33,6 +33,11 @@ pub fn is_bare(kind: &str) -> bool {
     BARE.contains(&kind)
 }
 
+/// Tells whether somebody other than AWS publishes a type.
+pub fn is_third_partys(kind: &str) -> bool {
+    !kind.starts_with("AWS::") && !is_custom(kind)
+}
+
 /// A type as the registry describes it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Schema {
@@ -102,7 +107,7 @@ pub fn words(error: &AwsError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_custom, parse};
+    use super::{is_custom, is_third_partys, parse};
 
     #[test]
     fn a_schema_gives_the_permissions_of_its_delete_and_read_handlers() {
@@ -123,6 +128,12 @@ mod tests {
         let schema = parse(r#"{"primaryIdentifier":["/properties/A","/properties/B"]}"#).expect("a schema");
         assert_eq!((schema.identifier, schema.actions), (2, None));
         assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn a_type_of_another_publisher_is_no_custom_resource() {
+        assert!(is_third_partys("Acme::Harbour::Crane") && is_third_partys("AWSQS::EKS::Cluster"));
+        assert!(!is_third_partys("Custom::Cleanup") && !is_third_partys("AWS::S3::Bucket"));
     }
 
     #[test]

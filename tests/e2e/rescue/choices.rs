@@ -101,6 +101,17 @@ async fn a_kind_that_nobody_knows_takes_a_role_that_exists_or_is_abandoned() {
     assert_eq!(account.alive().await, ["Oddity"]);
 }
 
+/// The deletion that is to fail would not: such a handler works with a role of its own.
+#[tokio::test]
+async fn what_another_publishers_handler_would_delete_is_not_left_behind() {
+    let account = Foreign::with_unknown_kind().await;
+    account.delete_deployer().await;
+    let operator = Operator::of(&account).await;
+    let abandon = [&RUN[..], &["--abandon", "Oddity"]].concat();
+    reads(&account, &operator, &abandon).await.ended(3).tells(&["cannot be left behind", "DeletionPolicy"]);
+    assert!(account.alive().await.contains(&"Oddity"));
+}
+
 /// The caller's own rights are no way out: `CloudFormation` uses the stored role.
 #[tokio::test]
 async fn without_a_role_to_delete_with_it_is_refused() {

@@ -12,10 +12,11 @@ pub const IN_REVIEW: &str = "REVIEW_IN_PROGRESS";
 impl Clients {
     /// Describes a stack. By name: the stack that exists. By id: also one that is deleted, for 90 days ("`DescribeStacks`").
     pub async fn stack(&self, name_or_id: &str) -> Result<Option<Stack>, Error> {
+        let named = |stack: &Stack| [stack.stack_name(), stack.stack_id()].contains(&Some(name_or_id));
         let described = self.cloudformation.describe_stacks().stack_name(name_or_id).send().await;
         match described.map_err(AwsError::from) {
-            // An empty answer proves nothing.
-            Ok(answer) => match answer.stacks.unwrap_or_default().into_iter().next() {
+            // An empty answer proves nothing. Asked for no name at all, it describes every stack.
+            Ok(answer) => match answer.stacks.unwrap_or_default().into_iter().find(named) {
                 Some(stack) => Ok(Some(stack)),
                 None => Err(Error::Transient("CloudFormation described no stack".to_owned())),
             },
