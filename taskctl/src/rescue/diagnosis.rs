@@ -224,6 +224,7 @@ fn verdict(plan: &Plan) -> &'static str {
         Stored::Gone(_) => "it cannot be deleted, because its role is gone",
         Stored::Distrusts(_) => "it cannot be deleted, because its role does not trust CloudFormation",
         _ if plan.subject.has_failed() => "its deletion failed",
+        Stored::Unread(..) => "whether its role is still there could not be found out",
         _ if !causes(plan).is_empty() => "something stands in the way of its deletion",
         _ => "nothing is known that would stop its deletion",
     }

@@ -1,6 +1,6 @@
 //! The run: plans again, asks, makes the role, deletes, proves, and removes the role once the stack is gone.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 
 use crate::{
     cli::{
@@ -27,7 +27,7 @@ use crate::{
 
 pub async fn run(account: &Account<'_>, args: &RescueRunArgs) -> Result<Exit, Failure> {
     let choices = Choices { role: &args.role, consents: &args.consents };
-    let run = Run { account, args, choices, began: Cell::new(false) };
+    let run = Run { account, args, choices, began: OnceCell::new() };
     tokio::select! {
         ended = run.rescue() => ended,
         _ = tokio::signal::ctrl_c() => Err(run.interrupted()),
@@ -38,8 +38,8 @@ struct Run<'a> {
     account: &'a Account<'a>,
     args: &'a RescueRunArgs,
     choices: Choices<'a>,
-    /// Something is changed, or about to be.
-    began: Cell<bool>,
+    /// The id of the stack of which something is changed, or about to be.
+    began: OnceCell<String>,
 }
 
 impl Run<'_> {
@@ -71,18 +71,19 @@ impl Run<'_> {
     }
 
     fn interrupted(&self) -> Failure {
-        if !self.began.get() {
+        if self.began.get().is_none() {
             return Failure::interrupted("nothing was changed").next(self.again());
         }
         let what = "what CloudFormation has begun goes on; a role that was made, and a protection that was lifted, stay as they are";
         Failure::interrupted(what).next(format!("{}, which goes on from there", self.again()))
     }
 
-    /// Returns the same command again.
+    /// Returns the same command again: once something is changed, by the stack's id, since a new one may take the name.
     fn again(&self) -> String {
         let boundary = self.args.permissions_boundary.as_ref();
         let boundary = boundary.map(|arn| format!(" --permissions-boundary {arn}")).unwrap_or_default();
-        hint::command(&format!("rescue run {}{}{boundary}", self.args.stack, self.choices.flags()))
+        let stack = self.began.get().unwrap_or(&self.args.stack);
+        hint::command(&format!("rescue run {stack}{}{boundary}", self.choices.flags()))
     }
 
     /// Refuses a plan that is another than the one that was seen, or that something stands in the way of.
@@ -140,7 +141,7 @@ impl Run<'_> {
     }
 
     async fn carry_out(&self, plan: &Plan) -> Result<Exit, Failure> {
-        self.began.set(true);
+        self.began.get_or_init(|| plan.subject.stack.id.clone());
         if let Err(failure) = self.make_role(plan).await {
             return Err(self.without_role(plan, failure).await);
         }

@@ -44,7 +44,11 @@ async fn a_refusal_within_a_nested_stack_names_the_right_that_is_missing() {
     let fails = json!({"service": "cloudformation-handler", "action": "AWS::Logs::LogGroup", "times": 1, "match": child,
         "effect": {"error": {"status": 400, "code": "GeneralServiceException", "message": "Hm"}}});
     account.aws.admin("faults", fails).await;
-    operator.rescue(&RUN).await.ended(4).tells(&["cloudformation:DeleteStack", "next: taskctl rescue run"]);
+    operator
+        .rescue(&RUN)
+        .await
+        .ended(4)
+        .tells(&["cloudformation:DeleteStack", "next: taskctl rescue run arn:aws:cloudformation"]);
     account.aws.lift_faults().await;
     // With the cause gone, the same command goes on.
     let report = run(&account, &operator, &[]).await;
