@@ -1,4 +1,4 @@
-//! What stands in the way of a rescue, found by reading alone. Each has its next step.
+//! Blockers: they stand in the way of a rescue, and are found by reading alone. Each has its next step.
 
 use std::collections::BTreeSet;
 

@@ -78,7 +78,7 @@ pub struct Deletion<'a> {
     pub rounds: u32,
 }
 
-/// What comes after a deletion that failed.
+/// The next step after a deletion that failed.
 enum After {
     /// Another one, that leaves these out.
     Again(Vec<String>),

@@ -27,7 +27,7 @@ pub struct Member {
     pub template: Option<Value>,
     /// Everything that CloudFormation lists, deleted resources too.
     pub listed: Vec<Listed>,
-    /// What is there to be deleted or kept.
+    /// The things that are there to be deleted or kept.
     pub entries: Vec<Planned>,
 }
 

@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// What the operator chose and consented to.
+/// The choices and consents of the operator.
 #[derive(Clone, Copy, Debug)]
 pub struct Choices<'a> {
     pub role: &'a RoleArgs,
@@ -173,7 +173,7 @@ pub struct Plan {
     pub stored: Stored,
     pub role: Role,
     pub things: Vec<Thing>,
-    /// What the buckets hold that are to go.
+    /// The objects in the buckets that are to go.
     pub held: BTreeMap<String, Vec<Held>>,
     pub blockers: Vec<Blocker>,
     pub notes: Vec<String>,

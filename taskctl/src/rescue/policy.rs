@@ -1,4 +1,4 @@
-//! What a made role may do: the permissions that the types' schemas name, on the ARNs of what is deleted.
+//! The policy of a made role: the permissions that the types' schemas name, on the ARNs of what is deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ const ABOUT_NOTHING: [&str; 5] = [
     "sns:Unsubscribe",
 ];
 
-/// What the deletion of one resource takes.
+/// The permissions that the deletion of one resource takes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Grant {
     pub actions: BTreeSet<String>,

@@ -59,7 +59,7 @@ pub struct Ended {
     pub why: String,
 }
 
-/// What is left of a stack.
+/// The things that a deleted stack had, and those that are left.
 #[derive(Clone, Debug, Default)]
 pub struct Proof {
     pub things: Vec<Ended>,

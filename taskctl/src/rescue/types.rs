@@ -1,4 +1,4 @@
-//! What CloudFormation's registry says of a resource type (`DescribeType`).
+//! Resource types, as CloudFormation's registry describes them (`DescribeType`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ const BARE: [&str; 4] = [
 ];
 const AT_ONCE: usize = 6;
 
-/// What a nested stack's deletion takes, besides that of its resources.
+/// The permissions that a nested stack's deletion takes, besides those for its resources.
 const STACK_ACTIONS: [&str; 2] = ["cloudformation:DeleteStack", "cloudformation:DescribeStacks"];
 
 /// Tells whether a type is a custom resource, which only its own function knows.

@@ -1,4 +1,4 @@
-//! What the usual commands leave of a stack that is stuck: the rows of docs/rescue-compared.md.
+//! The leavings of the usual commands in a stack that is stuck: the rows of docs/rescue-compared.md.
 
 use super::foreign::Foreign;
 use super::stuck::Stuck;
@@ -52,7 +52,7 @@ fn reason(words: &str) -> &'static str {
     known.unwrap_or_else(|| panic!("an unknown refusal: {words}")).1
 }
 
-/// What is alive.
+/// The resources that are alive.
 pub async fn left(account: &Foreign) -> String {
     let alive = account.alive().await;
     match alive.len() {
@@ -76,7 +76,7 @@ fn row(stuck: Stuck) -> Vec<&'static str> {
     row.unwrap_or_else(|| panic!("docs/rescue-compared.md has no row of {stuck:?}"))
 }
 
-/// What the table says that rescue leaves.
+/// The cell of the table that says what rescue leaves.
 pub fn rescued(stuck: Stuck) -> &'static str {
     row(stuck)[5]
 }

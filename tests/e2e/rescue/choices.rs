@@ -1,4 +1,4 @@
-//! What stays by a person's choice: abandoned, retained by the template, or made again by hand.
+//! Resources that stay by a person's choice: abandoned, retained by the template, or made again by hand.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ async fn what_is_abandoned_is_left_alive_and_named() {
     assert_stays(&account, &report, &["Queue", "Table"]).await;
 }
 
-/// What was left out of one deletion cannot be left out of the next one: `CloudFormation` has let go of it.
+/// A resource that was left out of one deletion cannot be left out of the next one: `CloudFormation` has let go of it.
 #[tokio::test]
 async fn what_is_abandoned_stays_although_a_bucket_takes_a_second_deletion() {
     let account = Foreign::of_every_kind().await;

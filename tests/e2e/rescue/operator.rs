@@ -13,9 +13,9 @@ use super::foreign::Foreign;
 use crate::teardown::people::taskctl;
 
 const NAME: &str = "operator";
-/// What `taskctl rescue --help` names.
+/// The rights that `taskctl rescue --help` names.
 const RIGHTS: &str = include_str!("templates/operator.json");
-/// What reads the stack's resources.
+/// The rights that read the stack's resources.
 const READER: &str = include_str!("templates/reader.json");
 
 /// An IAM user with the rights that the help names, and no others.
