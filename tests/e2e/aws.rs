@@ -178,6 +178,12 @@ impl Aws {
         self.send(Request::launcher(method, &format!("/_local/{path}"), body.as_ref())).await
     }
 
+    /// Sets the share of each wait of a state machine that passes, for all accounts.
+    pub async fn scale_waits(&self, scale: f64) {
+        let body = json!({"stepfunctions._SFN_WAIT_SCALE": scale});
+        self.send(Request::launcher("POST", "/_ministack/config", Some(&body))).await.done();
+    }
+
     /// Posts to one of the launcher's own endpoints, for this account only.
     pub async fn admin(&self, path: &str, mut body: Value) -> Value {
         body["account"] = json!(self.account);

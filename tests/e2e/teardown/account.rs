@@ -32,8 +32,9 @@ use crate::{
     stack::{Stack, shared},
 };
 
-/// Emulated accounts side by side: more only wait for each other.
-static SLOTS: Semaphore = Semaphore::const_new(3);
+/// Emulated accounts side by side, beside the other tests: more only wait for each other.
+pub const SIDE_BY_SIDE: usize = 3;
+static SLOTS: Semaphore = Semaphore::const_new(SIDE_BY_SIDE);
 
 /// The logical id of the table of tasks begins so.
 const TASKS: &str = "TasksTable";
@@ -59,6 +60,11 @@ pub struct Account {
     service: Assembly,
     _slot: SemaphorePermit<'static>,
     _shared: Stack<RwLockReadGuard<'static, ()>>,
+}
+
+/// Lets so many accounts be there at once, for a test that runs alone.
+pub fn widen(accounts: usize) {
+    SLOTS.add_permits(accounts.saturating_sub(SIDE_BY_SIDE));
 }
 
 impl Account {

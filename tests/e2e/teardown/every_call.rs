@@ -16,14 +16,17 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    account::{Account, SEAL},
+    account::{self, Account, SEAL, SIDE_BY_SIDE},
     refusals::protect_user_pool,
 };
+use crate::stack::shared;
 
 /// The number of cases that run in `cargo xtask test`, spread evenly over all of them.
 const SAMPLE: usize = 12;
-/// Emulated accounts side by side.
-const SIDE_BY_SIDE: usize = 3;
+/// Emulated accounts side by side when the test runs alone, and the share of each wait that passes then: restoring is retried for
+/// three hours.
+const ALONE: usize = 6;
+const WAITS_ALONE: f64 = 0.002;
 /// Every state may be retried to its end, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(5);
 const RESERVED: u64 = 7;
@@ -100,14 +103,32 @@ fn sample(cases: &[Case], size: usize) -> Vec<Case> {
     (0..size).map(|n| cases[at(n)].clone()).collect()
 }
 
-/// `all`, a number, or a part of what names cases; a small sample when nothing is said.
+/// Every case of the calls of one part out of several (`2/3`), for as many machines.
+fn part(cases: &[Case], wish: &str) -> Option<Vec<Case>> {
+    let (part, of) = wish.split_once('/')?;
+    let (part, of) = (part.parse::<usize>().ok()?, of.parse::<usize>().ok()?);
+    let calls = cases.chunks(Fault::ALL.len()).skip(part.checked_sub(1)?);
+    Some(calls.step_by(of).flatten().cloned().collect())
+}
+
+/// `all`, a number, a part such as `2/3`, or text that names cases; a small sample when nothing is said.
 fn chosen(all: &[Case], wish: Option<&str>) -> Vec<Case> {
-    match wish.map(|wish| (wish, wish.parse())) {
-        None => sample(all, SAMPLE),
-        Some(("all", _)) => all.to_vec(),
-        Some((_, Ok(size))) => sample(all, size),
-        Some((part, Err(_))) => all.iter().filter(|case| case.to_string().contains(part)).cloned().collect(),
+    let Some(wish) = wish else { return sample(all, SAMPLE) };
+    if wish == "all" {
+        return all.to_vec();
     }
+    if let Ok(size) = wish.parse() {
+        return sample(all, size);
+    }
+    let named = || all.iter().filter(|case| case.to_string().contains(wish)).cloned().collect();
+    part(all, wish).unwrap_or_else(named)
+}
+
+/// Gives the whole machine to the cases, and takes how many run side by side.
+async fn alone() -> usize {
+    account::widen(ALONE);
+    shared().await.account.scale_waits(WAITS_ALONE).await;
+    ALONE
 }
 
 /// The stack as it is seen after a run.
@@ -344,11 +365,13 @@ async fn calls() -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn every_call_with_every_fault_ends_gone_or_as_before_and_a_restart_ends_gone() {
+    let wish = env::var("E2E_FAULTS").ok();
+    let lanes = if wish.is_some() { alone().await } else { SIDE_BY_SIDE };
     let calls = calls().await;
     let all = cases(&calls);
-    let chosen = chosen(&all, env::var("E2E_FAULTS").ok().as_deref());
+    let chosen = chosen(&all, wish.as_deref());
     let (began, number) = (Instant::now(), chosen.len());
-    let mut running = stream::iter(chosen).map(play).buffer_unordered(SIDE_BY_SIDE);
+    let mut running = stream::iter(chosen).map(play).buffer_unordered(lanes);
     let mut outcomes = Vec::new();
     while let Some(outcome) = running.next().await {
         outcome.findings().iter().for_each(|finding| println!("FINDING {finding}"));
@@ -439,6 +462,8 @@ mod tests {
         assert_eq!(sample(&all, 99), all);
         assert_eq!(chosen(&all, Some("GetRole (call 2) Denied")), all[6..7]);
         assert_eq!(chosen(&all, Some("all")), all);
+        assert_eq!(chosen(&all, Some("1/2")), [&all[..4], &all[8..]].concat());
+        assert_eq!(chosen(&all, Some("2/2")), all[4..8]);
         assert_eq!(chosen(&all, None).len(), all.len().min(SAMPLE));
     }
 }

@@ -19,13 +19,27 @@ pub struct FaultsArgs {
     /// Run only the cases with this in their names, such as 'iam' or '(call 2) Denied'
     #[arg(long, value_name = "TEXT", conflicts_with = "sample")]
     only: Option<String>,
+    /// Run every case of one part of the calls, such as 2/3, to share them among machines
+    #[arg(long, value_name = "K/N", conflicts_with_all = ["sample", "only"], value_parser = part)]
+    part: Option<String>,
+}
+
+/// Reads `K/N` with 1 ≤ K ≤ N.
+fn part(text: &str) -> Result<String, String> {
+    let numbers =
+        text.split_once('/').and_then(|(k, n)| Some((k.parse::<u32>().ok()?, n.parse::<u32>().ok()?)));
+    match numbers {
+        Some((k, n)) if (1..=n).contains(&k) => Ok(text.to_owned()),
+        _ => Err("a part is K/N with K from 1 to N, such as 2/3".to_owned()),
+    }
 }
 
 impl FaultsArgs {
     /// Returns the choice in the form that the test reads.
     fn wish(&self) -> String {
         let sample = self.sample.map(|size| size.to_string());
-        sample.or_else(|| self.only.clone()).unwrap_or_else(|| "all".to_owned())
+        let chosen = sample.or_else(|| self.only.clone()).or_else(|| self.part.clone());
+        chosen.unwrap_or_else(|| "all".to_owned())
     }
 }
 
