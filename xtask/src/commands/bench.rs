@@ -8,10 +8,12 @@ mod instructions;
 mod load;
 mod memory;
 mod overhead;
+mod peers;
 mod runtime_api;
 mod traffic;
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -54,6 +56,8 @@ pub struct BenchArgs {
 /// A part of the measurements.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Part {
+    /// sizes of the programs beside which the service is measured
+    Peers,
     /// sizes of the functions, instructions of the authorizer
     Functions,
     /// records per second of the audit function's processor time, with the seal and without
@@ -72,6 +76,9 @@ pub fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
         functions::build(workspace, &[&["--release"][..], &selection].concat())
     })?;
     let mut rows = Vec::new();
+    if has(Part::Peers) {
+        rows.extend(step("Programs to compare with, release", || sizes_of_peers(workspace))?);
+    }
     if has(Part::Functions) {
         rows.extend(sizes(&binaries)?);
         rows.extend(step("Instructions of the authorizer", || instructions(&binaries))?);
@@ -154,6 +161,15 @@ fn sizes(binaries: &[Binary]) -> Result<Vec<Row>> {
         })
     };
     binaries.iter().map(row).collect()
+}
+
+fn sizes_of_peers(workspace: &Workspace) -> Result<Vec<Row>> {
+    let built = peers::build(workspace)?;
+    let row = |(what, path): &(&str, &PathBuf)| {
+        let size = fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?.len();
+        Ok(Row::shown(format!("size of {what}, stripped"), format!("{:.2} MB", as_megabytes(size))))
+    };
+    [("the local table", &built.table), ("an empty function", &built.floor)].iter().map(row).collect()
 }
 
 fn instructions(binaries: &[Binary]) -> Result<Vec<Row>> {

@@ -7,5 +7,8 @@ use crate::tools::workspace::Workspace;
 
 /// Formats all Rust sources.
 pub fn run(workspace: &Workspace) -> Result<()> {
-    succeed(&mut workspace.cargo(&["fmt", "--all"]), "cargo fmt")
+    for manifest in workspace.manifests() {
+        succeed(workspace.cargo(&["fmt", "--all", "--manifest-path"]).arg(manifest), "cargo fmt")?;
+    }
+    Ok(())
 }

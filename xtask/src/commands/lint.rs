@@ -59,8 +59,14 @@ fn dependencies(workspace: &Workspace, args: &LintArgs) -> Result<()> {
 
 /// Checks that the Rust sources are formatted.
 pub fn format(workspace: &Workspace) -> Result<()> {
-    succeed(&mut workspace.cargo(&["fmt", "--all", "--check"]), "cargo fmt --check")
-        .context("run `cargo xtask fmt` and look at what it changes")
+    for manifest in workspace.manifests() {
+        succeed(
+            workspace.cargo(&["fmt", "--all", "--check", "--manifest-path"]).arg(manifest),
+            "cargo fmt --check",
+        )
+        .context("run `cargo xtask fmt` and look at what it changes")?;
+    }
+    Ok(())
 }
 
 /// Checks that docs/teardown.svg shows the state machine as it is.

@@ -62,6 +62,11 @@ impl Workspace {
         self.scratch().join("clients-venv")
     }
 
+    /// Names the folder of the programs that the service is measured beside.
+    pub fn peers(&self) -> PathBuf {
+        self.root.join("xtask/bench/peers")
+    }
+
     /// Names the folder of installed programs (cargo-deny).
     pub fn tools(&self) -> PathBuf {
         self.scratch().join("tools")
@@ -80,6 +85,11 @@ impl Workspace {
     /// Names the folder of the browser tests.
     pub fn browser_tests(&self) -> PathBuf {
         self.root.join("tests/browser")
+    }
+
+    /// Names the manifests of the service's workspace and of these programs'.
+    pub fn manifests(&self) -> [PathBuf; 2] {
+        [&self.root, &self.peers()].map(|folder| folder.join("Cargo.toml"))
     }
 
     /// Makes a cargo command in the workspace, in the developer's environment (`CARGO_TARGET_DIR` included).
