@@ -1,5 +1,6 @@
 """The section "What it costs" of README.md agrees with the template."""
 
+import json
 import math
 import re
 
@@ -50,6 +51,45 @@ def test_the_audit_page_says_what_the_seal_costs(dev: Synthesised) -> None:
     assert f"{sum(idle.values()):.2f} $ a month" in page, idle
     assert f"at most {math.ceil(100 * busy) / 100} $ per million changes" in page
     assert idle["key"] + idle["metric"] + idle["alarms"] > 0.9 * sum(idle.values())
+
+
+def test_the_cost_model_counts_what_is_in_the_templates(dev: Synthesised, teardown: Synthesised) -> None:
+    """`docs/cost.md` and `docs/scale.md` are made of the file."""
+    quantities = json.loads((APP_DIR.parent / "docs/quantities.json").read_text())
+    schedule = dev.only("AWS::Events::Rule", Name="tasks-dev-notary")["Properties"]["ScheduleExpression"]
+    (minutes,) = map(int, re.findall(r"rate\((\d+) minutes\)", schedule))
+    memory = {
+        name: dev.only("AWS::Lambda::Function", FunctionName=f"tasks-dev-{name}")["Properties"]["MemorySize"]
+        for name in ("task-api", "authorizer", "audit", "notary")
+    }
+    kept = {
+        name: dev.only("AWS::Logs::LogGroup", LogGroupName=f"/tasks/dev/{name}")["Properties"]["RetentionInDays"]
+        for name in ("audit", "access", "task-api")
+    }
+    (mapping,) = (one["Properties"] for one in dev.of_type("AWS::Lambda::EventSourceMapping").values())
+    (stage,) = (one["Properties"]["MethodSettings"] for one in dev.of_type("AWS::ApiGateway::Stage").values())
+    assert quantities["stack"] == {
+        "alarmMetrics": _watched(dev),
+        "dashboards": len(dev.of_type("AWS::CloudWatch::Dashboard")),
+        "keys": len(dev.of_type("AWS::KMS::Key")),
+        "notaryMinutes": minutes,
+        "batchSize": mapping["BatchSize"],
+        "parallelization": mapping["ParallelizationFactor"],
+        "taskMemory": memory["task-api"],
+        "authorizerMemory": memory["authorizer"],
+        "auditMemory": memory["audit"],
+        "notaryMemory": memory["notary"],
+        "auditDays": kept["audit"],
+        "accessDays": kept["access"],
+        "logDays": kept["task-api"],
+        "throttleRate": stage[0]["ThrottlingRateLimit"],
+        "throttleBurst": stage[0]["ThrottlingBurstLimit"],
+    }
+    assert quantities["teardown"]["alarmMetrics"] == _watched(teardown)
+
+
+def _watched(stack: Synthesised) -> int:
+    return sum(len(_metrics(alarm)) for alarm in stack.of_type("AWS::CloudWatch::Alarm").values())
 
 
 def _metrics(alarm: dict) -> list[dict]:

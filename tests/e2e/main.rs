@@ -10,6 +10,7 @@ mod auditor;
 mod auth;
 mod aws;
 mod certainty;
+mod cost;
 mod document;
 mod faults;
 mod insiders;

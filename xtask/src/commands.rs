@@ -2,6 +2,7 @@
 
 mod bench;
 mod clients;
+mod cost;
 mod deploy;
 mod deploy_teardown;
 mod destroy;
@@ -41,6 +42,8 @@ pub enum Command {
     /// Measure sizes, memory, latencies, the seal's share of the audit function's time and the teardown's overhead with the release
     /// binaries, on a local AWS of its own
     Bench(bench::BenchArgs),
+    /// Print what the service costs on AWS: per million calls, per idle month, and beside other designs
+    Cost(cost::CostArgs),
     /// Let many clients change tasks while functions crash and services fail, on a local AWS of its own, and hold the audit log and
     /// its seal to what the clients were told
     Soak(soak::SoakArgs),
@@ -74,6 +77,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::Down => down::run(&workspace),
         Command::Test(args) => test::run(&workspace, args),
         Command::Bench(args) => bench::run(&workspace, args),
+        Command::Cost(args) => cost::run(&workspace, args),
         Command::Soak(args) => soak::run(&workspace, args),
         Command::Faults(args) => faults::run(&workspace, args),
         Command::StuckDemo => stuck_demo::run(&workspace),

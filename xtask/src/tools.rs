@@ -6,6 +6,7 @@ pub mod environment;
 pub mod fingerprint;
 pub mod install;
 pub mod lock;
+pub mod page;
 pub mod private;
 pub mod process;
 pub mod programs;

@@ -1,5 +1,7 @@
 //! The cost of each call, as docs/api.md lists it, by DynamoDB's own count.
 
+use std::{env, fs, path::Path};
+
 use dynoxide::{AttributeValue, Item};
 use serde_json::{Value, json};
 use tasks::task::TaskId;
@@ -129,4 +131,49 @@ async fn a_filter_reads_only_what_it_returns() {
     assert_eq!(found["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(found["items"][0]["id"], Value::String(id));
     assert_eq!(table.spent(), [cost("Query", 0.0, 0.5)]);
+}
+
+/// Returns what a call spends, and the bytes of its answer, as docs/quantities.json has it.
+async fn quantities(table: &Table, method: &str, target: &str, headers: Value, body: &str) -> Value {
+    table.spent();
+    let answer = table.send(method, target, headers, body).await;
+    assert!(answer.status() < 300, "{answer:?}");
+    let spent = table.spent();
+    let units = |of_reads: bool| {
+        let calls = spent.iter().filter(|spent| matches!(spent.call, "GetItem" | "Query") == of_reads);
+        calls.fold(0.0, |sum, spent| sum + spent.table + spent.indexes)
+    };
+    json!({"reads": units(true), "writes": units(false), "tableCalls": spent.len(), "answerBytes": answer.body().len()})
+}
+
+/// docs/cost.md is made of the file. `REFRESH=1 cargo test --workspace --test service` writes this part of it.
+#[tokio::test]
+async fn the_quantities_of_the_calls_are_those_of_the_cost_model() {
+    let table = Table::new().await;
+    let body = r#"{"title":"a task like any other","description":"with some words"}"#;
+    let none = || json!({});
+    let create = quantities(&table, "POST", "/tasks", none(), body).await;
+    let keyed = quantities(&table, "POST", "/tasks", json!({"Idempotency-Key": "k"}), body).await;
+    let id = table.create(body).await;
+    fill(&table, &table.item(&id).unwrap(), 3, 1_000);
+    let path = format!("/tasks/{id}");
+    let calls = json!({
+        "create": create,
+        "keyed create": keyed,
+        "read": quantities(&table, "GET", &path, none(), "").await,
+        "list of 20": quantities(&table, "GET", "/tasks?limit=20", none(), "").await,
+        "list of 100": quantities(&table, "GET", "/tasks?limit=100", none(), "").await,
+        "update": quantities(&table, "PUT", &path, none(), r#"{"title":"another one"}"#).await,
+        "delete": quantities(&table, "DELETE", &path, none(), "").await,
+    });
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/quantities.json");
+    let mut written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    if env::var_os("REFRESH").is_some() {
+        written["calls"] = calls.clone();
+        fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&written).unwrap())).unwrap();
+    }
+    assert_eq!(
+        written["calls"], calls,
+        "run `REFRESH=1 cargo test --workspace --test service`, then `cargo xtask cost --write`"
+    );
 }
