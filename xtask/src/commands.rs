@@ -11,6 +11,7 @@ mod faults;
 mod fmt;
 mod fuzz;
 mod lint;
+mod scale;
 mod soak;
 mod stuck_demo;
 mod test;
@@ -44,6 +45,8 @@ pub enum Command {
     Bench(bench::BenchArgs),
     /// Print what the service costs on AWS: per million calls, per idle month, and beside other designs
     Cost(cost::CostArgs),
+    /// Simulate what gives first at 10, 1,000 and 100,000 changes a second, with AWS's quotas
+    Scale(scale::ScaleArgs),
     /// Let many clients change tasks while functions crash and services fail, on a local AWS of its own, and hold the audit log and
     /// its seal to what the clients were told
     Soak(soak::SoakArgs),
@@ -78,6 +81,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::Test(args) => test::run(&workspace, args),
         Command::Bench(args) => bench::run(&workspace, args),
         Command::Cost(args) => cost::run(&workspace, args),
+        Command::Scale(args) => scale::run(&workspace, args),
         Command::Soak(args) => soak::run(&workspace, args),
         Command::Faults(args) => faults::run(&workspace, args),
         Command::StuckDemo => stuck_demo::run(&workspace),
