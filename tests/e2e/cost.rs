@@ -28,7 +28,7 @@ async fn the_log_lines_are_as_long_as_the_cost_model_has_them() {
         "taskApi": mean(&own),
         "authorizer": mean(&lines(&app, "/tasks/dev/authorizer", &["authorized a principal", &caller], 1).await),
         "refusedToken": mean(&lines(&app, "/tasks/dev/authorizer", &["refused a token", "unknown-token", "{id}"], 1).await),
-        "auditFunction": mean(&lines(&app, "/tasks/dev/audit-function", &["took 1 stream records"], 1).await),
+        "auditFunction": mean(&lines(&app, "/tasks/dev/audit-function", &["stream records to the audit log"], 1).await),
         "platform": mean(&platform) * platform.len(),
         "platformLines": platform.len(),
         "recordCreated": of("task.created"),

@@ -25,7 +25,7 @@ const MOST: f64 = 90.0;
 pub fn draw(scenarios: &[Scenario], results: &[Outcome]) -> String {
     #[allow(clippy::cast_precision_loss, reason = "a handful")]
     let rows = scenarios.len() as f64;
-    let curves = TOP + rows * ROW + 90.0;
+    let curves = TOP + rows * ROW + 100.0;
     let height = curves + CURVES + 60.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
@@ -98,9 +98,15 @@ fn place(top: f64, second: f64, age: f64) -> (f64, f64) {
 fn axes(top: f64) -> String {
     let mut svg = text(
         16.0,
-        top - 26.0,
-        "How long the oldest change waits for the audit log, seconds (grey: the log takes nothing; cut off at 90)",
+        top - 30.0,
+        "How long the oldest change waits for the audit log, seconds",
         "font-size=\"16\" font-weight=\"bold\"",
+    );
+    svg += &text(
+        16.0,
+        top - 8.0,
+        "Grey: the log takes nothing. What waits longer than 90 seconds is drawn at 90.",
+        "",
     );
     let ((from, high), (to, low)) = (place(top, OUTAGE.start, MOST), place(top, OUTAGE.end, 0.0));
     let _ = writeln!(
@@ -140,7 +146,7 @@ fn curve(top: f64, ages: &[f64], colour: &str) -> String {
 
 fn names(top: f64, scenarios: &[Scenario]) -> String {
     let mut svg = String::new();
-    let mut y = top + 14.0;
+    let mut y = top + 24.0;
     for (scenario, colour) in scenarios.iter().zip(LINES).filter(|(scenario, _)| drawn(scenario)) {
         let _ = writeln!(
             svg,
