@@ -40,8 +40,8 @@ pub enum Command {
     Down,
     /// Run every check: format, clippy, unit tests, template tests, and the whole service on a local AWS of its own
     Test(test::TestArgs),
-    /// Measure sizes, memory, latencies, the seal's share of the audit function's time and the teardown's overhead with the release
-    /// binaries, on a local AWS of its own
+    /// Measure the release binaries: sizes, instructions, times beside their peers, and the service and a teardown on a local AWS of
+    /// its own
     Bench(bench::BenchArgs),
     /// Print what the service costs on AWS: per million calls, per idle month, and beside other designs
     Cost(cost::CostArgs),

@@ -1,29 +1,23 @@
-//! The records that the audit function takes to the log in a second of its processor time, with the seal and without.
+//! The records that an audit function takes to the log in a second of its processor time.
 //!
-//! The release binary runs by itself, between a Runtime API and a sink that takes whatever `PutLogEvents` and `PutItem` send, so
-//! that nothing but the function is measured. Both kinds of runs take turns, and the best of each counts: others may share the
-//! machine.
+//! The function runs by itself, between a Runtime API and a sink that takes whatever `PutLogEvents` and `PutItem` send, so that
+//! nothing but the function is measured. All kinds of runs take turns, and the best of each counts: others may share the machine.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use nix::sys::signal::Signal;
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::commands::bench::candidate::adopt;
+use crate::commands::bench::instance::Instance;
+use crate::commands::bench::memory::PEAK;
 use crate::commands::bench::runtime_api::{self, Request};
-use crate::tools::environment::REGION;
-use crate::tools::process;
+use crate::tools::environment::{REGION, local_aws};
 
 /// The times that each kind of run is repeated.
 const ROUNDS: usize = 5;
-/// The time that a run may take.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How many records come at a time, and how many times in a run. The first invocations connect, and are not measured.
 #[derive(Debug, Clone, Copy)]
@@ -33,130 +27,105 @@ pub struct Batches {
     pub warm_up: usize,
 }
 
-/// Records per second of processor time.
-#[derive(Debug, Clone, Copy)]
-pub struct Throughput {
-    pub without: f64,
-    pub sealed: f64,
+/// An audit function: the command that starts it, and whether its log is sealed.
+#[derive(Debug)]
+pub struct Consumer {
+    pub command: Command,
+    pub is_sealed: bool,
 }
 
-/// Measures one size of batches.
-pub fn measure(audit: &Path, batches: Batches) -> Result<Throughput> {
-    let mut best = Throughput { without: 0.0, sealed: 0.0 };
+/// The best of several runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Run {
+    /// Records per second of processor time.
+    pub rate: f64,
+    /// The largest resident memory.
+    pub memory: u64,
+}
+
+/// Measures audit functions with batches of one size.
+pub fn measure<const N: usize>(consumers: &[Consumer; N], batches: Batches) -> Result<[Run; N]> {
+    let mut best = [Run::default(); N];
     for _ in 0..ROUNDS {
-        best.without = best.without.max(run(audit, batches, false)?);
-        best.sealed = best.sealed.max(run(audit, batches, true)?);
+        for (consumer, best) in consumers.iter().zip(&mut best) {
+            let found = run(consumer, batches)?;
+            best.rate = best.rate.max(found.rate);
+            best.memory = best.memory.max(found.memory);
+        }
     }
     Ok(best)
 }
 
-/// The news of the function's Runtime API.
-enum Said {
-    /// The invocations before the measured ones are over, or the measured ones too; the function waits for its answer.
-    Waits(Sender<()>),
-    Failed(String),
-}
-
-/// The calls that reached the sink.
-#[derive(Debug, Default)]
-struct Sink {
-    records: AtomicUsize,
-    intents: AtomicUsize,
-}
-
-#[expect(clippy::cast_precision_loss, reason = "records far below 2^52")]
-fn run(audit: &Path, batches: Batches, is_sealed: bool) -> Result<f64> {
-    let sink = Arc::new(Sink::default());
-    let sink_address = sink.start()?;
-    let (listener, address) = runtime_api::listen()?;
-    let said = invoke(listener, batches);
-    let mut command = Command::new(audit);
-    command.envs(runtime_api::environment("audit", &address)).envs([
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_REGION", REGION),
-        ("AWS_ENDPOINT_URL", &format!("http://{sink_address}")),
-        ("STAGE", "bench"),
-        ("AUDIT_LOG_GROUP", "audit"),
-        ("QUARANTINE_LOG_GROUP", "quarantine"),
-        ("AUDIT_FREE_TEXT", "false"),
-        ("INTENT_TABLE", if is_sealed { "intents" } else { "" }),
-    ]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = process::start(&mut command)?;
-    let measured = measured(&said, child.id());
-    process::signal(i32::try_from(child.id()).context("a process has a strange id")?, Signal::SIGKILL);
-    let _ = child.wait();
-    let seconds = measured?;
-    let invocations = batches.warm_up + batches.count;
-    let (records, intents) = (sink.records.load(Ordering::SeqCst), sink.intents.load(Ordering::SeqCst));
-    ensure!(records == invocations * batches.records, "{records} records reached the sink");
-    ensure!(intents == if is_sealed { invocations } else { 0 }, "{intents} intents reached the sink");
-    Ok((batches.count * batches.records) as f64 / seconds)
-}
-
-/// Returns the processor time of the measured invocations.
-fn measured(said: &Receiver<Said>, pid: u32) -> Result<f64> {
-    let next = || match said.recv_timeout(PATIENCE).context("the audit function does not answer")? {
-        Said::Waits(go_on) => Ok((on_cpu(pid)?, go_on)),
-        Said::Failed(answer) => bail!("the audit function answers {answer}"),
-    };
-    let (before, go_on) = next()?;
-    drop(go_on);
-    let (after, _) = next()?;
-    Ok(after - before)
-}
-
-/// Invokes the function with one batch after the other, and stops before and after the measured ones until it is told to go on.
-fn invoke(listener: std::net::TcpListener, batches: Batches) -> Receiver<Said> {
-    let (says, said) = channel();
-    let invocations: Vec<String> = (0..batches.warm_up + batches.count)
-        .map(|at| runtime_api::invocation(&batch(at, batches.records)))
-        .collect();
-    let next = Arc::new(AtomicUsize::new(0));
-    runtime_api::serve(listener, move |request| {
-        if request.line.contains("/invocation/next ") {
-            let at = next.fetch_add(1, Ordering::SeqCst);
-            if at == batches.warm_up || at == invocations.len() {
-                let (go_on, told) = channel();
-                says.send(Said::Waits(go_on)).ok()?;
-                let _ = told.recv();
-            }
-            return invocations.get(at).cloned();
-        }
-        let answer = String::from_utf8_lossy(&request.body).into_owned();
-        if answer != r#"{"batchItemFailures":[]}"# {
-            says.send(Said::Failed(answer)).ok()?;
-        }
-        Some(runtime_api::invocation(""))
-    });
-    said
+/// A server that takes whatever `PutLogEvents` and `PutItem` send, and counts it.
+pub struct Sink {
+    address: String,
+    records: Arc<AtomicUsize>,
+    intents: Arc<AtomicUsize>,
 }
 
 impl Sink {
-    fn start(self: &Arc<Self>) -> Result<String> {
+    pub fn start() -> Result<Self> {
         let (listener, address) = runtime_api::listen()?;
-        let sink = Arc::clone(self);
+        let (records, intents) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let sink = Self { address, records: Arc::clone(&records), intents: Arc::clone(&intents) };
         runtime_api::serve(listener, move |request| {
-            sink.count(&request);
+            match request.headers.get("x-amz-target").map(String::as_str) {
+                Some("Logs_20140328.PutLogEvents") => records.fetch_add(events(&request), Ordering::SeqCst),
+                Some("DynamoDB_20120810.PutItem") => intents.fetch_add(1, Ordering::SeqCst),
+                _ => 0,
+            };
             let head =
                 "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: 2\r\n\r\n{}";
             Some(head.to_owned())
         });
-        Ok(address)
+        Ok(sink)
     }
+}
 
-    fn count(&self, request: &Request) {
-        match request.headers.get("x-amz-target").map(String::as_str) {
-            Some("Logs_20140328.PutLogEvents") => {
-                let call: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-                let records = call["logEvents"].as_array().map_or(0, Vec::len);
-                self.records.fetch_add(records, Ordering::SeqCst);
-            }
-            Some("DynamoDB_20120810.PutItem") => drop(self.intents.fetch_add(1, Ordering::SeqCst)),
-            _ => {}
-        }
+fn events(request: &Request) -> usize {
+    let call: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    call["logEvents"].as_array().map_or(0, Vec::len)
+}
+
+impl Consumer {
+    /// Makes the command that starts it on a sink.
+    pub fn on(&self, sink: &Sink) -> Command {
+        let mut command = Command::new(self.command.get_program());
+        adopt(&mut command, &self.command);
+        local_aws(&mut command, &format!("http://{}", sink.address));
+        command.envs([
+            ("STAGE", "bench"),
+            ("AUDIT_LOG_GROUP", "audit"),
+            ("QUARANTINE_LOG_GROUP", "quarantine"),
+            ("AUDIT_FREE_TEXT", "false"),
+            ("INTENT_TABLE", if self.is_sealed { "intents" } else { "" }),
+        ]);
+        command
     }
+}
+
+/// Hands over one batch, every record of which must be taken.
+pub fn invoke(instance: &mut Instance, number: usize, records: usize) -> Result<()> {
+    let answer = instance.invoke(&batch(number, records))?;
+    let answer: Value =
+        serde_json::from_str(&answer.body).context("the audit function's answer is not JSON")?;
+    ensure!(answer == json!({"batchItemFailures": []}), "the audit function answers {answer}");
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "records far below 2^52")]
+fn run(consumer: &Consumer, batches: Batches) -> Result<Run> {
+    let sink = Sink::start()?;
+    let mut instance = Instance::start(&mut consumer.on(&sink), "audit")?;
+    (0..batches.warm_up).try_for_each(|at| invoke(&mut instance, at, batches.records))?;
+    let (invocations, before) = (batches.warm_up + batches.count, instance.on_cpu()?);
+    (batches.warm_up..invocations).try_for_each(|at| invoke(&mut instance, at, batches.records))?;
+    let (seconds, memory) = (instance.on_cpu()? - before, instance.memory(PEAK)?);
+    let (records, intents) = (sink.records.load(Ordering::SeqCst), sink.intents.load(Ordering::SeqCst));
+    ensure!(records == invocations * batches.records, "{records} records reached the sink");
+    let expected = if consumer.is_sealed { invocations } else { 0 };
+    ensure!(intents == expected, "{intents} intents reached the sink");
+    Ok(Run { rate: (batches.count * batches.records) as f64 / seconds, memory })
 }
 
 /// Returns a batch of changes of tasks, as the API writes them.
@@ -190,16 +159,4 @@ fn change(number: usize) -> Value {
         },
         "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/tasks-dev/stream/2026-11-28T08:00:00.000",
     })
-}
-
-/// Reads the seconds for which the threads of a process have been running.
-fn on_cpu(pid: u32) -> Result<f64> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task"))
-        .context("processor time can be read on Linux only, of a process that runs")?;
-    let nanoseconds = |thread: fs::DirEntry| {
-        let text =
-            fs::read_to_string(thread.path().join("schedstat")).context("a thread has no schedstat")?;
-        text.split(' ').next().and_then(|first| first.parse::<f64>().ok()).context("schedstat is malformed")
-    };
-    Ok(threads.flatten().map(nanoseconds).sum::<Result<f64>>()? / 1e9)
 }

@@ -1,34 +1,68 @@
-//! The instructions that the authorizer executes, counted by valgrind: unlike times, they are the same on every run.
+//! The instructions of each function's start and of each of its calls.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
-use nix::sys::signal::Signal;
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::commands::bench::runtime_api;
+use crate::commands::bench::calls::Call;
+use crate::commands::bench::candidate::Candidate;
+use crate::commands::bench::consumer::{self, Consumer, Sink};
+use crate::commands::bench::cost::Cost;
+use crate::commands::bench::instance::Instance;
+use crate::commands::bench::table::Table;
+use crate::commands::bench::valgrind::Meter;
 use crate::service::principals::{Principal, SCOPES};
-use crate::tools::process;
 
 /// The calls by which a run is longer than the one that it is compared with.
-const CALLS: usize = 50;
+pub const TIMES: usize = 50;
 const PRINCIPALS: usize = 10;
+/// The name of a start among the calls.
+pub const INIT: &str = "init";
 
-/// The counts.
-#[derive(Debug)]
-pub struct Instructions {
-    /// From the start until the first call, with ten static tokens and two pinned keys.
-    pub init: u64,
-    /// A call with the first and the last of ten static tokens.
-    pub first_token: u64,
-    pub last_token: u64,
-    /// A call with a JWT signed with RS256, whose key is known.
-    pub jwt: u64,
+/// Instructions by path through a function: its start, and each call.
+pub type Counts = Vec<(String, Cost)>;
+
+/// Counts a task service: its start, and each call once it is warm.
+pub fn of_service(meter: &Meter, candidate: &Candidate, table: &mut Table, times: usize) -> Result<Counts> {
+    let command = candidate.on(table);
+    let mut run = |more: Option<Call>| {
+        meter.count(&command, "task-api", |instance| calls(instance, table, more, times))
+    };
+    let warm = run(None)?;
+    let init = (INIT.to_owned(), meter.count(&command, "task-api", |_| Ok(()))?);
+    let of = |call: Call| Ok((call.name().to_owned(), per(run(Some(call))?, &warm, times)));
+    std::iter::once(Ok(init)).chain(Call::ALL.into_iter().map(of)).collect()
+}
+
+/// Makes each call once, and one of them some times more.
+pub fn calls(instance: &mut Instance, table: &mut Table, more: Option<Call>, times: usize) -> Result<()> {
+    let more = more.map_or(Vec::new(), |call| vec![call; times]);
+    for (number, call) in Call::ALL.into_iter().chain(more).enumerate() {
+        call.prepare(table, number)?;
+        call.make(instance, number)?;
+    }
+    Ok(())
+}
+
+/// Counts the audit function: its start, and a record that comes alone or with 99 others. Its log is sealed.
+pub fn of_audit(meter: &Meter, audit: &Path) -> Result<Counts> {
+    let sink = Sink::start()?;
+    let command = Consumer { command: Command::new(audit), is_sealed: true }.on(&sink);
+    let run = |records: usize, batches: usize| {
+        meter.count(&command, "audit", |instance| {
+            (0..batches).try_for_each(|at| consumer::invoke(instance, at, records))
+        })
+    };
+    let record =
+        |records, batches| anyhow::Ok(per(run(records, batches + 1)?, &run(records, 1)?, batches * records));
+    Ok(vec![
+        (INIT.to_owned(), run(1, 0)?),
+        ("record of 100".to_owned(), record(100, 10)?),
+        ("record alone".to_owned(), record(1, TIMES)?),
+    ])
 }
 
 #[derive(Deserialize)]
@@ -37,62 +71,50 @@ struct Jwt {
     token: String,
 }
 
-/// Counts; `None` if valgrind is not installed.
-pub fn measure(authorizer: &Path) -> Result<Option<Instructions>> {
-    if process::answer(Command::new("valgrind").arg("--version")).is_none() {
-        return Ok(None);
-    }
+/// Counts the authorizer: its start with and without pinned keys, and a call with the first and the last of ten static tokens and
+/// with a JWT (RS256) whose key is known.
+pub fn of_authorizer(meter: &Meter, authorizer: &Path) -> Result<Counts> {
     let jwt: Jwt = serde_json::from_str(include_str!("jwt.json")).context("jwt.json is damaged")?;
     let token = |number: usize| format!("token-{number}");
     let entry = |number| Principal::new(&format!("p{number}"), "team", &SCOPES, &token(number));
     let principals = json!((0..PRINCIPALS).map(entry).collect::<Vec<_>>()).to_string();
-    let environment = [("PRINCIPALS", principals), ("ISSUERS", jwt.issuers.to_string())];
-    let run = |token: &str, calls| count(authorizer, &environment, token, calls);
-    let call = |token: &str| anyhow::Ok((run(token, CALLS + 1)? - run(token, 1)?) / CALLS as u64);
-    let jwt_call = call(&jwt.token)?;
-    Ok(Some(Instructions {
-        init: run(&jwt.token, 1)?.saturating_sub(jwt_call),
-        first_token: call(&token(0))?,
-        last_token: call(&token(PRINCIPALS - 1))?,
-        jwt: jwt_call,
-    }))
+    let mut command = Command::new(authorizer);
+    command.env("PRINCIPALS", principals);
+    let without_jwt = meter.count(&command, "authorizer", |_| Ok(()))?;
+    command.env("ISSUERS", jwt.issuers.to_string());
+    let run = |token: &str, calls| {
+        meter
+            .count(&command, "authorizer", |instance| (0..calls).try_for_each(|_| authorize(instance, token)))
+    };
+    let call = |token: &str| anyhow::Ok(per(run(token, TIMES + 1)?, &run(token, 1)?, TIMES));
+    Ok(vec![
+        (INIT.to_owned(), without_jwt),
+        ("init, two keys pinned".to_owned(), meter.count(&command, "authorizer", |_| Ok(()))?),
+        ("first of ten tokens".to_owned(), call(&token(0))?),
+        ("last of ten tokens".to_owned(), call(&token(PRINCIPALS - 1))?),
+        ("JWT".to_owned(), call(&jwt.token)?),
+    ])
 }
 
-/// Runs the function for some calls with a token, each of which must succeed, and returns all its instructions.
-fn count(authorizer: &Path, environment: &[(&str, String)], token: &str, calls: usize) -> Result<u64> {
-    let (listener, address) = runtime_api::listen()?;
-    let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(authorizer);
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
-    command.envs(runtime_api::environment("authorizer", &address));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = process::start(&mut command)?;
-    let mut output = child.stderr.take().context("valgrind's output cannot be read")?;
-    let reader = thread::spawn(move || std::io::read_to_string(&mut output));
-    let pid = i32::try_from(child.id()).context("a process has a strange id")?;
-    let succeeded = Arc::new(AtomicUsize::new(0));
-    let served = Arc::clone(&succeeded);
+fn authorize(instance: &mut Instance, token: &str) -> Result<()> {
     let event = json!({
         "type": "TOKEN", "authorizationToken": format!("Bearer {token}"),
         "methodArn": "arn:aws:execute-api:eu-west-1:123456789012:abcdefghij/dev/GET/tasks",
     });
-    let invocation = runtime_api::invocation(&event.to_string());
-    runtime_api::serve(listener, move |request| {
-        if request.line.ends_with("/response HTTP/1.1") {
-            served.fetch_add(1, Ordering::SeqCst);
-            Some(runtime_api::invocation(""))
-        } else if request.line.contains("/invocation/next ") && served.load(Ordering::SeqCst) < calls {
-            Some(invocation.clone())
-        } else {
-            // Enough, or an error.
-            process::signal(pid, Signal::SIGTERM);
-            None
-        }
-    });
-    process::wait(&mut child, None)?;
-    let text = reader.join().ok().context("valgrind's output was lost")??;
-    ensure!(succeeded.load(Ordering::SeqCst) == calls, "the authorizer failed under valgrind:\n{text}");
-    let collected = text.lines().find_map(|line| line.split_once("Collected :"));
-    let (_, number) = collected.with_context(|| format!("valgrind counted nothing:\n{text}"))?;
-    number.trim().parse().context("valgrind's count is no number")
+    instance.invoke(&event.to_string()).map(drop)
+}
+
+/// Counts a function that does nothing.
+pub fn of_floor(meter: &Meter, floor: &Path) -> Result<Counts> {
+    let command = Command::new(floor);
+    let run = |calls| {
+        meter.count(&command, "floor", |instance| {
+            (0..calls).try_for_each(|_| instance.invoke(&Call::Get.event(0)).map(drop))
+        })
+    };
+    Ok(vec![(INIT.to_owned(), run(0)?), (Call::Get.name().to_owned(), per(run(TIMES + 1)?, &run(1)?, TIMES))])
+}
+
+fn per(longer: Cost, shorter: &Cost, calls: usize) -> Cost {
+    longer.since(shorter).per(calls)
 }

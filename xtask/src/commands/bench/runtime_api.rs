@@ -17,7 +17,7 @@ pub struct Request {
 }
 
 impl Request {
-    fn read(reader: &mut impl BufRead) -> Result<Self> {
+    pub fn read(reader: &mut impl BufRead) -> Result<Self> {
         let mut lines = BufRead::lines(&mut *reader);
         let mut line = || lines.next().context("the connection is closed")?.context("the connection broke");
         let (first, mut headers) = (line()?, HashMap::new());
@@ -54,6 +54,7 @@ pub fn serve(listener: TcpListener, answer: impl Fn(Request) -> Option<String> +
 }
 
 fn converse(connection: TcpStream, answer: &impl Fn(Request) -> Option<String>) -> Result<()> {
+    connection.set_nodelay(true)?;
     let mut reader = BufReader::new(connection.try_clone()?);
     let mut connection = connection;
     while let Some(answer) = answer(Request::read(&mut reader)?) {

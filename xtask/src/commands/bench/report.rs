@@ -1,0 +1,88 @@
+//! The results: rows of a table, each with what it must be.
+
+use serde::{Deserialize, Serialize};
+
+/// A megabyte here is a million bytes.
+const MB: f64 = 1e6;
+
+/// A line of the table.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Row {
+    pub what: String,
+    pub figure: String,
+    pub must: String,
+    pub missed: bool,
+    /// Times of the clock depend on the machine and on what else it does: a miss is shown, and fails nothing.
+    pub is_time: bool,
+}
+
+impl Row {
+    pub fn shown(what: impl Into<String>, figure: impl Into<String>) -> Self {
+        Self { what: what.into(), figure: figure.into(), ..Self::default() }
+    }
+
+    pub fn megabytes(what: impl Into<String>, found: f64, most: f64) -> Self {
+        let row = Self::shown(what, format!("{found:.2} MB"));
+        Self { must: format!("≤ {most:.1} MB"), missed: found > most, ..row }
+    }
+
+    /// A count that must be 0; `first` says what was found.
+    pub fn none(what: impl Into<String>, count: usize, first: &str) -> Self {
+        let figure = format!("{count} {first}").trim_end().to_owned();
+        Self { must: "0".to_owned(), missed: count > 0, ..Self::shown(what, figure) }
+    }
+
+    pub fn instructions(what: impl Into<String>, found: u64, most: u64) -> Self {
+        Self::shown(what, thousands(found)).at_most(most, found)
+    }
+
+    fn at_most(self, most: u64, found: u64) -> Self {
+        Self { must: format!("≤ {}", thousands(most)), missed: found > most, ..self }
+    }
+
+    pub fn fails(&self) -> bool {
+        self.missed && !self.is_time
+    }
+}
+
+pub fn thousands(count: u64) -> String {
+    format!("{} k", count / 1_000)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
+pub fn as_megabytes(bytes: u64) -> f64 {
+    bytes as f64 / MB
+}
+
+/// Lays the rows out for a terminal.
+pub fn table(rows: &[Row]) -> String {
+    let width =
+        |column: fn(&Row) -> &str| rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0);
+    let (whats, figures, musts) = (width(|row| &row.what), width(|row| &row.figure), width(|row| &row.must));
+    let line = |row: &Row| {
+        let verdict = if row.missed { "MISSED" } else { "" };
+        let line =
+            format!("  {:<whats$}  {:<figures$}  {:<musts$}  {verdict}", row.what, row.figure, row.must);
+        line.trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Row, table};
+
+    #[test]
+    fn the_table_names_what_was_missed() {
+        let rows = [
+            Row::megabytes("size", 5.994, 6.0),
+            Row::megabytes("memory", 9.01, 9.0),
+            Row::shown("GET", "1.5 ×"),
+            Row { missed: true, is_time: true, ..Row::shown("Python", "4.0 ×") },
+        ];
+        let expected = "  size    5.99 MB  ≤ 6.0 MB\n  memory  9.01 MB  ≤ 9.0 MB  MISSED\n  GET     1.5 ×\n  \
+                        Python  4.0 ×              MISSED";
+        assert_eq!(table(&rows), expected);
+        assert_eq!(rows.iter().filter(|row| row.fails()).count(), 1);
+    }
+}
