@@ -3,6 +3,7 @@
 //! Targets that fail the command exist for what is the same on every machine: sizes, resident memory, instructions, the teardown's
 //! transitions, and ratios of processor time within the run. Times of the clock are shown.
 
+mod alike;
 mod audit;
 mod calls;
 mod candidate;
@@ -38,6 +39,7 @@ use self::functions::{AUDIT, AUTHORIZER, TASK_API, named};
 use self::page::Measured;
 use self::peers::Peers;
 use self::report::Row;
+use self::table::Table;
 use crate::service::cdk::App;
 use crate::service::functions::{Binary, build, selection, selection_of};
 use crate::tools::progress::step;
@@ -66,6 +68,8 @@ pub enum Part {
     Growth,
     /// memory, latencies, load and the teardown, on a local AWS
     Service,
+    /// that the services which are compared answer alike
+    Peers,
     /// sizes and instructions against `xtask/bench/gates.json`, as CI does; a miss names the crates that grew
     Gates,
 }
@@ -80,6 +84,7 @@ impl Part {
             Self::Audit => "Audit function",
             Self::Growth => "A page of ever longer lists",
             Self::Service => "The deployed service",
+            Self::Peers => "Services that are compared",
             Self::Gates => "Gates",
         }
     }
@@ -119,6 +124,10 @@ pub fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
             rows.extend(gates(workspace, &programs, args.write)?);
             continue;
         }
+        if *part == Part::Peers {
+            rows.push(alike(workspace, &programs)?);
+            continue;
+        }
         let of_part = measure(workspace, *part, &programs, &mut measured)?;
         measured.put(*part, of_part.clone());
         rows.extend(of_part);
@@ -150,8 +159,22 @@ fn measure(
             Ok(growth::rows(&measured.growth))
         }
         Part::Service => service::measure(workspace, &programs.binaries),
-        Part::Gates => Ok(Vec::new()),
+        Part::Peers | Part::Gates => Ok(Vec::new()),
     }
+}
+
+/// Holds the services that are compared to the same answers.
+fn alike(workspace: &Workspace, programs: &Programs) -> Result<Row> {
+    let others = step("Services to compare with", || peers::others(workspace))?;
+    let candidates = [
+        (candidate::OURS, Candidate::ours(programs.path(TASK_API)?)),
+        (candidate::SAMPLE, Candidate::new(others.sample())),
+        (candidate::PYTHON, Candidate::new(others.python("plain"))),
+        (candidate::POWERTOOLS, Candidate::new(others.python("powertools"))),
+    ];
+    let table = Table::start(&programs.peers.table)?;
+    step("What one service writes, the others read alike", || alike::check(&candidates, &table))?;
+    Ok(Row::shown("services that answer alike", candidates.len().to_string()))
 }
 
 fn gates(workspace: &Workspace, programs: &Programs, write: bool) -> Result<Vec<Row>> {

@@ -61,6 +61,12 @@ pub fn clients_venv(workspace: &Workspace) -> Result<()> {
     venv(workspace, &workspace.clients_venv(), &pins, "Python packages that try the API")
 }
 
+/// Installs the environment of the programs in Python that the service is measured beside.
+pub fn bench_venv(workspace: &Workspace) -> Result<()> {
+    let pins = Pins::File(workspace.peers().join("python/requirements.txt"));
+    venv(workspace, &workspace.bench_venv(), &pins, "Python packages of the benchmark")
+}
+
 /// Installs the environment of cargo-lambda.
 pub fn cargo_lambda(workspace: &Workspace) -> Result<()> {
     venv(workspace, &workspace.lambda_venv(), &Pins::Package(CARGO_LAMBDA), "cargo-lambda with zig")

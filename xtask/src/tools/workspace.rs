@@ -62,6 +62,11 @@ impl Workspace {
         self.scratch().join("clients-venv")
     }
 
+    /// Names the Python environment of the programs that the service is measured beside.
+    pub fn bench_venv(&self) -> PathBuf {
+        self.scratch().join("bench/python")
+    }
+
     /// Names the folder of the programs that the service is measured beside.
     pub fn peers(&self) -> PathBuf {
         self.root.join("xtask/bench/peers")

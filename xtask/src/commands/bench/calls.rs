@@ -126,7 +126,7 @@ pub fn task(owner: &str, number: usize) -> Value {
 }
 
 /// Returns an event with everything that API Gateway puts into it.
-fn event(owner: &str, method: &str, path: &str, limit: &str, body: Option<Value>) -> Value {
+pub fn event(owner: &str, method: &str, path: &str, limit: &str, body: Option<Value>) -> Value {
     let mut headers = json!({
         "Accept": "*/*", "Authorization": "Bearer 4fzzXJbhJXWEnbT0sCFnEzIT6cPVkgXG3GSkWzkUEwk",
         "CloudFront-Forwarded-Proto": "https", "CloudFront-Is-Desktop-Viewer": "true",

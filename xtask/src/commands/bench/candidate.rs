@@ -20,7 +20,12 @@ pub struct Candidate {
 
 impl Candidate {
     pub fn ours(task_api: &Path) -> Self {
-        Self { command: Command::new(task_api) }
+        Self::new(Command::new(task_api))
+    }
+
+    /// Makes a candidate of the command that starts it.
+    pub fn new(command: Command) -> Self {
+        Self { command }
     }
 
     /// Makes the command that starts it on a table.

@@ -63,11 +63,12 @@ fn converse(connection: TcpStream, answer: &impl Fn(Request) -> Option<String>) 
     Ok(())
 }
 
-/// Writes the answer that hands an event to a function, or that takes its result if there is no event.
+/// Writes the answer that hands an event to a function, or that takes its result if there is no event. AWS's runtime for Python
+/// breaks down without a `Content-Type`.
 pub fn invocation(event: &str) -> String {
     format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nLambda-Runtime-Aws-Request-Id: 7f2c8b52-0000-4000-8000-000000000000\r\n\
-         Lambda-Runtime-Deadline-Ms: 4102444800000\r\nLambda-Runtime-Invoked-Function-Arn: arn\r\n\
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Lambda-Runtime-Aws-Request-Id: 7f2c8b52-0000-4000-8000-000000000000\r\nLambda-Runtime-Deadline-Ms: 4102444800000\r\nLambda-Runtime-Invoked-Function-Arn: arn\r\n\
          Lambda-Runtime-Trace-Id: Root=1-67891233-abcdef012345678912345678;Sampled=0\r\n\r\n{event}",
         event.len()
     )
