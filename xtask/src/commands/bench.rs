@@ -7,6 +7,7 @@ mod alike;
 mod audit;
 mod calls;
 mod candidate;
+mod cold;
 mod consumer;
 mod cost;
 mod functions;
@@ -14,8 +15,10 @@ mod gates;
 mod growth;
 mod instance;
 mod instructions;
+mod latency;
 mod load;
 mod memory;
+mod one_core;
 mod overhead;
 mod page;
 mod peers;
@@ -30,16 +33,15 @@ mod wire;
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use self::candidate::Candidate;
 use self::functions::{AUDIT, AUTHORIZER, TASK_API, named};
 use self::page::Measured;
-use self::peers::Peers;
+use self::peers::{Others, Peers};
 use self::report::Row;
-use self::table::Table;
 use crate::service::cdk::App;
 use crate::service::functions::{Binary, build, selection, selection_of};
 use crate::tools::progress::step;
@@ -62,29 +64,36 @@ pub struct BenchArgs {
 pub enum Part {
     /// sizes of the functions, instructions of each path through them
     Functions,
-    /// records per second of the audit function's processor time, with the seal and without
+    /// instructions of a sample in Rust and of two task services in Python, which must answer alike
+    Peers,
+    /// time and processor time of each call, beside a sample in Rust and two task services in Python
+    Latency,
+    /// time from a process's start to its first answer, beside the same
+    Cold,
+    /// records per second of the audit function's processor time, with the seal and without, beside one in Python
     Audit,
     /// a page of a list of 1,000, 100,000 and a million tasks
     Growth,
     /// memory, latencies, load and the teardown, on a local AWS
     Service,
-    /// that the services which are compared answer alike
-    Peers,
     /// sizes and instructions against `xtask/bench/gates.json`, as CI does; a miss names the crates that grew
     Gates,
 }
 
 impl Part {
-    const MEASURED: [Self; 4] = [Self::Functions, Self::Audit, Self::Growth, Self::Service];
+    const MEASURED: [Self; 7] =
+        [Self::Functions, Self::Peers, Self::Latency, Self::Cold, Self::Audit, Self::Growth, Self::Service];
 
     /// Returns the heading of its table on the page.
     fn title(self) -> &'static str {
         match self {
             Self::Functions => "Sizes and instructions",
+            Self::Peers => "Instructions of the peers",
+            Self::Latency => "Time and processor time of a call",
+            Self::Cold => "First answer",
             Self::Audit => "Audit function",
             Self::Growth => "A page of ever longer lists",
             Self::Service => "The deployed service",
-            Self::Peers => "Services that are compared",
             Self::Gates => "Gates",
         }
     }
@@ -94,6 +103,8 @@ impl Part {
 struct Programs {
     binaries: Vec<Binary>,
     peers: Peers,
+    /// Only for the parts that compare with them.
+    others: Option<Others>,
 }
 
 impl Programs {
@@ -106,11 +117,22 @@ impl Programs {
         let options = [&["--release"][..], &selection].concat();
         let binaries = step("Functions, release", || build(workspace, &options))?;
         let peers = step("Table and empty function, release", || peers::build(workspace))?;
-        Ok(Self { binaries, peers })
+        let compares = [Part::Peers, Part::Latency, Part::Cold, Part::Audit];
+        let others = compares.iter().any(|part| parts.contains(part));
+        let others = others.then(|| step("Peers", || peers::others(workspace))).transpose()?;
+        Ok(Self { binaries, peers, others })
+    }
+
+    fn others(&self) -> Result<&Others> {
+        self.others.as_ref().context("the peers were not built")
     }
 
     fn path(&self, function: &str) -> Result<&Path> {
         Ok(&named(&self.binaries, function)?.path)
+    }
+
+    fn candidates(&self) -> Result<[Candidate; 4]> {
+        Ok(Candidate::all(self.path(TASK_API)?, self.others()?))
     }
 }
 
@@ -122,10 +144,6 @@ pub fn run(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
     for part in parts {
         if *part == Part::Gates {
             rows.extend(gates(workspace, &programs, args.write)?);
-            continue;
-        }
-        if *part == Part::Peers {
-            rows.push(alike(workspace, &programs)?);
             continue;
         }
         let of_part = measure(workspace, *part, &programs, &mut measured)?;
@@ -153,28 +171,26 @@ fn measure(
         Part::Functions => {
             functions::measure(&programs.binaries, &programs.peers, &mut measured.instructions)
         }
-        Part::Audit => step("Records of the audit function", || audit::measure(programs.path(AUDIT)?)),
+        Part::Peers => {
+            let candidates = programs.candidates()?;
+            step("What one service writes, the others read alike", || alike::check(&candidates, table))?;
+            functions::peers(&candidates, table, &mut measured.instructions)
+        }
+        Part::Latency => step("Latencies", || latency::measure(&programs.candidates()?, table)),
+        Part::Cold => {
+            let folder = workspace.scratch().join("bench/tls");
+            step("First answers", || cold::measure(&programs.candidates()?, table, &folder))
+        }
+        Part::Audit => step("Records of the audit function", || {
+            audit::measure(programs.path(AUDIT)?, programs.others()?)
+        }),
         Part::Growth => {
             measured.growth = growth::measure(&Candidate::ours(programs.path(TASK_API)?), table)?;
             Ok(growth::rows(&measured.growth))
         }
         Part::Service => service::measure(workspace, &programs.binaries),
-        Part::Peers | Part::Gates => Ok(Vec::new()),
+        Part::Gates => Ok(Vec::new()),
     }
-}
-
-/// Holds the services that are compared to the same answers.
-fn alike(workspace: &Workspace, programs: &Programs) -> Result<Row> {
-    let others = step("Services to compare with", || peers::others(workspace))?;
-    let candidates = [
-        (candidate::OURS, Candidate::ours(programs.path(TASK_API)?)),
-        (candidate::SAMPLE, Candidate::new(others.sample())),
-        (candidate::PYTHON, Candidate::new(others.python("plain"))),
-        (candidate::POWERTOOLS, Candidate::new(others.python("powertools"))),
-    ];
-    let table = Table::start(&programs.peers.table)?;
-    step("What one service writes, the others read alike", || alike::check(&candidates, &table))?;
-    Ok(Row::shown("services that answer alike", candidates.len().to_string()))
 }
 
 fn gates(workspace: &Workspace, programs: &Programs, write: bool) -> Result<Vec<Row>> {

@@ -1,5 +1,7 @@
 //! The services that are compared do the same: what one writes, each of them reads, lists, changes and deletes alike.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
@@ -20,8 +22,9 @@ struct Service {
 }
 
 /// Lets each service create a task, the next one change it and the one after that delete it, and compares what all say of it.
-pub fn check(candidates: &[(&'static str, Candidate)], table: &Table) -> Result<()> {
-    let start = |(name, candidate): &(&'static str, Candidate)| Service::start(name, candidate, table);
+pub fn check(candidates: &[Candidate], table: &Path) -> Result<()> {
+    let table = &Table::start(table, None)?;
+    let start = |candidate: &Candidate| Service::start(candidate, table);
     let mut services = candidates.iter().map(start).collect::<Result<Vec<_>>>()?;
     for first in 0..services.len() {
         let by = |after: usize| (first + after) % candidates.len();
@@ -83,8 +86,8 @@ fn change() -> Value {
 }
 
 impl Service {
-    fn start(name: &'static str, candidate: &Candidate, table: &Table) -> Result<Self> {
-        let mut instance = Instance::start(&mut candidate.on(table), name)?;
+    fn start(candidate: &Candidate, table: &Table) -> Result<Self> {
+        let (name, mut instance) = (candidate.name, candidate.start(table)?);
         instance.ready().with_context(|| format!("{name} does not start"))?;
         Ok(Self { name, instance })
     }

@@ -1,4 +1,4 @@
-//! The audit function: records per second of processor time, with the seal and without.
+//! The audit function beside one in Python: records per second of processor time, and memory, for the same batches.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::commands::bench::consumer::{self, Batches, Consumer, Run};
+use crate::commands::bench::peers::Others;
 use crate::commands::bench::report::{Row, as_megabytes};
 
 /// The batches that the audit function is measured with, and how many percent of the records per second must be left with the seal.
@@ -13,11 +14,14 @@ const BATCHES: [(&str, Batches, f64); 2] = [
     ("in batches of 100", Batches { records: 100, count: 100, warm_up: 10 }, 70.0),
     ("singly", Batches { records: 1, count: 2_000, warm_up: 50 }, 45.0),
 ];
+/// The records per second of processor time, as a multiple of Python's.
+const LEAST_PYTHON: f64 = 10.0;
 
-/// Measures the seal's share.
-pub fn measure(audit: &Path) -> Result<Vec<Row>> {
+/// Measures the seal's share, and Python's.
+pub fn measure(audit: &Path, others: &Others) -> Result<Vec<Row>> {
     let ours = |is_sealed| Consumer { command: Command::new(audit), is_sealed };
-    let consumers = [ours(false), ours(true)];
+    let python = Consumer { command: others.python("audit"), is_sealed: false };
+    let consumers = [ours(false), ours(true), python];
     let mut rows = Vec::new();
     for (how, batches, least) in BATCHES {
         rows.extend(compared(how, least, consumer::measure(&consumers, batches)?));
@@ -25,15 +29,18 @@ pub fn measure(audit: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn compared(how: &str, least: f64, [without, sealed]: [Run; 2]) -> [Row; 2] {
+fn compared(how: &str, least: f64, [without, sealed, python]: [Run; 3]) -> [Row; 3] {
     let percent = sealed.rate / without.rate * 100.0;
     let what = |what: &str| format!("audit, {how}: {what}");
     let seal = Row::shown(
         what("records per CPU second with the seal, of those without"),
         format!("{percent:.0} % ({:.0} of {:.0})", sealed.rate, without.rate),
     );
+    let memory = format!("{:.1} MB, {:.1} MB", as_megabytes(without.memory), as_megabytes(python.memory));
     [
         Row { must: format!("≥ {least:.0} %"), missed: percent < least, ..seal },
-        Row::shown(what("largest memory"), format!("{:.1} MB", as_megabytes(without.memory))),
+        Row::times(what("records per CPU second, of Python's"), without.rate / python.rate, LEAST_PYTHON)
+            .with(&format!("Python {:.0}", python.rate)),
+        Row::shown(what("largest memory, ours and Python's"), memory),
     ]
 }

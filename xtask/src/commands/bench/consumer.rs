@@ -17,7 +17,7 @@ use crate::commands::bench::runtime_api::{self, Request};
 use crate::tools::environment::{REGION, local_aws};
 
 /// The times that each kind of run is repeated.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 /// How many records come at a time, and how many times in a run. The first invocations connect, and are not measured.
 #[derive(Debug, Clone, Copy)]

@@ -60,6 +60,22 @@ pub fn measure(binaries: &[Binary], peers: &Peers, found: &mut Found) -> Result<
     Ok(rows)
 }
 
+/// Counts the instructions of the peers. One call of them is many of ours, so a few are enough.
+pub fn peers(candidates: &[Candidate], table: &Path, found: &mut Found) -> Result<Vec<Row>> {
+    const FEW: usize = 5;
+    valgrind::check()?;
+    let mut rows = Vec::new();
+    for candidate in candidates.iter().filter(|candidate| candidate.name != OURS) {
+        let mut table = Table::start(table, None)?;
+        let counts = step(&format!("Instructions of {}", candidate.name), || {
+            instructions::of_service(&Meter::total(), candidate, &mut table, FEW)
+        })?;
+        rows.extend(counts.iter().map(|(path, cost)| row(candidate.name, path, cost.instructions())));
+        note(found, candidate.name, &counts);
+    }
+    Ok(rows)
+}
+
 fn note(found: &mut Found, program: &str, counts: &Counts) {
     let paths = counts.iter().map(|(path, cost)| (path.clone(), cost.instructions()));
     found.insert(program.to_owned(), paths.collect());
@@ -68,7 +84,7 @@ fn note(found: &mut Found, program: &str, counts: &Counts) {
 /// Counts the instructions of the functions' paths.
 pub fn count(meter: &Meter, binaries: &[Binary], table: &Path) -> Result<Vec<(&'static str, Counts)>> {
     valgrind::check()?;
-    let mut table = Table::start(table)?;
+    let mut table = Table::start(table, None)?;
     let task_api = Candidate::ours(&named(binaries, TASK_API)?.path);
     Ok(vec![
         (TASK_API, instructions::of_service(meter, &task_api, &mut table, TIMES)?),
@@ -78,7 +94,7 @@ pub fn count(meter: &Meter, binaries: &[Binary], table: &Path) -> Result<Vec<(&'
 }
 
 fn warmed(binaries: &[Binary], table: &Path) -> Result<u64> {
-    let table = Table::start(table)?;
+    let table = Table::start(table, None)?;
     let task_api = Candidate::ours(&named(binaries, TASK_API)?.path);
     valgrind::count_warmed(&task_api.on(&table), TASK_API)
 }

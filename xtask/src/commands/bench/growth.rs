@@ -36,7 +36,7 @@ pub struct Page {
 
 /// Fills the table and measures the pages.
 pub fn measure(ours: &Candidate, table: &Path) -> Result<Vec<Page>> {
-    let mut table = Table::start(table)?;
+    let mut table = Table::start(table, None)?;
     for (owner, tasks) in OWNERS {
         step(&format!("{tasks} tasks"), || fill(table.http(), owner, tasks))?;
     }

@@ -27,10 +27,12 @@ enum News {
     Failed(String),
 }
 
-/// The answer to one event.
+/// The answer to one event, and the time from the event's sending until the answer was here.
 #[derive(Debug)]
 pub struct Answer {
     pub body: String,
+    pub took: Duration,
+    pub arrived: Instant,
 }
 
 /// A running function.
@@ -48,8 +50,8 @@ impl Instance {
         let (listener, address) = runtime_api::listen()?;
         let (events, next) = channel::<String>();
         let (says, news) = channel();
-        let next = Arc::new(Mutex::new(next));
-        runtime_api::serve(listener, move |request| answer(&request, &next, &says));
+        let (next, sent) = (Arc::new(Mutex::new(next)), Arc::new(Mutex::new(Instant::now())));
+        runtime_api::serve(listener, move |request| answer(&request, &next, &says, &sent));
         command.envs(runtime_api::environment(function, &address));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = process::start(command)?;
@@ -151,15 +153,23 @@ impl Drop for Instance {
 }
 
 /// Answers a call of the Runtime API: the next event, once there is one, or a receipt.
-fn answer(request: &Request, events: &Mutex<Receiver<String>>, says: &Sender<News>) -> Option<String> {
+fn answer(
+    request: &Request,
+    events: &Mutex<Receiver<String>>,
+    says: &Sender<News>,
+    sent: &Mutex<Instant>,
+) -> Option<String> {
+    let arrived = Instant::now();
     if request.line.contains("/invocation/next ") {
         says.send(News::Waits).ok()?;
         let event = events.lock().ok()?.recv().ok()?;
-        return Some(runtime_api::invocation(&event));
+        let invocation = runtime_api::invocation(&event);
+        *sent.lock().ok()? = Instant::now();
+        return Some(invocation);
     }
     let body = String::from_utf8_lossy(&request.body).into_owned();
     let news = if request.line.contains("/response ") {
-        News::Answered(Answer { body })
+        News::Answered(Answer { body, took: arrived - *sent.lock().ok()?, arrived })
     } else {
         News::Failed(body)
     };

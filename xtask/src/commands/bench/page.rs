@@ -126,10 +126,10 @@ mod tests {
     #[test]
     fn a_part_is_put_between_the_markers() {
         let mut measured = Measured::default();
-        measured.put(Part::Audit, vec![Row::none("records lost", 3, "")]);
+        measured.put(Part::Audit, vec![Row::times("records", 3.0, 10.0)]);
         let page = measured.page(&format!("Before.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n")).expect("a page");
         assert!(page.starts_with("Before.") && page.ends_with("After.\n") && !page.contains("old"), "{page}");
-        assert!(page.contains("| records lost | 3 | 0 **missed** |"), "{page}");
+        assert!(page.contains("| records | 3.0 × | ≥ 10 × **missed** |"), "{page}");
         measured.page("no markers").expect_err("nowhere to write");
     }
 }

@@ -36,8 +36,30 @@ impl Row {
         Self::shown(what, thousands(found)).at_most(most, found)
     }
 
+    /// How many times as much one figure is as another; at least so many.
+    pub fn times(what: impl Into<String>, ratio: f64, least: f64) -> Self {
+        let must = format!("≥ {least} ×");
+        Self { must, missed: ratio < least, ..Self::shown(what, format!("{ratio:.1} ×")) }
+    }
+
+    /// The same, at most so many.
+    pub fn at_most_times(what: impl Into<String>, ratio: f64, most: f64) -> Self {
+        let row = Self::shown(what, format!("{ratio:.2} ×"));
+        Self { must: format!("≤ {most} ×"), missed: ratio > most, ..row }
+    }
+
     fn at_most(self, most: u64, found: u64) -> Self {
         Self { must: format!("≤ {}", thousands(most)), missed: found > most, ..self }
+    }
+
+    /// Says more about the figure.
+    pub fn with(self, detail: &str) -> Self {
+        Self { figure: format!("{} ({detail})", self.figure), ..self }
+    }
+
+    /// Makes it a row of the clock's time.
+    pub fn time(self) -> Self {
+        Self { is_time: true, ..self }
     }
 
     pub fn fails(&self) -> bool {
@@ -78,10 +100,10 @@ mod tests {
             Row::megabytes("size", 5.994, 6.0),
             Row::megabytes("memory", 9.01, 9.0),
             Row::shown("GET", "1.5 ×"),
-            Row { missed: true, is_time: true, ..Row::shown("Python", "4.0 ×") },
+            Row::times("Python", 3.96, 4.5).time(),
         ];
         let expected = "  size    5.99 MB  ≤ 6.0 MB\n  memory  9.01 MB  ≤ 9.0 MB  MISSED\n  GET     1.5 ×\n  \
-                        Python  4.0 ×              MISSED";
+                        Python  4.0 ×    ≥ 4.5 ×   MISSED";
         assert_eq!(table(&rows), expected);
         assert_eq!(rows.iter().filter(|row| row.fails()).count(), 1);
     }

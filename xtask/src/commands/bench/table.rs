@@ -1,7 +1,7 @@
 //! The table of the measurements: `DynamoDB` in a process of its own (`xtask/bench/peers/table`), compiled for release.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -18,6 +18,8 @@ pub const NAME: &str = "tasks";
 #[derive(Debug, Deserialize)]
 struct Addresses {
     http: String,
+    https: Option<String>,
+    ca: Option<PathBuf>,
 }
 
 /// The keys and indexes, as the CDK app reads them.
@@ -45,11 +47,14 @@ pub struct Table {
 }
 
 impl Table {
-    /// Starts it, and puts the tasks into it that are read.
-    pub fn start(program: &Path) -> Result<Self> {
+    /// Starts it, and puts the tasks into it that are read. With a folder for its certificate it also speaks TLS.
+    pub fn start(program: &Path, tls: Option<&Path>) -> Result<Self> {
         let mut command = Command::new(program);
-        // The table ends when its standard input does.
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        if let Some(folder) = tls {
+            command.arg("--tls-dir").arg(folder);
+        }
+        // The table ends when its standard input does. Its errors are the broken connections of functions that were ended.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = process::start(&mut command)?;
         let mut line = String::new();
         let output = process.stdout.take().context("the table's addresses cannot be read")?;
@@ -67,6 +72,12 @@ impl Table {
 
     pub fn http(&self) -> &str {
         &self.addresses.http
+    }
+
+    /// Returns the address for TLS, and the file with the one certificate to trust.
+    pub fn https(&self) -> Result<(&str, &Path)> {
+        let pair = self.addresses.https.as_deref().zip(self.addresses.ca.as_deref());
+        pair.context("the table was started without TLS")
     }
 
     pub fn wire(&mut self) -> &mut Wire {
