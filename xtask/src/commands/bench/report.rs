@@ -67,8 +67,13 @@ impl Row {
     }
 }
 
+/// Formats instructions: in thousands, from ten millions on in millions.
 pub fn thousands(count: u64) -> String {
-    format!("{} k", count / 1_000)
+    if count < 10_000_000 {
+        format!("{} k", count / 1_000)
+    } else {
+        format!("{}.{} M", count / 1_000_000, count / 100_000 % 10)
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
@@ -92,7 +97,13 @@ pub fn table(rows: &[Row]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Row, table};
+    use super::{Row, table, thousands};
+
+    #[test]
+    fn large_counts_are_in_millions() {
+        assert_eq!(thousands(9_999_999), "9999 k");
+        assert_eq!(thousands(19_994_000), "19.9 M");
+    }
 
     #[test]
     fn the_table_names_what_was_missed() {
