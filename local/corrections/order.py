@@ -43,6 +43,7 @@ NAMES: tuple[str, ...] = (
     "logs.protection",
     "logs.query_definitions",
     "logs.index_policies",
+    "cloudwatch.eviction",
     "cloudwatch.dimensions",
     "logs.metrics",
     "logs.incoming",
