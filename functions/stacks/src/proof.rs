@@ -3,10 +3,7 @@
 //! A thing that is still shown is looked at again, after a wait: S3, IAM and `CloudWatch` Logs show a deleted thing for some seconds,
 //! and `CloudFormation` in Express mode says `DELETE_COMPLETE` while services still delete.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use contract::{Found, FoundFate, Planned, PlannedFate, StackRef, limits::GOING_SECONDS};
@@ -20,8 +17,6 @@ use crate::{
 
 /// The number of looks after which something still shown is believed to stay.
 const LOOKS: u32 = 5;
-/// The wait between two looks.
-const PAUSE: Duration = Duration::from_secs(5);
 
 /// The result of a look at an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,22 +35,6 @@ enum Seen {
 /// One look at everything that a deleted stack had.
 #[derive(Debug, Clone)]
 pub struct Proof(Vec<(Planned, Seen)>);
-
-/// Looks at everything until another look would show nothing new, and concludes. Of what is to stay, only log groups and buckets are
-/// looked for.
-pub async fn prove(aws: &Clients, stack: &StackRef, inventory: &[Planned]) -> Result<Vec<Found>, Error> {
-    let began = Instant::now();
-    let expired = || began.elapsed() > Duration::from_secs(u64::from(GOING_SECONDS));
-    let mut looks = 1;
-    loop {
-        let proof = look(aws, Some(stack), inventory, false).await?;
-        if proof.is_settled(looks, expired) {
-            return Ok(proof.conclude());
-        }
-        tokio::time::sleep(PAUSE).await;
-        looks += 1;
-    }
-}
 
 /// Looks at everything once. `proven_before`: all of it had been shown absent, so that what is there again is somebody else's.
 pub async fn look(
