@@ -103,12 +103,13 @@ fn sample(cases: &[Case], size: usize) -> Vec<Case> {
     (0..size).map(|n| cases[at(n)].clone()).collect()
 }
 
-/// Every case of the calls of one part out of several (`2/3`), for as many machines.
+/// Every case of the calls of one part out of several (`2/3`): each has a local AWS of its own, which slows down with every account.
 fn part(cases: &[Case], wish: &str) -> Option<Vec<Case>> {
     let (part, of) = wish.split_once('/')?;
     let (part, of) = (part.parse::<usize>().ok()?, of.parse::<usize>().ok()?);
-    let calls = cases.chunks(Fault::ALL.len()).skip(part.checked_sub(1)?);
-    Some(calls.step_by(of).flatten().cloned().collect())
+    let calls = cases.len() / Fault::ALL.len();
+    let first = |part: usize| calls * part / of * Fault::ALL.len();
+    Some(cases.get(first(part.checked_sub(1)?)..first(part))?.to_vec())
 }
 
 /// `all`, a number, a part such as `2/3`, or text that names cases; a small sample when nothing is said.
@@ -462,8 +463,8 @@ mod tests {
         assert_eq!(sample(&all, 99), all);
         assert_eq!(chosen(&all, Some("GetRole (call 2) Denied")), all[6..7]);
         assert_eq!(chosen(&all, Some("all")), all);
-        assert_eq!(chosen(&all, Some("1/2")), [&all[..4], &all[8..]].concat());
-        assert_eq!(chosen(&all, Some("2/2")), all[4..8]);
+        assert_eq!(chosen(&all, Some("1/2")), all[..4]);
+        assert_eq!(chosen(&all, Some("2/2")), all[4..]);
         assert_eq!(chosen(&all, None).len(), all.len().min(SAMPLE));
     }
 }

@@ -19,7 +19,7 @@ pub struct FaultsArgs {
     /// Run only the cases with this in their names, such as 'iam' or '(call 2) Denied'
     #[arg(long, value_name = "TEXT", conflicts_with = "sample")]
     only: Option<String>,
-    /// Run every case of one part of the calls, such as 2/3, to share them among machines
+    /// Run every case of one part of the calls, such as 2/3: a local AWS slows down with the cases it has had
     #[arg(long, value_name = "K/N", conflicts_with_all = ["sample", "only"], value_parser = part)]
     part: Option<String>,
 }
