@@ -6,11 +6,12 @@ from pathlib import Path
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from constructs import Construct
+from constructs import Construct, Node
 
 from task_service import nag
 from task_service.environment import check_size
 from task_service.logs import log_group
+from task_service.settings import Context
 
 _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 
@@ -37,7 +38,7 @@ class RustFunction(Construct):
         managed_policies: Sequence[iam.IManagedPolicy] = (),
     ) -> None:
         super().__init__(scope, construct_id)
-        variables = {"RUST_LOG": "info", **environment}
+        variables = {"RUST_LOG": "info", **_trust(self.node), **environment}
         check_size(name, variables)
         self.log_group = log_group(self, "Logs", name=log_group_name, retention_days=log_retention_days)
         self.role = _role(
@@ -62,6 +63,12 @@ class RustFunction(Construct):
             # The functions print JSON themselves; Lambda's JSON format would wrap it again.
             logging_format=lambda_.LoggingFormat.TEXT,
         )
+
+
+def _trust(node: Node) -> dict[str, str]:
+    """The functions trust Amazon's certificate authorities, or those in the file that the setting `caBundle` names."""
+    ca_bundle = Context(node).optional_text("caBundle")
+    return {"AWS_CA_BUNDLE": ca_bundle} if ca_bundle else {}
 
 
 def _role(

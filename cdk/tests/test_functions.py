@@ -1,9 +1,10 @@
 """The functions' names, limits and environments."""
 
 import json
+from pathlib import Path
 
 import pytest
-from conftest import PRINCIPAL, Synthesised
+from conftest import PRINCIPAL, Project, Synthesised
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,14 @@ def test_the_audit_function_knows_its_groups(dev: Synthesised, prod: Synthesised
 def _environment(synthesised: Synthesised, binary: str) -> dict:
     name = f"{synthesised.stack.stack_name}-{binary}"
     return dict(synthesised.only("AWS::Lambda::Function", FunctionName=name)["Properties"]["Environment"]["Variables"])
+
+
+def test_every_function_can_trust_other_authorities(project: Project, dev: Synthesised, tmp_path: Path) -> None:
+    bundle = "/etc/pki/tls/certs/ca-bundle.crt"
+
+    def trusted(stack: Synthesised) -> set[str | None]:
+        functions = stack.of_type("AWS::Lambda::Function").values()
+        return {function["Properties"]["Environment"]["Variables"].get("AWS_CA_BUNDLE") for function in functions}
+
+    assert trusted(dev) == {None}
+    assert trusted(project.synthesise(tmp_path, caBundle=bundle)) == {bundle}

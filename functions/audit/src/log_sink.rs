@@ -1,5 +1,7 @@
 //! A CloudWatch Logs stream, written within the limits of `PutLogEvents`.
 
+use std::time::Duration;
+
 use aws_sdk_cloudwatchlogs::{
     Client,
     error::SdkError,
@@ -7,6 +9,7 @@ use aws_sdk_cloudwatchlogs::{
     types::InputLogEvent,
 };
 use runtime::error_chain;
+use tokio::time::timeout;
 
 /// The limits of a call ("PutLogEvents"): 1 MiB, counting 26 bytes per event in addition to its text, ...
 pub(crate) const CALL_BYTES: usize = 1_048_576;
@@ -15,6 +18,9 @@ pub(crate) const EVENT_OVERHEAD: usize = 26;
 const CALL_EVENTS: usize = 10_000;
 /// ... that span less than 24 hours.
 const CALL_SPAN_MILLIS: i64 = 24 * 60 * 60 * 1_000 - 1;
+
+/// The time that the warm-up may take of a start, which is billed.
+const WARM_UP_WITHIN: Duration = Duration::from_millis(500);
 
 /// The point at which a batch stopped, and why.
 #[derive(Debug)]
@@ -117,6 +123,13 @@ impl LogSink {
     > {
         let put = self.client.put_log_events().log_group_name(&self.group).log_stream_name(&self.stream);
         put.set_log_events(Some(events.to_vec())).send().await
+    }
+
+    /// Makes the stream that the first batch will write to, which also makes the connection. A failure is for that batch to report.
+    pub async fn warm_up(&self) {
+        if let Ok(Err(error)) = timeout(WARM_UP_WITHIN, self.create_stream()).await {
+            tracing::debug!(error, "the warm-up failed");
+        }
     }
 
     async fn create_stream(&self) -> Result<(), String> {

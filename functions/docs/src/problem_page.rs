@@ -22,8 +22,7 @@ struct Page<'a> {
 #[must_use]
 pub fn page(name: &str, kind: &Kind, base: &str, accept: &str) -> Response {
     let response = if prefers_html(accept) {
-        Response { body: html(name, kind), ..Response::empty(200) }
-            .with_header("Content-Type", "text/html; charset=utf-8")
+        Response::text(200, "text/html; charset=utf-8", html(name, kind))
             .with_header("Content-Security-Policy", content_security_policy())
     } else {
         Response::json(200, &Page { reference: &reference(base, name), kind })

@@ -27,8 +27,7 @@ pub const FILES: [(&str, &str); 3] = [
 #[must_use]
 pub fn page(base: &str) -> Response {
     let body = PAGE.replace("{base}", &escaped(base));
-    Response { body, ..Response::empty(200) }
-        .with_header("Content-Type", "text/html; charset=utf-8")
+    Response::text(200, "text/html; charset=utf-8", body)
         .with_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         .with_header("Referrer-Policy", "no-referrer")
         .with_header("Cache-Control", "no-cache")
@@ -46,8 +45,6 @@ pub fn file(folder: &Path, name: &str) -> Option<io::Result<Response>> {
         }
     };
     Some(body.map(|body| {
-        Response { body, ..Response::empty(200) }
-            .with_header("Content-Type", media_type)
-            .with_header("Cache-Control", "public, max-age=3600")
+        Response::text(200, media_type, body).with_header("Cache-Control", "public, max-age=3600")
     }))
 }

@@ -174,6 +174,11 @@ impl Response {
         Self { status_code, headers: BTreeMap::new(), body: String::new(), is_base64_encoded: false }
     }
 
+    #[must_use]
+    pub fn text(status_code: u16, media_type: &str, body: String) -> Self {
+        Self { body, ..Self::empty(status_code) }.with_header("Content-Type", media_type)
+    }
+
     /// Returns a JSON response. `body` must be a plain struct with string keys, which cannot fail to serialise.
     #[must_use]
     pub fn json(status_code: u16, body: &impl Serialize) -> Self {

@@ -1,14 +1,21 @@
 use std::time::Duration;
 
-use aws_smithy_http_client::{Builder, Connector, tls};
+use aws_smithy_http_client::{
+    Builder, Connector,
+    tls::{self, TlsContext, TrustStore},
+};
 use aws_smithy_runtime_api::{
     client::{
         behavior_version::BehaviorVersion,
-        http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
+        http::{
+            HttpClient as _, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+        },
     },
     shared::IntoShared as _,
 };
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+
+use crate::Error;
 
 /// Builds an AWS service's client from [`AwsSettings`](crate::AwsSettings). A macro, because each SDK crate has its own builder
 /// type.
@@ -22,7 +29,10 @@ macro_rules! client {
             .credentials_provider(settings.credentials.clone())
             .retry_config($crate::retries())
             .timeout_config($timeouts)
-            .http_client($crate::http_client());
+            // Credentials that Lambda put into the environment need no cache, and every attempt has a time limit of its own.
+            .identity_cache($sdk::config::IdentityCache::no_cache())
+            .stalled_stream_protection($sdk::config::StalledStreamProtectionConfig::disabled())
+            .http_client(settings.http_client.clone());
         config.set_endpoint_url(settings.endpoint_url.clone());
         config.set_app_name(settings.app_name.clone());
         $sdk::Client::from_conf(config.build())
@@ -51,10 +61,18 @@ pub fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// Returns an HTTP client for AWS services.
+/// Returns an HTTP client for AWS services that trusts the authorities of the machine.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
     Builder::new().tls_provider(tls()).build_https()
+}
+
+/// Returns an HTTP client for AWS services that trusts only these authorities.
+pub(crate) fn http_client_trusting(trusted: TrustStore) -> Result<SharedHttpClient, Error> {
+    let context = TlsContext::builder().with_trust_store(trusted).build()?;
+    let client = Builder::new().tls_provider(tls()).tls_context(context).build_https();
+    // Wrapped, because the SDK sets up TLS when a client is made. So the first call does it, which for some functions is a warm-up.
+    Ok(http_client_fn(move |settings, components| client.http_connector(settings, components)))
 }
 
 /// Returns a connector for rare calls to others than AWS: it follows no redirect and keeps no connection, which would be dead

@@ -7,12 +7,13 @@ mod log;
 mod settings;
 mod trace;
 mod transient;
+mod trust;
 
 pub use self::{
     clients::{behavior_version, connector, http_client, retries, timeouts},
     error_chain::error_chain,
     log::init_log,
-    settings::{AwsSettings, Error, optional, required},
+    settings::{AwsSettings, Error, optional, required, warms_up},
     trace::trace_id,
     transient::is_transient,
 };

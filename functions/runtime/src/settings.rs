@@ -1,10 +1,11 @@
 use std::env;
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::{SdkConfig, app_name::AppName, region::Region};
 
-use crate::{behavior_version, http_client, retries};
+use crate::{behavior_version, clients::http_client_trusting, retries, trust::function_roots};
 
 /// Any error at the start of a function; Lambda logs its text.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -25,6 +26,12 @@ pub fn optional(name: &str) -> Result<Option<String>, Error> {
     }
 }
 
+/// Tells whether a function makes its connections before the first request, while Lambda starts it with more processor time than later
+/// ("Lambda execution environment lifecycle"). `WARM_UP=off` leaves them to that request.
+pub fn warms_up() -> Result<bool, Error> {
+    Ok(optional("WARM_UP")?.as_deref() != Some("off"))
+}
+
 /// The settings of an AWS client.
 ///
 /// Read here because `aws_config::load` takes 17 million instructions at start to find what Lambda puts into four environment
@@ -34,6 +41,8 @@ pub struct AwsSettings {
     pub credentials: Credentials,
     pub endpoint_url: Option<String>,
     pub app_name: Option<AppName>,
+    /// Shared by all clients, so that they have one trust store and one pool of connections.
+    pub http_client: SharedHttpClient,
 }
 
 impl AwsSettings {
@@ -52,6 +61,7 @@ impl AwsSettings {
             endpoint_url: env::var("AWS_ENDPOINT_URL").ok(),
             // CloudTrail records the user agent, which thus names the function.
             app_name: env::var("AWS_LAMBDA_FUNCTION_NAME").ok().and_then(|name| AppName::new(name).ok()),
+            http_client: http_client_trusting(function_roots()?)?,
         })
     }
 
@@ -64,7 +74,7 @@ impl AwsSettings {
             .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()))
             .retry_config(retries())
             .timeout_config(timeouts)
-            .http_client(http_client());
+            .http_client(self.http_client.clone());
         config.set_endpoint_url(self.endpoint_url.clone());
         config.set_app_name(self.app_name.clone());
         config.build()

@@ -3,6 +3,7 @@
 //! In the table, `PK` is the owner and `SK` is `TASK#<id>`; the sparse indexes have the same `PK` and a sort key
 //! `<value>#<id>` ([`tasks::item`]). docs/api.md lists the cost of each call, which `tests/service/cost.rs` checks.
 
+mod answer;
 mod idempotency;
 mod item;
 mod list;
@@ -15,12 +16,13 @@ use std::{borrow::Cow, time::Duration};
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
-    operation::{put_item::PutItemError, update_item::UpdateItemError},
+    operation::put_item::PutItemError,
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure},
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::{
+    answer::{Kept, Many, Stored},
     idempotency::Claim,
     item::{Attributes, Expression, Item},
     list::List,
@@ -41,6 +43,8 @@ use tasks::{
 /// The time that a request may take here, all attempts and reads included. Well below the function's timeout of 10 s, so that
 /// the response comes from the service, which knows what became of a write, and not from the gateway, which does not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// The time that the warm-up may take of a start, which is billed.
+const WARM_UP_WITHIN: Duration = Duration::from_millis(500);
 /// The most attempts of a write that may be sent more than once.
 const ATTEMPTS: usize = 3;
 /// The time after which TTL removes a tombstone that is still there, in seconds. Longer than an idempotency record lives, so
@@ -95,6 +99,17 @@ impl Store {
         Self { reads, writes: Client::from_conf(settings), table }
     }
 
+    /// Makes the connection that the first request will use, and runs through what it will run through, by a read that finds
+    /// nothing. A failure is for the first request to report.
+    pub async fn warm_up(&self) {
+        let read = self.read("warm-up", TaskId::new());
+        if let Ok(Err(error)) =
+            timeout(WARM_UP_WITHIN, read).await.map(|read| read.map_err(Failure::into_error))
+        {
+            tracing::debug!(error = %error_chain(&error), "the warm-up failed");
+        }
+    }
+
     /// Creates a task. The same key and draft give the same task again, as long as the key is remembered.
     ///
     /// The first request with a key needs no transaction: it puts the idempotency record, which names the task's id, and then
@@ -144,11 +159,12 @@ impl Store {
         // The task's own times are those of the first try, which the client was told.
         let now = Timestamp::now().max(task.created_at);
         item.insert(PUT_AGAIN.to_owned(), item::text(now.to_string()));
-        match claim {
-            Some(claim) => self.put_unless_deleted(owner, claim, item).await,
-            None if self.read(owner, task.id).await?.is_absent() => self.put(item).await,
-            None => Ok(()),
+        if let Some(claim) = claim {
+            return self.put_unless_deleted(owner, claim, item).await;
         }
+        let stored = self.read(owner, task.id).await?;
+        let old = stored.item().map_err(|error| Failure::Unknown(unreadable(error)))?;
+        if old.is_absent() { self.put(item).await } else { Ok(()) }
     }
 
     /// Puts a task if it is absent. If it is there, an earlier attempt of this request put it: the id is new.
@@ -173,23 +189,24 @@ impl Store {
 
     /// Returns a task, with a strongly consistent read.
     pub async fn get(&self, owner: &str, id: TaskId) -> Result<Task, Error> {
-        let item = self.read(owner, id).await.map_err(Failure::into_error)?;
+        let stored = self.read(owner, id).await.map_err(Failure::into_error)?;
+        let item = stored.item().map_err(unreadable)?;
         if item.is_absent() || item.is_tombstone() {
             return Err(Error::NotFound);
         }
         item.task().map_err(Error::internal)
     }
 
-    async fn read(&self, owner: &str, id: TaskId) -> Result<Item, Failure> {
-        let found = self
+    async fn read(&self, owner: &str, id: TaskId) -> Result<Stored, Failure> {
+        let get = self
             .reads
             .get_item()
             .table_name(&self.table)
             .set_key(Some(item::task_key(owner, id)))
-            .consistent_read(true)
-            .send()
-            .await?;
-        Ok(Item(found.item.unwrap_or_default()))
+            .consistent_read(true);
+        let kept = Kept::default();
+        get.customize().interceptor(kept.clone()).send().await?;
+        Ok(Stored(kept.into_bytes()))
     }
 
     /// Returns a page of a list, with one eventually consistent Query of at most `query.limit` items. A page may be shorter
@@ -198,23 +215,26 @@ impl Store {
         let list = List::of(owner, query.filter.as_ref());
         let start =
             query.after.as_ref().map(|last| list.key_at(last).ok_or(Error::InvalidCursor)).transpose()?;
-        let found = self
+        let ask = self
             .reads
             .query()
             .table_name(&self.table)
             .set_index_name(list.index.map(|index| index.name.to_owned()))
             .key_condition_expression(list.condition())
+            .projection_expression(List::projection())
             .set_expression_attribute_names(Some(list.names()))
             .set_expression_attribute_values(Some(list.values()))
             .scan_index_forward(query.order == Order::Asc)
             .limit(i32::from(query.limit))
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .map_err(|error| Failure::from(error).into_error())?;
+            .set_exclusive_start_key(start);
+        let kept = Kept::default();
+        let asked = ask.customize().interceptor(kept.clone()).send().await;
+        asked.map_err(|error| Failure::from(error).into_error())?;
+        let bytes = kept.into_bytes();
+        let found: Many<'_> = answer::read(&bytes).map_err(unreadable)?;
         let next = found.last_evaluated_key.map(|key| list.position(&Item(key))).transpose();
         let next = next.map_err(Error::internal)?;
-        let items = found.items.unwrap_or_default().into_iter().map(Item);
+        let items = found.items.into_iter().map(Item);
         Ok(Page { items: items.filter(|item| !item.is_tombstone()).filter_map(readable).collect(), next })
     }
 
@@ -228,8 +248,10 @@ impl Store {
     ) -> Result<Task, Error> {
         let deadline = Instant::now() + ANSWER_WITHIN;
         let update = |by: &Author| item::update(by, id, change, only_if);
-        let judge = |old: &Item| would_change(old, only_if, change);
-        self.write(by, id, only_if, deadline, update, judge).await?.task().map_err(Error::internal)
+        let judge = |old: &Item<'_>| would_change(old, only_if, change);
+        let stored = self.write(by, id, only_if, deadline, update, judge).await?;
+        let item = stored.item().map_err(|error| Error::OutcomeUnknown(error.into()))?;
+        item.task().map_err(Error::internal)
     }
 
     /// Deletes a task in two steps: a conditional write stamps it as a tombstone, which names who deleted it; then the tombstone
@@ -238,9 +260,13 @@ impl Store {
         let deadline = Instant::now() + ANSWER_WITHIN;
         let expires_at = by.at.unix_seconds() + TOMBSTONE_SECONDS;
         let stamp = |by: &Author| item::stamp(by, only_if, expires_at);
-        let judge = |old: &Item| permits(old, only_if).map(|()| true);
+        let judge = |old: &Item<'_>| permits(old, only_if).map(|()| true);
         let tombstone = self.write(by, id, only_if, deadline, stamp, judge).await?;
-        if let Err(error) = self.purge(by, id, &tombstone, deadline).await {
+        let purged = match tombstone.item() {
+            Ok(tombstone) => self.purge(by, id, &tombstone, deadline).await,
+            Err(error) => Err(unreadable(error)),
+        };
+        if let Err(error) = purged {
             tracing::warn!(error = %error_chain(&error), task = %id, "left a tombstone for TTL to remove");
         }
         Ok(())
@@ -249,7 +275,13 @@ impl Store {
     /// Removes a tombstone, after marking the task's idempotency record: a replay of the create would otherwise make the task
     /// again. The tombstone of a task that was put more than once stays until TTL removes it, in case an earlier put still
     /// arrives.
-    async fn purge(&self, by: &Author, id: TaskId, tombstone: &Item, deadline: Instant) -> Result<(), Error> {
+    async fn purge(
+        &self,
+        by: &Author,
+        id: TaskId,
+        tombstone: &Item<'_>,
+        deadline: Instant,
+    ) -> Result<(), Error> {
         let owner = &by.principal.owner;
         if let Ok(record) = tombstone.text(IDEMPOTENCY_RECORD) {
             retry_idempotent(deadline, async || self.mark_deleted(owner, record, id).await).await?;
@@ -288,19 +320,22 @@ impl Store {
         only_if: &Preconditions,
         deadline: Instant,
         expression: impl Fn(&Author) -> Expression,
-        judge: impl Fn(&Item) -> Result<bool, Error>,
-    ) -> Result<Item, Error> {
+        judge: impl Fn(&Item<'_>) -> Result<bool, Error>,
+    ) -> Result<Stored, Error> {
         let mut by = Cow::Borrowed(by);
         while Instant::now() < deadline {
             match self.write_once(&by, id, only_if, deadline, || expression(&by)).await? {
                 Written::Done(new) => return Ok(new),
-                Written::Refused(old) if judge(&old)? => {
+                Written::Refused(stored) => {
+                    let old = stored.item().map_err(unreadable)?;
+                    if !judge(&old)? {
+                        return Ok(stored);
+                    }
                     let later = old.changed_at().filter(|at| *at > by.at);
                     let later =
                         later.ok_or_else(|| Error::internal("a condition failed without a reason"))?;
                     by.to_mut().at = later.max(Timestamp::now());
                 }
-                Written::Refused(unchanged) => return Ok(unchanged),
             }
         }
         Err(Error::Unavailable("other clients changed the task before every attempt arrived".into()))
@@ -342,7 +377,7 @@ impl Store {
     }
 
     async fn send(&self, owner: &str, id: TaskId, expression: Expression) -> Result<Written, Failure> {
-        let written = self
+        let update = self
             .writes
             .update_item()
             .table_name(&self.table)
@@ -352,17 +387,13 @@ impl Store {
             .set_expression_attribute_names(Some(expression.names))
             .set_expression_attribute_values(Some(expression.values))
             .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(OnFailure::AllOld)
-            .send()
-            .await;
-        match written {
-            Ok(output) => Ok(Written::Done(Item(output.attributes.unwrap_or_default()))),
-            Err(SdkError::ServiceError(err)) => match err.err() {
-                UpdateItemError::ConditionalCheckFailedException(failed) => {
-                    Ok(Written::Refused(Item(failed.item().cloned().unwrap_or_default())))
-                }
-                _ => Err(SdkError::ServiceError(err).into()),
-            },
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
+        let kept = Kept::default();
+        match update.customize().interceptor(kept.clone()).send().await {
+            Ok(_) => Ok(Written::Done(Stored(kept.into_bytes()))),
+            Err(SdkError::ServiceError(err)) if err.err().is_conditional_check_failed_exception() => {
+                Ok(Written::Refused(Stored::of_refusal(err.raw())))
+            }
             Err(other) => Err(other.into()),
         }
     }
@@ -371,9 +402,9 @@ impl Store {
 /// The result of a conditional write.
 enum Written {
     /// Applied. Holds the item as it is now.
-    Done(Item),
+    Done(Stored),
     /// The condition failed. Holds the item as it is, empty if there is none.
-    Refused(Item),
+    Refused(Stored),
 }
 
 /// Sends an idempotent write until its outcome is known.
@@ -399,8 +430,13 @@ async fn bounded<T>(deadline: Instant, call: impl Future<Output = Result<T, Fail
     timeout_at(deadline, call).await?
 }
 
+/// An answer of DynamoDB that is no JSON: the next one may be whole.
+fn unreadable(error: serde_json::Error) -> Error {
+    Error::Unavailable(error.into())
+}
+
 /// Returns why a task must not be written, if there is a reason that no other time of writing would remove.
-fn permits(old: &Item, only_if: &Preconditions) -> Result<(), Error> {
+fn permits(old: &Item<'_>, only_if: &Preconditions) -> Result<(), Error> {
     if old.is_absent() || old.is_tombstone() {
         return Err(Error::NotFound);
     }
@@ -409,7 +445,7 @@ fn permits(old: &Item, only_if: &Preconditions) -> Result<(), Error> {
 }
 
 /// Returns whether a permitted change would change anything, or why it is not permitted.
-fn would_change(old: &Item, only_if: &Preconditions, change: &Change) -> Result<bool, Error> {
+fn would_change(old: &Item<'_>, only_if: &Preconditions, change: &Change) -> Result<bool, Error> {
     permits(old, only_if)?;
     let task = old.task().map_err(Error::internal)?;
     let stated = change.stated.errors(&task);
@@ -422,7 +458,7 @@ fn would_change(old: &Item, only_if: &Preconditions, change: &Change) -> Result<
 
 /// Returns an item's task. An item that cannot be read must not fail the whole list.
 #[expect(clippy::needless_pass_by_value, reason = "the shape of a filter_map over owned items")]
-fn readable(item: Item) -> Option<Task> {
+fn readable(item: Item<'_>) -> Option<Task> {
     item.task()
         .inspect_err(
             |error| tracing::error!(%error, key = item.text(SORT_KEY).unwrap_or("?"), "left an unreadable item out of a list"),

@@ -50,6 +50,7 @@ impl Scene {
             credentials: aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test"),
             endpoint_url: Some(self.aws.endpoint.clone()),
             app_name: None,
+            http_client: runtime::http_client(),
         };
         let timeouts = timeouts(Duration::from_secs(10), Duration::from_secs(30));
         let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();

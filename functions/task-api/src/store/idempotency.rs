@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    operation::transact_write_items::TransactWriteItemsError,
     types::{
         CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure as OnFailure,
         TransactWriteItem,
@@ -12,9 +12,10 @@ use tokio::time::Instant;
 
 use super::{
     Author, Store,
+    answer::Stored,
     item::{Attributes, Item, Malformed, flag, number, text},
     outcome::Failure,
-    retry_idempotent,
+    retry_idempotent, unreadable,
 };
 use tasks::{
     error::Error,
@@ -63,13 +64,12 @@ impl Store {
         })?;
         let taken =
             Claim { id, created_by: by.principal.id.clone(), record, replayed: false, deleted: false };
-        match found {
-            None => Ok(taken),
-            Some(old) if old.text(FINGERPRINT).map_err(Error::internal)? != fingerprint => {
-                Err(Error::IdempotencyMismatch)
-            }
-            Some(old) => taken.or_recorded(&old).map_err(Error::internal),
+        let Some(stored) = found else { return Ok(taken) };
+        let old = stored.item().map_err(unreadable)?;
+        if old.text(FINGERPRINT).map_err(Error::internal)? != fingerprint {
+            return Err(Error::IdempotencyMismatch);
         }
+        taken.or_recorded(&old).map_err(Error::internal)
     }
 
     /// Writes the idempotency record, or returns the one that was already there.
@@ -79,7 +79,7 @@ impl Store {
         id: TaskId,
         record: &str,
         fingerprint: &str,
-    ) -> Result<Option<Item>, Failure> {
+    ) -> Result<Option<Stored>, Failure> {
         let now = by.at.unix_seconds();
         let put = self
             .writes
@@ -99,12 +99,9 @@ impl Store {
             .await;
         match put {
             Ok(_) => Ok(None),
-            Err(SdkError::ServiceError(err)) => match err.err() {
-                PutItemError::ConditionalCheckFailedException(failed) => {
-                    Ok(Some(Item(failed.item().cloned().unwrap_or_default())))
-                }
-                _ => Err(SdkError::ServiceError(err).into()),
-            },
+            Err(SdkError::ServiceError(err)) if err.err().is_conditional_check_failed_exception() => {
+                Ok(Some(Stored::of_refusal(err.raw())))
+            }
             Err(other) => Err(other.into()),
         }
     }
@@ -176,13 +173,13 @@ impl Store {
 
 impl Claim {
     /// Returns the claim that `old` records: this request's own, by an earlier attempt, or another request's.
-    fn or_recorded(self, old: &Item) -> Result<Self, Malformed> {
+    fn or_recorded(self, old: &Item<'_>) -> Result<Self, Malformed> {
         let id = TaskId::parse(old.text(TASK_ID)?).ok_or(Malformed(TASK_ID))?;
         Ok(Self {
             id,
             created_by: old.text(CREATED_BY)?.to_owned(),
             replayed: id != self.id,
-            deleted: old.0.contains_key(TASK_DELETED),
+            deleted: old.has(TASK_DELETED),
             ..self
         })
     }

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 
-use super::Author;
+use super::{
+    Author,
+    answer::{self, Value},
+};
 use tasks::{
     error::Error,
     input::{Preconditions, Tags},
@@ -23,43 +26,59 @@ use tasks::{
 const USER_AGENT_MAX: usize = 256;
 
 pub type Attributes = HashMap<String, AttributeValue>;
+/// The most attributes that a task's item has.
+pub const ATTRIBUTES: usize = 20;
+
+/// The attributes that a list shows or needs. They are named by placeholders, because some are reserved words.
+pub fn shown() -> impl Iterator<Item = &'static str> {
+    let others = [SORT_KEY, VERSION, CREATED_AT, UPDATED_AT, CREATED_BY, UPDATED_BY, DELETED_BY];
+    others.into_iter().chain(Field::ALL.map(Field::name))
+}
 
 /// An attribute that is missing or not in the form that the service writes.
 #[derive(Debug, thiserror::Error)]
 #[error("the item's {0} is missing or malformed")]
 pub struct Malformed(pub &'static str);
 
-/// An item of the table; without attributes if there is none.
+/// An item of the table, as it was read; without attributes if there is none.
 #[derive(Debug)]
-pub struct Item(pub Attributes);
+pub struct Item<'a>(pub answer::Attributes<'a>);
 
-impl Item {
+impl Item<'_> {
     pub fn is_absent(&self) -> bool {
         self.0.is_empty()
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some()
+    }
+
     /// Returns whether the task was stamped as deleted: it does not exist any more.
     pub fn is_tombstone(&self) -> bool {
-        self.0.contains_key(DELETED_BY)
+        self.has(DELETED_BY)
     }
 
     pub fn was_put_again(&self) -> bool {
-        self.0.contains_key(PUT_AGAIN)
+        self.has(PUT_AGAIN)
     }
 
     pub fn was_written_by(&self, by: &Author) -> bool {
-        let request = self.0.get(REQUEST).and_then(|request| request.as_m().ok());
-        let id = request.and_then(|request| request.get("id")).and_then(|id| id.as_s().ok());
-        id.is_some_and(|id| *id == by.request_id)
+        let Some(Value::M(request)) = self.0.get(REQUEST) else { return false };
+        matches!(request.get("id"), Some(Value::S(id)) if *id == by.request_id)
     }
 
     pub fn text(&self, name: &'static str) -> Result<&str, Malformed> {
-        self.0.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).ok_or(Malformed(name))
+        match self.0.get(name) {
+            Some(Value::S(text)) => Ok(text),
+            _ => Err(Malformed(name)),
+        }
     }
 
     pub fn version(&self) -> Result<u64, Malformed> {
-        let digits = self.0.get(VERSION).and_then(|value| value.as_n().ok());
-        digits.and_then(|digits| digits.parse().ok()).ok_or(Malformed(VERSION))
+        match self.0.get(VERSION) {
+            Some(Value::N(digits)) => digits.parse().map_err(|_| Malformed(VERSION)),
+            _ => Err(Malformed(VERSION)),
+        }
     }
 
     /// Returns the time of a live task's last change.
@@ -90,7 +109,7 @@ impl Item {
 
     /// Parses a field that the item has only if it is not null.
     fn nullable<T>(&self, field: Field, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Malformed> {
-        self.0.contains_key(field.name()).then(|| self.parsed(field.name(), parse)).transpose()
+        self.has(field.name()).then(|| self.parsed(field.name(), parse)).transpose()
     }
 
     fn parsed<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Malformed> {
@@ -121,7 +140,8 @@ pub fn task_key(owner: &str, id: TaskId) -> Attributes {
 pub fn from_task(by: &Author, task: &Task, record: Option<&str>) -> Result<Attributes, Error> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(Error::internal)?;
-    let mut item = task_key(&by.principal.owner, task.id);
+    let mut item = HashMap::with_capacity(ATTRIBUTES);
+    item.extend(task_key(&by.principal.owner, task.id));
     item.extend(
         [
             (VERSION, AttributeValue::N(task.version.to_string())),
@@ -223,7 +243,11 @@ impl Expression {
 
     /// Starts an expression with what every change of a live task sets and requires.
     fn of_live_task(by: &Author, only_if: &Preconditions) -> Self {
-        let mut expression = Self::default();
+        let mut expression = Self {
+            names: HashMap::with_capacity(ATTRIBUTES),
+            values: HashMap::with_capacity(ATTRIBUTES),
+            ..Self::default()
+        };
         let (version, deleted_by) = (expression.name(VERSION), expression.name(DELETED_BY));
         let one = expression.value(number(1));
         expression.set.push(format!("{version} = {version} + {one}"));

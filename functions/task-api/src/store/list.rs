@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::item::{Attributes, Item, Malformed, text};
+use super::item::{Attributes, Item, Malformed, shown, text};
 use tasks::{
     input::{DueRange, Filter, Position},
     item::{Index, PARTITION_KEY, SORT_KEY, TASK_PREFIX},
@@ -61,9 +61,14 @@ impl<'a> List<'a> {
 
     pub fn names(&self) -> HashMap<String, String> {
         let partition_key = self.index.map_or(PARTITION_KEY, |index| index.partition_key);
-        [("#owner", partition_key), ("#sort", self.sort_key())]
-            .map(|(name, key)| (name.into(), key.into()))
-            .into()
+        let keys = [("#owner".to_owned(), partition_key), ("#sort".to_owned(), self.sort_key())];
+        let shown = shown().map(|name| (format!("#{name}"), name));
+        keys.into_iter().chain(shown).map(|(name, key)| (name, key.to_owned())).collect()
+    }
+
+    /// Returns the attributes to read: without the rest, a page is half as long.
+    pub fn projection() -> String {
+        shown().map(|name| format!("#{name}")).collect::<Vec<_>>().join(", ")
     }
 
     pub fn values(&self) -> Attributes {
@@ -94,7 +99,7 @@ impl<'a> List<'a> {
     }
 
     /// Returns the place that a key names.
-    pub fn position(&self, key: &Item) -> Result<Position, Malformed> {
+    pub fn position(&self, key: &Item<'_>) -> Result<Position, Malformed> {
         let index_key = self.index.map(|index| key.text(index.sort_key)).transpose()?;
         Ok(Position { sort_key: key.text(SORT_KEY)?.to_owned(), index_key: index_key.map(str::to_owned) })
     }

@@ -42,6 +42,14 @@ async fn an_assignee_has_an_index_entry_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_warm_up_is_one_read_that_finds_nothing_and_a_failure_of_it_is_none() {
+    let table = Table::new().await;
+    table.warm_up().await;
+    assert_eq!(table.spent(), [cost("GetItem", 1.0, 0.0)]);
+    Table::unreachable().await.warm_up().await;
+}
+
+#[tokio::test]
 async fn a_get_is_one_strongly_consistent_read() {
     let table = Table::new().await;
     let id = table.create(r#"{"title":"a"}"#).await;

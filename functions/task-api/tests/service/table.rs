@@ -9,20 +9,23 @@ use aws_sdk_dynamodb::{
     Client,
     config::{
         BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
-        interceptors::{AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextMut},
+        interceptors::{
+            BeforeDeserializationInterceptorContextMut, BeforeSerializationInterceptorContextMut,
+        },
     },
     error::BoxError,
     operation::{
-        delete_item::{DeleteItemInput, DeleteItemOutput},
-        get_item::{GetItemInput, GetItemOutput},
-        put_item::{PutItemInput, PutItemOutput},
-        query::{QueryInput, QueryOutput},
-        update_item::{UpdateItemInput, UpdateItemOutput},
+        delete_item::DeleteItemInput, get_item::GetItemInput, put_item::PutItemInput, query::QueryInput,
+        update_item::UpdateItemInput,
     },
     types::{
-        AttributeDefinition, BillingMode, Capacity, ConsumedCapacity, GlobalSecondaryIndex, KeySchemaElement,
-        KeyType, Projection, ProjectionType, ReturnConsumedCapacity, ScalarAttributeType,
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+        ProjectionType, ReturnConsumedCapacity, ScalarAttributeType,
     },
+};
+use aws_smithy_types::{
+    body::SdkBody,
+    config_bag::{Storable, StoreReplace},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use dynoxide::{Database, ImportOptions};
@@ -30,6 +33,7 @@ use gateway::{
     edge::{Edge, Origins},
     http::{Request, Response},
 };
+use http_body_util::BodyExt as _;
 use runtime::{http_client, retries};
 use serde_json::{Value, json};
 use task_api::{
@@ -56,6 +60,7 @@ pub struct Spent {
 pub struct Table {
     database: Database,
     api: Api,
+    store: Store,
     meter: Meter,
     next_request: Mutex<u32>,
 }
@@ -84,8 +89,12 @@ impl Table {
         let client = client(endpoint, meter.clone());
         let store = Store::new(client.clone(), NAME.into());
         let origins = Origins::parse("*").unwrap();
-        let api = Api::new(store, Edge { origins, rate_limit_policy: RATE_LIMIT_POLICY.into() });
-        (client, Self { database, api, meter, next_request: Mutex::new(0) })
+        let api = Api::new(store.clone(), Edge { origins, rate_limit_policy: RATE_LIMIT_POLICY.into() });
+        (client, Self { database, api, store, meter, next_request: Mutex::new(0) })
+    }
+
+    pub async fn warm_up(&self) {
+        self.store.warm_up().await;
     }
 
     /// Sends a request as `owner`'s principal `alice`.
@@ -141,7 +150,8 @@ impl Table {
 
     /// Returns the cost of each call since the last time.
     pub fn spent(&self) -> Vec<Spent> {
-        std::mem::take(&mut *self.meter.0.lock().unwrap())
+        let answers = std::mem::take(&mut *self.meter.0.lock().unwrap());
+        answers.into_iter().map(|(call, body)| spent(call, &body.lock().unwrap())).collect()
     }
 
     /// Returns the raw item of a task.
@@ -276,9 +286,20 @@ async fn create(client: &Client) {
         .unwrap();
 }
 
-/// Asks DynamoDB what each call consumed, which the service itself does not.
+/// The name of a call that is measured.
+#[derive(Debug)]
+struct Call(&'static str);
+
+impl Storable for Call {
+    type Storer = StoreReplace<Self>;
+}
+
+/// Asks DynamoDB what each call consumed, which the service itself does not. Holds the name and the body of each success.
 #[derive(Debug, Clone, Default)]
-struct Meter(Arc<Mutex<Vec<Spent>>>);
+struct Meter(Arc<Mutex<Vec<(&'static str, Read)>>>);
+
+/// The part of a body that has been read.
+type Read = Arc<Mutex<Vec<u8>>>;
 
 impl Intercept for Meter {
     fn name(&self) -> &'static str {
@@ -289,45 +310,52 @@ impl Intercept for Meter {
         &self,
         context: &mut BeforeSerializationInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let input = context.input_mut();
         macro_rules! ask {
-            ($($input:ty),+) => {
+            ($($call:literal: $input:ty),+) => {
                 $(if let Some(input) = input.downcast_mut::<$input>() {
                     input.return_consumed_capacity = Some(ReturnConsumedCapacity::Indexes);
+                    config.interceptor_state().store_put(Call($call));
                 })+
             };
         }
-        ask!(GetItemInput, PutItemInput, QueryInput, UpdateItemInput, DeleteItemInput);
+        ask!("GetItem": GetItemInput, "PutItem": PutItemInput, "Query": QueryInput,
+            "UpdateItem": UpdateItemInput, "DeleteItem": DeleteItemInput);
         Ok(())
     }
 
-    fn read_after_deserialization(
+    // The service takes the bodies out of the SDK's hands, so they are read as they come in.
+    fn modify_before_deserialization(
         &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let Ok(output) = context.output_or_error() else { return Ok(()) };
-        macro_rules! note {
-            ($($call:literal: $output:ty),+) => {
-                $(if let Some(output) = output.downcast_ref::<$output>() {
-                    self.0.lock().unwrap().push(spent($call, output.consumed_capacity().unwrap()));
-                })+
-            };
-        }
-        note!("GetItem": GetItemOutput, "PutItem": PutItemOutput, "Query": QueryOutput,
-            "UpdateItem": UpdateItemOutput, "DeleteItem": DeleteItemOutput);
+        let call = config.load::<Call>().filter(|_| context.response().status().is_success());
+        let Some(Call(call)) = call else { return Ok(()) };
+        let read = Read::default();
+        self.0.lock().unwrap().push((*call, Arc::clone(&read)));
+        let body = std::mem::replace(context.response_mut().body_mut(), SdkBody::taken());
+        *context.response_mut().body_mut() = SdkBody::from_body_1_x(body.map_frame(move |frame| {
+            frame.map_data(|data| {
+                read.lock().unwrap().extend_from_slice(&data);
+                data
+            })
+        }));
         Ok(())
     }
 }
 
-fn spent(call: &'static str, consumed: &ConsumedCapacity) -> Spent {
-    let indexes = consumed.global_secondary_indexes().into_iter().flat_map(|indexes| indexes.values());
+fn spent(call: &'static str, answer: &[u8]) -> Spent {
+    let answer: Value = serde_json::from_slice(answer).unwrap();
+    let consumed = &answer["ConsumedCapacity"];
+    let units = |capacity: &Value| capacity["CapacityUnits"].as_f64().unwrap_or_default();
+    let indexes = consumed["GlobalSecondaryIndexes"].as_object();
     Spent {
         call,
-        table: consumed.table().and_then(Capacity::capacity_units).unwrap_or_default(),
-        indexes: indexes.filter_map(Capacity::capacity_units).sum(),
+        table: units(&consumed["Table"]),
+        indexes: indexes.into_iter().flat_map(|indexes| indexes.values()).map(units).sum(),
     }
 }

@@ -1,0 +1,73 @@
+//! The certificate authorities that the functions trust.
+
+use std::fs;
+
+use aws_smithy_http_client::tls::TrustStore;
+
+use crate::settings::{Error, optional};
+
+/// The roots of AWS's certificates: the five that "Amazon Trust Services Repository" recommends for a trust store of one's own.
+///
+/// Embedded, because loading the system's takes 18 million instructions at each start, of the 20 million that a start took. They end
+/// in 2037 and later; a test tells when the list has changed.
+const AMAZON: &str = include_str!("amazon-roots.pem");
+
+/// Names the file of the authorities to trust instead, as it does for the other SDKs and the AWS CLI: behind a proxy or an endpoint
+/// with certificates of one's own, and in partitions whose roots are others.
+const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+
+/// Returns the authorities in the file that `AWS_CA_BUNDLE` names, or Amazon's.
+pub(crate) fn function_roots() -> Result<TrustStore, Error> {
+    let pem = match optional(CA_BUNDLE)?.filter(|path| !path.is_empty()) {
+        Some(path) => read(&path)?,
+        None => AMAZON.to_owned(),
+    };
+    Ok(TrustStore::empty().with_pem_certificate(pem))
+}
+
+fn read(path: &str) -> Result<String, Error> {
+    let pem = fs::read_to_string(path).map_err(|error| format!("{CA_BUNDLE} names {path}: {error}"))?;
+    if pem.contains("-----BEGIN CERTIFICATE-----") {
+        Ok(pem)
+    } else {
+        Err(format!("{CA_BUNDLE} names {path}, which has no certificate in PEM").into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs};
+
+    use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+    use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+
+    use super::{AMAZON, read};
+
+    fn is_amazons(certificate: &[u8]) -> bool {
+        let has = |text: &str| certificate.windows(text.len()).any(|part| part == text.as_bytes());
+        has("Amazon Root CA") || has("Starfield Services Root Certificate Authority - G2")
+    }
+
+    #[test]
+    fn the_embedded_roots_are_all_of_amazons_that_browsers_trust() {
+        let embedded = CertificateDer::pem_slice_iter(AMAZON.as_bytes()).map(|root| root.unwrap().to_vec());
+        let trusted = TLS_SERVER_ROOT_CERTS.iter().map(|root| root.to_vec());
+        let amazons: BTreeSet<_> = trusted.filter(|root| is_amazons(root)).collect();
+        assert_eq!(amazons.len(), 5);
+        assert!(embedded.collect::<BTreeSet<_>>() == amazons, "the roots changed: renew amazon-roots.pem");
+    }
+
+    #[test]
+    fn a_bundle_that_is_missing_or_no_pem_is_named() {
+        let missing = read("no/such.pem").unwrap_err().to_string();
+        assert!(missing.starts_with("AWS_CA_BUNDLE names no/such.pem: "), "{missing}");
+        let file = std::env::temp_dir().join(format!("bundle-{}.pem", std::process::id()));
+        fs::write(&file, "hello").unwrap();
+        let text = read(file.to_str().unwrap()).unwrap_err().to_string();
+        fs::write(&file, AMAZON).unwrap();
+        let whole = read(file.to_str().unwrap());
+        fs::remove_file(&file).unwrap();
+        assert!(text.ends_with("which has no certificate in PEM"), "{text}");
+        assert!(whole.is_ok());
+    }
+}
