@@ -527,6 +527,14 @@ pub const ROWS: &[Row] = &[
         ),
     },
     Row {
+        id: "amazon-roots",
+        part: Part::Stack,
+        assumption: "every endpoint that a function calls has a certificate of one of the five roots of Amazon",
+        used: "`functions/runtime/src/amazon-roots.pem`",
+        by_hand: "`for s in dynamodb logs kms s3 lambda states; do curl -sS --cacert functions/runtime/src/amazon-roots.pem -o /dev/null https://$s.eu-west-1.amazonaws.com || echo $s; done`: silence",
+        check: Check::ByHand("that a stage works at all shows it for its region; the command shows others"),
+    },
+    Row {
         id: "calls-are-heard",
         part: Part::Audit,
         assumption: "a rule without a target counts in `TriggeredRules` what it matched; CloudTrail writes the id of a mapping as `uUID` or `uuid`, and calls of Lambda with the date of their API; needs a trail that logs management events",
