@@ -1,6 +1,6 @@
 //! Answers of DynamoDB, read straight from their bytes.
 //!
-//! The SDK would make a map of maps of them, which costs 60,000 instructions per task of a list. It still signs, retries and reads
+//! The SDK would make a map of maps of them, which was three quarters of the instructions of a list. It still signs, retries and reads
 //! errors; only the body of a success is kept from it.
 
 use std::{
