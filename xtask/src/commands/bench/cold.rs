@@ -17,7 +17,7 @@ use crate::commands::bench::traffic::median;
 
 /// The processes that are started of each kind, and the warm calls that a first one is compared with.
 const STARTS: usize = 15;
-const WARM: usize = 10;
+const WARM: usize = 5;
 /// The first answer over TLS, in milliseconds, and Python's as a multiple of it.
 const MOST_TLS: f64 = 5.0;
 const LEAST_FASTER: f64 = 40.0;
@@ -72,7 +72,8 @@ fn first(command: &mut Command) -> Result<Duration> {
     Ok(answer.arrived - began)
 }
 
-/// Returns the first call after a start that has settled, as a multiple of a warm call: the median of several starts.
+/// Returns the first call after a start that has settled, as a multiple of a later call after as long a pause: the median of several
+/// starts.
 fn first_of_warm(command: &mut Command) -> Result<f64> {
     let mut ratios = Vec::new();
     for _ in 0..STARTS {
@@ -80,8 +81,11 @@ fn first_of_warm(command: &mut Command) -> Result<f64> {
         instance.ready()?;
         instance.settle()?;
         let first = Call::Get.make(&mut instance, 0)?.took;
-        let warm =
-            (0..WARM).map(|_| Ok(Call::Get.make(&mut instance, 0)?.took)).collect::<Result<Vec<_>>>()?;
+        let mut after_a_pause = || {
+            instance.settle()?;
+            Ok(Call::Get.make(&mut instance, 0)?.took)
+        };
+        let warm = (0..WARM).map(|_| after_a_pause()).collect::<Result<Vec<_>>>()?;
         ratios.push(first.as_secs_f64() / median(warm).as_secs_f64());
     }
     ratios.sort_by(f64::total_cmp);
