@@ -144,9 +144,11 @@ impl Bucket {
 
 impl Listing {
     fn of(mut found: Vec<Found>) -> Self {
-        // Oldest first; S3 lists the newest first, which counts where the times are equal.
+        // Oldest first; S3 lists the newest first, which counts where the times are equal. Markers come in a list of their own: of the
+        // same second, one deleted what was there.
         found.reverse();
-        found.sort_by(|one, other| (&one.key, one.at).cmp(&(&other.key, other.at)));
+        let order = |found: &Found| (found.at, found.id.is_none());
+        found.sort_by(|one, other| (&one.key, order(one)).cmp(&(&other.key, order(other))));
         let mut listing = Self::default();
         for Found { key, id, .. } in found {
             let Some(kind) = kind(&key) else {
@@ -192,7 +194,7 @@ mod tests {
 
     #[test]
     fn versions_are_numbered_from_the_oldest_and_a_marker_is_one_of_them() {
-        let (first, second) = (Checkpoint::key(1), Manifest::key(2));
+        let (first, second, third) = (Checkpoint::key(1), Manifest::key(2), Manifest::key(3));
         let listing = Listing::of(vec![
             found(&first, 30, Some("newest")),
             found(&first, 10, Some("second")),
@@ -201,6 +203,8 @@ mod tests {
             found("other", 5, Some("x")),
             found(&second, 10, Some("only")),
             found(&first, 20, None),
+            found(&third, 10, Some("kept")),
+            found(&third, 10, None),
         ]);
         let version = |key: &str, number, id: Option<&str>| Version {
             key: key.to_owned(),
@@ -213,6 +217,8 @@ mod tests {
             version(&first, 3, None),
             version(&first, 4, Some("newest")),
             version(&second, 1, Some("only")),
+            version(&third, 1, Some("kept")),
+            version(&third, 2, None),
         ];
         assert_eq!(listing.versions, expected);
         assert_eq!((listing.strangers, listing.checkpoints), (vec!["manifests/1.json".to_owned()], vec![1]));
