@@ -119,12 +119,12 @@ fi=/rustc/5980/library/core/src/str/mod.rs
 20 30
 fe=functions/task-api/src/api.rs
 11 5
-cfi=/root/.cargo/registry/src/index.crates.io-1/serde_json-1.0.154/src/de.rs
+cfi=/c/registry/src/index-1/serde_json-1.0.154/src/de.rs
 cfn=serde_json::from_str
 calls=1 40
 12 500
 
-fl=/root/.cargo/registry/src/index.crates.io-1/serde_json-1.0.154/src/de.rs
+fl=/c/registry/src/index-1/serde_json-1.0.154/src/de.rs
 fn=serde_json::from_str
 40 500
 

@@ -21,7 +21,7 @@ use crate::tools::process;
 use crate::tools::progress::step;
 use crate::tools::workspace::Workspace;
 
-/// What a figure may be above its gate, in thousandths: linkers and hash seeds move it by less.
+/// The most that a figure may be above its gate, in thousandths: linkers and hash seeds move it by less.
 const MARGIN: u64 = 30;
 const SUSPECTS: usize = 4;
 

@@ -23,7 +23,7 @@ const PICTURE: &str = "docs/performance.svg";
 const BEGIN: &str = "<!-- measured: written by `cargo xtask bench --write` -->";
 const END: &str = "<!-- end of measured -->";
 
-/// What was measured last.
+/// The figures that were measured last.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Measured {
     parts: BTreeMap<Part, Section>,

@@ -9,7 +9,7 @@ use crate::tools::install;
 use crate::tools::process;
 use crate::tools::workspace::{Workspace, python_of};
 
-/// What the measurements themselves need.
+/// The programs that the measurements themselves need.
 #[derive(Debug)]
 pub struct Peers {
     pub table: PathBuf,

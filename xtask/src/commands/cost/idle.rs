@@ -1,4 +1,4 @@
-//! What a stage costs in a month without a call, and what each part of it buys.
+//! The cost of a stage in a month without a call, and what each part of it buys.
 
 use crate::commands::cost::model::{DAYS, Model};
 use crate::tools::page::thousands;

@@ -1,4 +1,4 @@
-//! What a call, a change and an idle month cost: quantities times prices, by service.
+//! The cost of a call, a change and an idle month: quantities times prices, by service.
 
 use std::collections::BTreeMap;
 use std::fs;

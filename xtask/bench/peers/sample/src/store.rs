@@ -12,7 +12,7 @@ use serde_dynamo::{from_item, from_items, to_item};
 
 use crate::task::{self, Fields, Item};
 
-/// What a task shows, and whether it is deleted. The service's items carry more, for its audit log.
+/// A task as it is shown, and whether it is deleted. The service's items carry more, for its audit log.
 const ONLY_READ: &str = "PK, SK, title, description, #status, priority, dueAt, assignee, version, createdAt, updatedAt, \
                          createdBy, updatedBy, deletedBy";
 const LIVE: &str = "attribute_exists(PK) AND attribute_not_exists(deletedBy)";

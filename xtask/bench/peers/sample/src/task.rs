@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description};
 use uuid::Uuid;
 
-/// What a client asks to create or to change: `None` leaves a field as it is, `Some(None)` clears it.
+/// The fields that a client asks to create or to change: `None` leaves a field as it is, `Some(None)` clears it.
 #[expect(clippy::option_option, reason = "absent, null and a value are three things")]
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
