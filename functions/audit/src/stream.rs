@@ -4,7 +4,7 @@
 //! output, which nobody acknowledges.
 
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use seal::{Leaf, Minute, leaf::leaf};
+use seal::{Leaf, Minute, leaf::leaf_of};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -46,6 +46,7 @@ enum Outcome {
 struct Audited {
     line: String,
     millis: i64,
+    sequence_number: String,
     leaf: Leaf,
     streamed: Minute,
     is_unknown_actor: bool,
@@ -102,7 +103,7 @@ impl Auditor {
                     if !pending.call.takes(&audited.line, audited.millis) {
                         self.put(std::mem::take(&mut pending), &self.audit, now).await?;
                     }
-                    pending.push(audited, sequence_number(raw));
+                    pending.push(audited);
                 }
                 Outcome::Poison { reason } => {
                     self.put(std::mem::take(&mut pending), &self.audit, now).await?;
@@ -164,8 +165,9 @@ impl Auditor {
 impl Audited {
     /// Puts the record's leaf into it and writes it as a line.
     fn of(mut record: AuditRecord, now: Timestamp) -> Result<Self, String> {
-        let value = serde_json::to_value(&record).map_err(|err| err.to_string())?;
-        let leaf = leaf(&value).map_err(|err| err.to_string())?;
+        let audited = record.time.audited.take();
+        let leaf = leaf_of(&serde_json::to_vec(&record).map_err(|err| err.to_string())?);
+        record.time.audited = audited;
         record.integrity.record = Some(leaf.hex());
         let now = now.unix_millis();
         let streamed = record.time.streamed.map(Timestamp::unix_millis);
@@ -173,6 +175,7 @@ impl Audited {
         Ok(Self {
             line: serde_json::to_string(&record).map_err(|err| err.to_string())?,
             millis: streamed.filter(|at| recent.contains(at)).unwrap_or(now),
+            sequence_number: record.source.sequence_number,
             leaf,
             streamed: Minute::of_unix_millis(streamed.unwrap_or(now - OLDEST_MILLIS)),
             is_unknown_actor: record.actor.id == UNKNOWN_ACTOR,
@@ -181,9 +184,9 @@ impl Audited {
 }
 
 impl Pending {
-    fn push(&mut self, audited: Audited, sequence_number: Option<String>) {
-        let Audited { line, millis, leaf, streamed, is_unknown_actor } = audited;
-        self.call.push(line, millis, sequence_number);
+    fn push(&mut self, audited: Audited) {
+        let Audited { line, millis, sequence_number, leaf, streamed, is_unknown_actor } = audited;
+        self.call.push(line, millis, Some(sequence_number));
         self.intent.leaves.push(leaf);
         self.intent.streamed = Some(self.intent.streamed.map_or(streamed, |oldest| oldest.min(streamed)));
         self.intent.unknown_actors += u64::from(is_unknown_actor);

@@ -21,7 +21,13 @@ pub fn leaf(record: &Value) -> Result<Leaf, NotCanonical> {
             members.remove(member);
         }
     }
-    Ok(Hash(Sha256::new().chain_update([0]).chain_update(canonical(&record)?).finalize().into()))
+    canonical(&record).map(|bytes| leaf_of(&bytes))
+}
+
+/// Returns the leaf of a record in its canonical form, from which both members are left out already.
+#[must_use]
+pub fn leaf_of(canonical: &[u8]) -> Leaf {
+    Hash(Sha256::new().chain_update([0]).chain_update(canonical).finalize().into())
 }
 
 #[cfg(test)]

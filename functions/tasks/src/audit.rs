@@ -1,6 +1,10 @@
 //! Turns a record of the table's stream into an audit record (docs/audit.md). Pure: the same input gives the same output.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::{Borrow, Cow},
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
@@ -31,40 +35,69 @@ const SCOPES_MAX: usize = 10;
 /// The most names of other attributes in an audit record. The API's own are fewer.
 const OTHERS_MAX: usize = 30;
 
+/// A text of a stream record: part of the record itself unless it has escapes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Text<'_> {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
 /// An attribute value in DynamoDB JSON. Numbers stay text: DynamoDB keeps 38 digits, a float 15.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Attribute {
-    S(String),
-    N(String),
-    B(String),
+pub enum Attribute<'a> {
+    #[serde(borrow)]
+    S(Text<'a>),
+    #[serde(borrow)]
+    N(Text<'a>),
+    #[serde(borrow)]
+    B(Text<'a>),
     #[serde(rename = "BOOL")]
     Bool(bool),
     #[serde(rename = "NULL")]
     Null(bool),
-    #[serde(rename = "SS")]
-    Strings(BTreeSet<String>),
-    #[serde(rename = "NS")]
-    Numbers(BTreeSet<String>),
-    #[serde(rename = "BS")]
-    Blobs(BTreeSet<String>),
-    L(Vec<Attribute>),
-    M(Image),
+    #[serde(borrow, rename = "SS")]
+    Strings(BTreeSet<Text<'a>>),
+    #[serde(borrow, rename = "NS")]
+    Numbers(BTreeSet<Text<'a>>),
+    #[serde(borrow, rename = "BS")]
+    Blobs(BTreeSet<Text<'a>>),
+    #[serde(borrow)]
+    L(Vec<Attribute<'a>>),
+    #[serde(borrow)]
+    M(Image<'a>),
 }
 
 /// An item as the stream shows it. Its JSON is canonical: names and sets sorted, no white space.
-pub type Image = BTreeMap<String, Attribute>;
+pub type Image<'a> = BTreeMap<Text<'a>, Attribute<'a>>;
 
 /// A record of the table's stream, as Lambda delivers it ("Using Lambda with Amazon DynamoDB").
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct StreamRecord {
+pub struct StreamRecord<'a> {
     #[serde(rename = "eventID")]
     pub event_id: String,
     #[serde(rename = "eventSourceARN")]
     pub stream_arn: String,
     #[serde(rename = "userIdentity")]
     pub user_identity: Option<UserIdentity>,
-    #[serde(rename = "dynamodb")]
-    pub change: ItemChange,
+    #[serde(borrow, rename = "dynamodb")]
+    pub change: ItemChange<'a>,
 }
 
 /// The service that removed the item, if one did.
@@ -76,12 +109,15 @@ pub struct UserIdentity {
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ItemChange {
+pub struct ItemChange<'a> {
     /// The Unix time in seconds. It may be missing.
     pub approximate_creation_date_time: Option<f64>,
-    pub keys: Image,
-    pub new_image: Option<Image>,
-    pub old_image: Option<Image>,
+    #[serde(borrow)]
+    pub keys: Image<'a>,
+    #[serde(borrow)]
+    pub new_image: Option<Image<'a>>,
+    #[serde(borrow)]
+    pub old_image: Option<Image<'a>>,
     /// 21 to 40 digits: too many for an integer type, so it stays text.
     pub sequence_number: String,
 }
@@ -121,52 +157,75 @@ pub enum Outcome {
     Success,
 }
 
+/// A record of the audit log. Its members, and theirs, stand in the order of their names, so that its JSON is canonical.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditRecord {
-    pub schema: &'static str,
+    pub action: Action,
+    pub actor: Actor,
+    pub changes: Vec<FieldChange>,
     /// The stream's id of the change, by which readers drop duplicates.
     pub event_id: String,
-    /// The stage of the service whose table was changed.
-    pub stage: String,
-    pub action: Action,
-    pub outcome: Outcome,
-    pub actor: Actor,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskRef>,
-    /// The name of a sentinel: its sort key after `SENTINEL#`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sentinel: Option<String>,
-    pub changes: Vec<FieldChange>,
+    pub integrity: Integrity,
     /// The names of other attributes that a change which bypassed the API touched; never their values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other_fields: Vec<String>,
-    pub time: Times,
+    pub outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestRef>,
+    pub schema: &'static str,
+    /// The name of a sentinel: its sort key after `SENTINEL#`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentinel: Option<String>,
     pub source: Source,
-    pub integrity: Integrity,
+    /// The stage of the service whose table was changed.
+    pub stage: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskRef>,
+    pub time: Times,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Actor {
-    pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scopes: Option<Vec<String>>,
     /// The beginning of a hash of the token, by which two tokens of one actor can be told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+}
+
+/// The request that made a change, as far as its write tells of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestRef {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The key's SHA-256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The route's template, without ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskRef {
-    pub owner: String,
     pub id: String,
-    pub version_before: Option<u64>,
+    pub owner: String,
     pub version_after: Option<u64>,
+    pub version_before: Option<u64>,
 }
 
 /// A field's old and new value: text, `null`, `{"length", "sha256"}` for free text, or DynamoDB JSON for a type that the API
@@ -174,13 +233,16 @@ pub struct TaskRef {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FieldChange {
     pub field: &'static str,
-    pub old: Value,
     pub new: Value,
+    pub old: Value,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Times {
+    /// When this record was made: the one member that differs when a batch is delivered again, so that the leaf is without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audited: Option<Timestamp>,
     /// By the API's clock; `streamed` for a change that the API did not make, and for a purge, unless that would be before the
     /// deletion.
     pub changed: Option<Timestamp>,
@@ -189,23 +251,21 @@ pub struct Times {
     pub first_tried: Option<Timestamp>,
     /// By the stream's clock, in whole seconds on AWS.
     pub streamed: Option<Timestamp>,
-    /// When this record was made: the one member that differs when a batch is delivered again.
-    pub audited: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
-    pub stream_arn: String,
     pub sequence_number: String,
+    pub stream_arn: String,
 }
 
 /// SHA-256, in hex, of the canonical old and new image. Each record of a task starts with the image that the record before
 /// it ended with, so that a dropped or moved record breaks the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Integrity {
-    pub before: Option<String>,
     pub after: Option<String>,
+    pub before: Option<String>,
     /// The record's own leaf (docs/decisions/0030), which the audit function puts in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
@@ -246,7 +306,7 @@ impl<'a> Kind<'a> {
     }
 }
 
-impl StreamRecord {
+impl StreamRecord<'_> {
     /// Returns the audit record of this change, or `None` if it does not concern the audit log.
     pub fn audit(&self, of: &Deployment, audited: Timestamp) -> Result<Option<AuditRecord>, Undecodable> {
         let owner = text(&self.change.keys, PARTITION_KEY).ok_or(Undecodable("Keys.PK"))?;
@@ -283,10 +343,10 @@ impl StreamRecord {
         };
         let actor = if self.by_ttl() { Actor::ttl() } else { actor_of(written) };
         let task = TaskRef {
-            owner: owner.to_owned(),
             id: id.to_owned(),
-            version_before: old.and_then(version),
+            owner: owner.to_owned(),
             version_after: new.and_then(version),
+            version_before: old.and_then(version),
         };
         let mut record = self.record(of, action, actor, audited);
         record.request = written.and_then(|image| request_of(image, action));
@@ -295,8 +355,9 @@ impl StreamRecord {
         if action == Action::ModifiedOutOfBand {
             record.other_fields = other_fields(old, new);
         }
-        let at =
-            |image: Option<&Image>, name: &str| image.and_then(|i| text(i, name)).and_then(Timestamp::parse);
+        let at = |image: Option<&Image<'_>>, name: &str| {
+            image.and_then(|i| text(i, name)).and_then(Timestamp::parse)
+        };
         match action {
             Action::Created => {
                 let (first, again) = (at(new, attribute::UPDATED_AT), at(new, attribute::PUT_AGAIN));
@@ -315,27 +376,27 @@ impl StreamRecord {
     fn record(&self, of: &Deployment, action: Action, actor: Actor, audited: Timestamp) -> AuditRecord {
         let streamed = self.streamed();
         AuditRecord {
-            schema: SCHEMA,
-            event_id: self.event_id.clone(),
-            stage: of.stage.clone(),
             action,
-            outcome: Outcome::Success,
             actor,
-            request: None,
-            task: None,
-            sentinel: None,
             changes: Vec::new(),
-            other_fields: Vec::new(),
-            time: Times { changed: streamed, first_tried: None, streamed, audited },
-            source: Source {
-                stream_arn: self.stream_arn.clone(),
-                sequence_number: self.change.sequence_number.clone(),
-            },
+            event_id: self.event_id.clone(),
             integrity: Integrity {
-                before: self.change.old_image.as_ref().map(fingerprint),
                 after: self.change.new_image.as_ref().map(fingerprint),
+                before: self.change.old_image.as_ref().map(fingerprint),
                 record: None,
             },
+            other_fields: Vec::new(),
+            outcome: Outcome::Success,
+            request: None,
+            schema: SCHEMA,
+            sentinel: None,
+            source: Source {
+                sequence_number: self.change.sequence_number.clone(),
+                stream_arn: self.stream_arn.clone(),
+            },
+            stage: of.stage.clone(),
+            task: None,
+            time: Times { audited: Some(audited), changed: streamed, first_tried: None, streamed },
         }
     }
 
@@ -352,13 +413,13 @@ impl StreamRecord {
 
 /// Returns the SHA-256, in hex, of an image's canonical form.
 #[must_use]
-pub fn fingerprint(image: &Image) -> String {
+pub fn fingerprint(image: &Image<'_>) -> String {
     // A map with text keys cannot fail to serialise.
     hex::encode(Sha256::digest(serde_json::to_vec(image).unwrap_or_default()))
 }
 
 /// Returns what happened to a task, judged by its two images.
-fn classify(old: Option<&Image>, new: Option<&Image>) -> Action {
+fn classify(old: Option<&Image<'_>>, new: Option<&Image<'_>>) -> Action {
     let deleted = |image: &Image| image.contains_key(attribute::DELETED_BY);
     match (old, new) {
         (None, Some(new)) if version(new) == Some(1) && by_api(None, new) && !deleted(new) => Action::Created,
@@ -376,7 +437,7 @@ fn classify(old: Option<&Image>, new: Option<&Image>) -> Action {
 }
 
 /// Returns whether a write has the marks of the API: the next version, a new request and a named actor.
-fn by_api(old: Option<&Image>, new: &Image) -> bool {
+fn by_api(old: Option<&Image<'_>>, new: &Image<'_>) -> bool {
     let version_before = old.map_or(Some(0), version);
     let is_next_version =
         version(new).is_some() && version(new) == version_before.and_then(|v| v.checked_add(1));
@@ -387,21 +448,21 @@ fn by_api(old: Option<&Image>, new: &Image) -> bool {
         && member(new, attribute::ACTOR, "id").is_some()
 }
 
-fn text<'a>(image: &'a Image, name: &str) -> Option<&'a str> {
+fn text<'a>(image: &'a Image<'_>, name: &str) -> Option<&'a str> {
     match image.get(name)? {
         Attribute::S(text) => Some(text),
         _ => None,
     }
 }
 
-fn member<'a>(image: &'a Image, map: &str, name: &str) -> Option<&'a str> {
+fn member<'a>(image: &'a Image<'_>, map: &str, name: &str) -> Option<&'a str> {
     match image.get(map)? {
         Attribute::M(members) => text(members, name),
         _ => None,
     }
 }
 
-fn version(image: &Image) -> Option<u64> {
+fn version(image: &Image<'_>) -> Option<u64> {
     match image.get(attribute::VERSION)? {
         Attribute::N(digits) => digits.parse().ok(),
         _ => None,
@@ -420,7 +481,7 @@ impl Actor {
 }
 
 /// Returns the actor that a write names, or `unknown` for a write that bypassed the API.
-fn actor_of(image: Option<&Image>) -> Actor {
+fn actor_of(image: Option<&Image<'_>>) -> Actor {
     let Some(Attribute::M(actor)) = image.and_then(|image| image.get(attribute::ACTOR)) else {
         return Actor { id: UNKNOWN_ACTOR.to_owned(), auth: None, scopes: None, credential: None };
     };
@@ -428,7 +489,7 @@ fn actor_of(image: Option<&Image>) -> Actor {
         Some(Attribute::L(scopes)) => Some(scopes),
         _ => None,
     };
-    let scope = |scope: &Attribute| match scope {
+    let scope = |scope: &Attribute<'_>| match scope {
         Attribute::S(scope) => Some(short(scope)),
         _ => None,
     };
@@ -440,29 +501,36 @@ fn actor_of(image: Option<&Image>) -> Actor {
     }
 }
 
-fn request_of(image: &Image, action: Action) -> Option<Value> {
+fn request_of(image: &Image<'_>, action: Action) -> Option<RequestRef> {
     let Attribute::M(request) = image.get(attribute::REQUEST)? else { return None };
-    let known = ["id", "method", "route", "sourceIp", "userAgent", "idempotencyKey", "traceId"];
-    let member = |name: &str| Some((name.to_owned(), json!(short(text(request, name)?))));
-    let mut members: serde_json::Map<_, _> = known.into_iter().filter_map(member).collect();
+    let member = |name: &str| text(request, name).map(short);
     // The key's hash is long, and the name of its record has it already.
     let key =
         text(image, attribute::IDEMPOTENCY_RECORD).and_then(|name| name.strip_prefix(IDEMPOTENCY_PREFIX));
-    if let (Action::Created, Some(key)) = (action, key) {
-        members.insert("idempotencyKey".to_owned(), json!(short(key)));
-    }
-    Some(Value::Object(members))
+    Some(RequestRef {
+        id: member("id"),
+        idempotency_key: key
+            .filter(|_| action == Action::Created)
+            .map(short)
+            .or_else(|| member("idempotencyKey")),
+        method: member("method"),
+        route: member("route"),
+        source_ip: member("sourceIp"),
+        trace_id: member("traceId"),
+        user_agent: member("userAgent"),
+    })
 }
 
 /// Cuts a text. The API writes shorter ones, but someone writing to the table directly must not make a record too large for
 /// the log.
 fn short(text: &str) -> String {
-    text.chars().take(NAME_MAX).collect()
+    let end = text.char_indices().nth(NAME_MAX).map_or(text.len(), |(end, _)| end);
+    text[..end].to_owned()
 }
 
-fn changes(old: Option<&Image>, new: Option<&Image>, free_text: FreeText) -> Vec<FieldChange> {
+fn changes(old: Option<&Image<'_>>, new: Option<&Image<'_>>, free_text: FreeText) -> Vec<FieldChange> {
     let shown =
-        |image: Option<&Image>, field: Field| image.map_or(Value::Null, |i| shown(i, field, free_text));
+        |image: Option<&Image<'_>>, field: Field| image.map_or(Value::Null, |i| shown(i, field, free_text));
     Field::ALL
         .into_iter()
         .filter(|field| value(old, *field) != value(new, *field))
@@ -471,8 +539,8 @@ fn changes(old: Option<&Image>, new: Option<&Image>, free_text: FreeText) -> Vec
 }
 
 /// Returns the names of the attributes that are neither fields nor keys and differ, in alphabetical order.
-fn other_fields(old: Option<&Image>, new: Option<&Image>) -> Vec<String> {
-    let names: BTreeSet<&String> = old.into_iter().chain(new).flat_map(BTreeMap::keys).collect();
+fn other_fields(old: Option<&Image<'_>>, new: Option<&Image<'_>>) -> Vec<String> {
+    let names: BTreeSet<&Text<'_>> = old.into_iter().chain(new).flat_map(BTreeMap::keys).collect();
     let is_known = |name: &str| {
         [PARTITION_KEY, SORT_KEY].contains(&name) || Field::ALL.into_iter().any(|field| field.name() == name)
     };
@@ -481,11 +549,11 @@ fn other_fields(old: Option<&Image>, new: Option<&Image>) -> Vec<String> {
     others.take(OTHERS_MAX).map(|name| short(name)).collect()
 }
 
-fn value(image: Option<&Image>, field: Field) -> Option<&Attribute> {
+fn value<'a, 'b>(image: Option<&'a Image<'b>>, field: Field) -> Option<&'a Attribute<'b>> {
     image?.get(field.name())
 }
 
-fn shown(image: &Image, field: Field, free_text: FreeText) -> Value {
+fn shown(image: &Image<'_>, field: Field, free_text: FreeText) -> Value {
     let is_hashed = match field.in_audit() {
         InAudit::Hashed => free_text == FreeText::Hashed,
         InAudit::Shown => false,
@@ -496,7 +564,7 @@ fn shown(image: &Image, field: Field, free_text: FreeText) -> Value {
         Some(Attribute::S(text)) if is_hashed || text.chars().count() > DESCRIPTION_MAX => {
             json!({"length": text.chars().count(), "sha256": salted_hash(image, text)})
         }
-        Some(Attribute::S(text)) => json!(text),
+        Some(Attribute::S(text)) => json!(&**text),
         Some(value @ (Attribute::N(_) | Attribute::Bool(_) | Attribute::Null(_))) => json!(value),
         // The API writes no other type, so anything may be in it.
         Some(_) => json!({"sha256": salted_hash(image, &fingerprint(image))}),
@@ -507,7 +575,7 @@ fn shown(image: &Image, field: Field, free_text: FreeText) -> Value {
 /// from it.
 fn salted_hash(image: &Image, text: &str) -> Option<String> {
     let Some(Attribute::B(salt)) = image.get(attribute::SALT) else { return None };
-    let salt = BASE64_STANDARD.decode(salt).ok()?;
+    let salt = BASE64_STANDARD.decode(&**salt).ok()?;
     Some(hex::encode(Sha256::new().chain_update(salt).chain_update(text).finalize()))
 }
 

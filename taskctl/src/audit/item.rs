@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use tasks::{
-    audit::{self, Attribute, Image},
+    audit::{self, Attribute, Image, Text},
     item::{PARTITION_KEY, SORT_KEY, TASK_PREFIX},
 };
 
@@ -23,19 +23,20 @@ pub async fn fingerprint(aws: &Aws, table: &str, owner: &str, id: &str) -> Resul
     Ok(found.item.map(|item| audit::fingerprint(&image(item))))
 }
 
-fn image(item: HashMap<String, AttributeValue>) -> Image {
-    item.into_iter().map(|(name, value)| (name, attribute(value))).collect()
+fn image(item: HashMap<String, AttributeValue>) -> Image<'static> {
+    item.into_iter().map(|(name, value)| (name.into(), attribute(value))).collect()
 }
 
-fn attribute(value: AttributeValue) -> Attribute {
-    let base64 = |blob: Blob| BASE64_STANDARD.encode(blob.into_inner());
+fn attribute(value: AttributeValue) -> Attribute<'static> {
+    let base64 = |blob: Blob| BASE64_STANDARD.encode(blob.into_inner()).into();
+    let texts = |all: Vec<String>| all.into_iter().map(Text::from).collect();
     match value {
-        AttributeValue::S(text) => Attribute::S(text),
-        AttributeValue::N(number) => Attribute::N(number),
+        AttributeValue::S(text) => Attribute::S(text.into()),
+        AttributeValue::N(number) => Attribute::N(number.into()),
         AttributeValue::B(blob) => Attribute::B(base64(blob)),
         AttributeValue::Bool(value) => Attribute::Bool(value),
-        AttributeValue::Ss(all) => Attribute::Strings(all.into_iter().collect()),
-        AttributeValue::Ns(all) => Attribute::Numbers(all.into_iter().collect()),
+        AttributeValue::Ss(all) => Attribute::Strings(texts(all)),
+        AttributeValue::Ns(all) => Attribute::Numbers(texts(all)),
         AttributeValue::Bs(all) => Attribute::Blobs(all.into_iter().map(base64).collect()),
         AttributeValue::L(all) => Attribute::L(all.into_iter().map(attribute).collect()),
         AttributeValue::M(members) => Attribute::M(image(members)),

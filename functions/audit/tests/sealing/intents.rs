@@ -71,15 +71,30 @@ impl Scene {
     }
 }
 
-/// The creation of a task in the stream, by the API or directly.
+/// The creation of a task in the stream, by the API, so that the record has every member, or directly.
 fn created(number: u32, by_api: bool) -> Value {
     let mut image = json!({
         "PK": {"S": "alice"}, "SK": {"S": format!("TASK#{number}")}, "version": {"N": "1"}, "status": {"S": "PENDING"},
-        "updatedAt": {"S": "2026-11-28T08:41:07.123Z"},
+        "updatedAt": {"S": "2026-11-28T08:41:07.123Z"}, "title": {"S": "\"ü\"\u{1}"}, "salt": {"B": "AAECAw=="},
+        "assignee": {"S": "ann \\ 猫\n"}, "priority": {"N": "1"}, "z": {"SS": ["b", "a"]},
     });
     if by_api {
-        image["actor"] = json!({"M": {"id": {"S": "alice"}, "auth": {"S": "token"}}});
-        image["request"] = json!({"M": {"id": {"S": format!("request {number}")}}});
+        let member = |(name, value): (&str, &str)| (name.to_owned(), json!({"S": value}));
+        let id = format!("request {number}");
+        let request = [
+            ("id", &*id),
+            ("method", "POST"),
+            ("route", "/tasks"),
+            ("sourceIp", "192.0.2.1"),
+            ("userAgent", "\"curl\"\t"),
+            ("traceId", "1-2-3"),
+        ];
+        let actor = [("id", "alice"), ("auth", "token"), ("credential", "0a1b2c3d")];
+        image["request"] = json!({"M": request.into_iter().map(member).collect::<Value>()});
+        image["actor"] = json!({"M": actor.into_iter().map(member).collect::<Value>()});
+        image["actor"]["M"]["scopes"] = json!({"L": [{"S": "tasks:write"}, {"S": "tasks:read"}]});
+        image["putAgain"] = json!({"S": "2026-11-28T08:41:09.123Z"});
+        image["idempotencyRecord"] = json!({"S": "IDEMPOTENCY#0a1b"});
     }
     json!({
         "eventID": format!("event {number}"), "eventSourceARN": "arn:aws:dynamodb:us-east-1:1:table/t/stream/s",
@@ -102,6 +117,15 @@ async fn every_record_is_announced_before_it_is_written() {
     assert_eq!(scene.handle(&batch).await, None);
     let records = scene.logs.messages("audit");
     let leaves: Vec<Hash> = records.iter().map(|record| leaf(record).unwrap()).collect();
+    let members = |of: &Value| of.as_object().unwrap().len();
+    let of = |record: &Value| ["request", "actor", "time"].map(|name| members(&record[name]));
+    assert_eq!(
+        (members(&records[0]), of(&records[0])),
+        (12, [7, 4, 4]),
+        "as many as there are: {}",
+        records[0]
+    );
+    assert_eq!(records[1]["otherFields"], json!(["salt", "updatedAt", "version", "z"]));
     assert_eq!((scene.table.leaves().await, scene.logs.leaves_before()), (leaves.clone(), vec![3]));
     for (record, leaf) in records.iter().zip(leaves) {
         assert_eq!(

@@ -43,7 +43,8 @@ pub fn audit(old: &Value, new: &Value) -> AuditRecord {
             "Keys": {"PK": keys["PK"], "SK": keys["SK"]}, "OldImage": old, "NewImage": new, "SequenceNumber": "1",
         },
     });
-    let record: StreamRecord = serde_json::from_value(record).unwrap();
+    let record = record.to_string();
+    let record: StreamRecord<'_> = serde_json::from_str(&record).unwrap();
     let deployment = Deployment { stage: "dev".into(), free_text: FreeText::Hashed };
     record.audit(&deployment, Timestamp::now()).unwrap().unwrap()
 }
