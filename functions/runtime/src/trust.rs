@@ -1,8 +1,10 @@
 //! The certificate authorities that the functions trust.
 
-use std::fs;
+use std::{fmt, fs};
 
 use aws_smithy_http_client::tls::TrustStore;
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use webpki::anchor_from_trusted_cert;
 
 use crate::settings::{Error, optional};
 
@@ -27,11 +29,18 @@ pub(crate) fn function_roots() -> Result<TrustStore, Error> {
 
 fn read(path: &str) -> Result<String, Error> {
     let pem = fs::read_to_string(path).map_err(|error| format!("{CA_BUNDLE} names {path}: {error}"))?;
-    if pem.contains("-----BEGIN CERTIFICATE-----") {
-        Ok(pem)
-    } else {
-        Err(format!("{CA_BUNDLE} names {path}, which has no certificate in PEM").into())
+    let mut roots = CertificateDer::pem_slice_iter(pem.as_bytes()).peekable();
+    if roots.peek().is_none() {
+        return Err(format!("{CA_BUNDLE} names {path}, which has no certificate in PEM").into());
     }
+    // The SDK would panic at its first call.
+    for root in roots {
+        let damaged = |error: &dyn fmt::Display| {
+            format!("{CA_BUNDLE} names {path}, in which a certificate is damaged: {error}")
+        };
+        anchor_from_trusted_cert(&root.map_err(|error| damaged(&error))?).map_err(|error| damaged(&error))?;
+    }
+    Ok(pem)
 }
 
 #[cfg(test)]
@@ -58,16 +67,24 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_that_is_missing_or_no_pem_is_named() {
+    fn a_bundle_that_is_missing_damaged_or_no_pem_is_named() {
         let missing = read("no/such.pem").unwrap_err().to_string();
         assert!(missing.starts_with("AWS_CA_BUNDLE names no/such.pem: "), "{missing}");
         let file = std::env::temp_dir().join(format!("bundle-{}.pem", std::process::id()));
         fs::write(&file, "hello").unwrap();
         let text = read(file.to_str().unwrap()).unwrap_err().to_string();
+        let damaged = ["M*I", "AII"].map(|begin| {
+            fs::write(&file, AMAZON.replacen("MII", begin, 1)).unwrap();
+            read(file.to_str().unwrap()).unwrap_err().to_string()
+        });
         fs::write(&file, AMAZON).unwrap();
         let whole = read(file.to_str().unwrap());
         fs::remove_file(&file).unwrap();
         assert!(text.ends_with("which has no certificate in PEM"), "{text}");
+        assert!(
+            damaged.iter().all(|text| text.contains("in which a certificate is damaged: ")),
+            "{damaged:?}"
+        );
         assert!(whole.is_ok());
     }
 }
