@@ -1,7 +1,9 @@
-"""The audit consumer in Python: stream records in, one audit record each out, by PutLogEvents."""
+"""The audit consumer in Python: stream records in, the audit log's records out, by PutLogEvents."""
 
+import hashlib
 import json
 import os
+from base64 import b64decode
 from datetime import UTC, datetime
 
 import boto3
@@ -14,6 +16,7 @@ GROUP = os.environ["AUDIT_LOG_GROUP"]
 # One stream for each instance of the function: no two writers share one.
 STREAM = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "audit")
 STAGE = os.environ["STAGE"]
+FREE_TEXT = ("title", "description")
 READ = (*FIELDS, "version", "updatedAt", "actor", "request", "deletedBy")
 deserialize = TypeDeserializer().deserialize
 
@@ -28,7 +31,7 @@ def handler(event, context):
             return failed_at(put(events), first) or failed_at(False, sequence_number(record))
         if audited:
             first = first or sequence_number(record)
-            events.append({"timestamp": millis(audited), "message": json.dumps(audited)})
+            events.append({"timestamp": millis(audited), "message": canonical(audited)})
     return failed_at(put(events), first) or {"batchItemFailures": []}
 
 
@@ -63,10 +66,11 @@ def audit_record(record):
     owner, sort_key = change["Keys"]["PK"]["S"], change["Keys"]["SK"]["S"]
     if not sort_key.startswith("TASK#"):
         return None
-    old, new = image(change.get("OldImage", {})), image(change.get("NewImage", {}))
+    images = change.get("OldImage"), change.get("NewImage")
+    old, new = image(images[0] or {}), image(images[1] or {})
     written = new or old
-    streamed = timestamp(datetime.fromtimestamp(change["ApproximateCreationDateTime"], UTC))
-    return {
+    audited = {
+        "schema": "task.audit/2",
         "eventId": record["eventID"],
         "stage": STAGE,
         "action": action(old, new),
@@ -80,18 +84,46 @@ def audit_record(record):
             "versionAfter": version(new),
         },
         "changes": [
-            {"field": field, "old": old.get(field), "new": new.get(field)}
+            {"field": field, "old": shown(images[0], old, field), "new": shown(images[1], new, field)}
             for field in FIELDS
             if old.get(field) != new.get(field)
         ],
-        "time": {"changed": written.get("updatedAt"), "streamed": streamed, "audited": now()},
+        "time": {
+            "changed": written.get("updatedAt"),
+            "streamed": timestamp(datetime.fromtimestamp(change["ApproximateCreationDateTime"], UTC)),
+        },
         "source": {"streamArn": record["eventSourceARN"], "sequenceNumber": change["SequenceNumber"]},
+        "integrity": dict(zip(("before", "after"), map(fingerprint, images), strict=True)),
     }
+    audited["integrity"]["record"] = sha256(b"\0" + canonical(audited).encode())
+    audited["time"]["audited"] = now()
+    return audited
 
 
 def image(attributes):
     """Returns the attributes that a record tells of. Bytes are not among them: Lambda sends text for those."""
     return {name: deserialize(attributes[name]) for name in READ if name in attributes}
+
+
+def shown(attributes, image, field):
+    """Returns a field's value: free text as its length and salted hash, everything else as it is."""
+    value = image.get(field)
+    if value is None or field not in FREE_TEXT:
+        return value
+    salt = b64decode(attributes["salt"]["B"])
+    return {"length": len(value), "sha256": sha256(salt + value.encode())}
+
+
+def fingerprint(attributes):
+    return None if attributes is None else sha256(canonical(attributes).encode())
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 def version(image):
@@ -107,5 +139,4 @@ def action(old, new):
 
 
 def millis(audited):
-    changed = audited["time"]["changed"] or audited["time"]["streamed"]
-    return int(datetime.fromisoformat(changed).timestamp() * 1_000)
+    return int(datetime.fromisoformat(audited["time"]["streamed"]).timestamp() * 1_000)

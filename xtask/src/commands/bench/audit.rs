@@ -14,6 +14,9 @@ const BATCHES: [(&str, Batches, f64); 2] = [
     ("in batches of 100", Batches { records: 100, count: 100, warm_up: 10 }, 70.0),
     ("singly", Batches { records: 1, count: 2_000, warm_up: 50 }, 45.0),
 ];
+/// The other sizes of batches that the one in use was chosen among.
+const SIZES: [Batches; 2] =
+    [Batches { records: 10, count: 300, warm_up: 20 }, Batches { records: 1_000, count: 10, warm_up: 2 }];
 /// The records per second of processor time, as a multiple of Python's.
 const LEAST_PYTHON: f64 = 10.0;
 
@@ -22,9 +25,19 @@ pub fn measure(audit: &Path, others: &Others) -> Result<Vec<Row>> {
     let ours = |is_sealed| Consumer { command: Command::new(audit), is_sealed };
     let python = Consumer { command: others.python("audit"), is_sealed: false };
     let consumers = [ours(false), ours(true), python];
+    consumer::alike(&consumers)?;
     let mut rows = Vec::new();
     for (how, batches, least) in BATCHES {
         rows.extend(compared(how, least, consumer::measure(&consumers, batches)?));
+    }
+    for batches in SIZES {
+        let [run] = consumer::measure(&[ours(true)], batches)?;
+        let figure = format!("{:.0}, {:.1} MB", run.rate, as_megabytes(run.memory));
+        let what = format!(
+            "audit, in batches of {}: records per CPU second with the seal, largest memory",
+            batches.records
+        );
+        rows.push(Row::shown(what, figure));
     }
     Ok(rows)
 }

@@ -4,8 +4,8 @@
 //! nothing but the function is measured. All kinds of runs take turns, and the best of each counts: others may share the machine.
 
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::commands::bench::candidate::adopt;
 use crate::commands::bench::instance::Instance;
 use crate::commands::bench::memory::PEAK;
-use crate::commands::bench::runtime_api::{self, Request};
+use crate::commands::bench::runtime_api;
 use crate::tools::environment::{REGION, local_aws};
 
 /// The times that each kind of run is repeated.
@@ -61,16 +61,28 @@ pub struct Sink {
     address: String,
     records: Arc<AtomicUsize>,
     intents: Arc<AtomicUsize>,
+    /// The body of the last `PutLogEvents`.
+    last: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Sink {
     pub fn start() -> Result<Self> {
         let (listener, address) = runtime_api::listen()?;
         let (records, intents) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
-        let sink = Self { address, records: Arc::clone(&records), intents: Arc::clone(&intents) };
+        let last = <Arc<Mutex<Vec<u8>>>>::default();
+        let sink = Self {
+            address,
+            records: Arc::clone(&records),
+            intents: Arc::clone(&intents),
+            last: Arc::clone(&last),
+        };
         runtime_api::serve(listener, move |request| {
             match request.headers.get("x-amz-target").map(String::as_str) {
-                Some("Logs_20140328.PutLogEvents") => records.fetch_add(events(&request), Ordering::SeqCst),
+                Some("Logs_20140328.PutLogEvents") => {
+                    let events = events(&request.body).len();
+                    *last.lock().ok()? = request.body;
+                    records.fetch_add(events, Ordering::SeqCst)
+                }
                 Some("DynamoDB_20120810.PutItem") => intents.fetch_add(1, Ordering::SeqCst),
                 _ => 0,
             };
@@ -82,9 +94,10 @@ impl Sink {
     }
 }
 
-fn events(request: &Request) -> usize {
-    let call: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    call["logEvents"].as_array().map_or(0, Vec::len)
+/// Returns the events of a `PutLogEvents`.
+fn events(body: &[u8]) -> Vec<Value> {
+    let mut call: Value = serde_json::from_slice(body).unwrap_or_default();
+    call["logEvents"].as_array_mut().map(std::mem::take).unwrap_or_default()
 }
 
 impl Consumer {
@@ -102,11 +115,46 @@ impl Consumer {
         ]);
         command
     }
+
+    /// Returns what it writes for a batch: the time of each event, and its record without the time at which it was made.
+    fn writes(&self, batch: &str) -> Result<Vec<(Value, Value)>> {
+        let sink = Sink::start()?;
+        let mut instance = Instance::start(&mut self.on(&sink), "audit")?;
+        hand_over(&mut instance, batch)?;
+        let body = sink.last.lock().ok().context("the sink broke")?.clone();
+        let event = |event: Value| {
+            let mut record: Value = serde_json::from_str(event["message"].as_str().unwrap_or_default())
+                .context("a line of the audit log is not JSON")?;
+            let audited = record["time"].as_object_mut().and_then(|time| time.remove("audited"));
+            audited.context("a record does not say when it was made")?;
+            Ok((event["timestamp"].clone(), record))
+        };
+        events(&body).into_iter().map(event).collect()
+    }
+}
+
+/// Fails unless all consumers write the same events for a created, a changed and a deleted task.
+pub fn alike(consumers: &[Consumer]) -> Result<()> {
+    let batch = json!({"Records": [created(1), change(2), deleted(3)]}).to_string();
+    let written = consumers.iter().map(|consumer| consumer.writes(&batch)).collect::<Result<Vec<_>>>()?;
+    for pair in written.windows(2) {
+        ensure!(
+            pair[0].len() == 3 && pair[0] == pair[1],
+            "the audit functions write {:#?}\nand {:#?}",
+            pair[0],
+            pair[1]
+        );
+    }
+    Ok(())
 }
 
 /// Hands over one batch, every record of which must be taken.
 pub fn invoke(instance: &mut Instance, number: usize, records: usize) -> Result<()> {
-    let answer = instance.invoke(&batch(number, records))?;
+    hand_over(instance, &batch(number, records))
+}
+
+fn hand_over(instance: &mut Instance, batch: &str) -> Result<()> {
+    let answer = instance.invoke(batch)?;
     let answer: Value =
         serde_json::from_str(&answer.body).context("the audit function's answer is not JSON")?;
     ensure!(answer == json!({"batchItemFailures": []}), "the audit function answers {answer}");
@@ -135,28 +183,53 @@ fn batch(number: usize, records: usize) -> String {
 }
 
 fn change(number: usize) -> Value {
-    let image = |version: usize, status: &str| {
-        json!({
-            "PK": {"S": "local"}, "SK": {"S": format!("TASK#01a20911-a456-70b1-9605-{number:012x}")},
-            "title": {"S": format!("Buy the milk of day {number}")}, "description": {"S": "Two bottles, and something for the cat."},
-            "status": {"S": status}, "priority": {"S": "NORMAL"}, "dueAt": {"S": "2061-01-31T12:00:00.000Z"},
-            "createdAt": {"S": "2026-11-28T08:41:07.123Z"}, "updatedAt": {"S": "2026-11-28T08:41:09.123Z"},
-            "version": {"N": version.to_string()}, "salt": {"B": "AAECAwQFBgcICQoLDA0ODw=="},
-            "actor": {"M": {"id": {"S": "local-developer"}, "auth": {"S": "token"},
-                "scopes": {"L": [{"S": "tasks:read"}, {"S": "tasks:write"}]}}},
-            "request": {"M": {"id": {"S": format!("ec4f3cfb-957a-4132-96b6-{version:x}{number:011x}")},
-                "sourceIp": {"S": "198.51.100.7"}, "userAgent": {"S": "curl/7.88.1"}}},
-        })
-    };
-    let new = image(2, "IN_PROGRESS");
+    record(number, Some(&image(number, 1, "PENDING")), &image(number, 2, "IN_PROGRESS"))
+}
+
+fn created(number: usize) -> Value {
+    record(number, None, &image(number, 1, "PENDING"))
+}
+
+fn deleted(number: usize) -> Value {
+    let mut tombstone = image(number, 2, "PENDING");
+    if let Some(attributes) = tombstone.as_object_mut() {
+        attributes.retain(|name, _| {
+            !["title", "description", "status", "priority", "dueAt", "salt"].contains(&name.as_str())
+        });
+    }
+    tombstone["deletedBy"] = json!({"S": "local-developer"});
+    record(number, Some(&image(number, 1, "PENDING")), &tombstone)
+}
+
+/// Returns a task's item, as the API writes it.
+fn image(number: usize, version: usize, status: &str) -> Value {
     json!({
-        "eventID": format!("{number:032x}"), "eventName": "MODIFY", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+        "PK": {"S": "local"}, "SK": {"S": format!("TASK#01a20911-a456-70b1-9605-{number:012x}")},
+        "title": {"S": format!("Buy the milk of day {number}")}, "description": {"S": "Two bottles, and something for the cat."},
+        "status": {"S": status}, "priority": {"S": "NORMAL"}, "dueAt": {"S": "2061-01-31T12:00:00.000Z"},
+        "createdAt": {"S": "2026-11-28T08:41:07.123Z"}, "updatedAt": {"S": "2026-11-28T08:41:09.123Z"},
+        "version": {"N": version.to_string()}, "salt": {"B": "AAECAwQFBgcICQoLDA0ODw=="},
+        "actor": {"M": {"id": {"S": "local-developer"}, "auth": {"S": "token"},
+            "scopes": {"L": [{"S": "tasks:read"}, {"S": "tasks:write"}]}}},
+        "request": {"M": {"id": {"S": format!("ec4f3cfb-957a-4132-96b6-{version:x}{number:011x}")},
+            "sourceIp": {"S": "198.51.100.7"}, "userAgent": {"S": "curl/7.88.1"}}},
+    })
+}
+
+/// Returns a record of the stream, as Lambda delivers it.
+fn record(number: usize, old: Option<&Value>, new: &Value) -> Value {
+    let name = if old.is_some() { "MODIFY" } else { "INSERT" };
+    let mut record = json!({
+        "eventID": format!("{number:032x}"), "eventName": name, "eventVersion": "1.1", "eventSource": "aws:dynamodb",
         "awsRegion": REGION,
         "dynamodb": {
             "ApproximateCreationDateTime": 1_795_855_267.0, "Keys": {"PK": new["PK"], "SK": new["SK"]},
-            "OldImage": image(1, "PENDING"), "NewImage": new,
-            "SequenceNumber": format!("{number:021}"), "SizeBytes": 900, "StreamViewType": "NEW_AND_OLD_IMAGES",
+            "NewImage": new, "SequenceNumber": format!("{number:021}"), "SizeBytes": 900, "StreamViewType": "NEW_AND_OLD_IMAGES",
         },
         "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/tasks-dev/stream/2026-11-28T08:00:00.000",
-    })
+    });
+    if let Some(old) = old {
+        record["dynamodb"]["OldImage"] = old.clone();
+    }
+    record
 }

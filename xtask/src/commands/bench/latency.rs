@@ -1,6 +1,7 @@
 //! The time and the processor time of each call, of ours and of its peers, all on one core with the table.
 //!
-//! The candidates take turns call by call, so that whatever else the machine does slows all of them.
+//! The candidates take turns of a few calls, so that whatever else the machine does slows all of them. The first calls of a turn are
+//! not measured: they find the core's caches full of what the candidate before did, and how full depends on who that was.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,9 +18,11 @@ use crate::commands::bench::report::{Row, as_megabytes};
 use crate::commands::bench::table::{self, Table};
 use crate::commands::bench::traffic::median;
 
-/// The rounds that are measured; every call is made once in each.
-const ROUNDS: usize = 200;
-const WARM_UP: usize = 10;
+/// The rounds: in each, every candidate has a turn with every call.
+const ROUNDS: usize = 40;
+/// The calls of a turn, and how many of them at its beginning are not measured.
+const TURN: usize = 7;
+const UNMEASURED: usize = 2;
 const MOST_MEMORY: f64 = 7.5;
 /// A GET takes at most so many times as long as the one `GetItem` in it.
 const MOST_RAW: f64 = 4.0;
@@ -29,11 +32,11 @@ const LEAST_FASTER: f64 = 4.5;
 const LEAST_CPU: [(Call, f64); 4] =
     [(Call::Get, 5.5), (Call::Create, 5.5), (Call::Delete, 5.0), (Call::List100, 8.0)];
 
-/// The time of one call, of many.
+/// The times of one call, which was made often.
 #[derive(Debug, Default)]
 struct Times {
     took: Vec<Duration>,
-    on_cpu: f64,
+    on_cpu: Vec<Duration>,
 }
 
 /// The results.
@@ -60,21 +63,18 @@ fn rounds(instances: &mut [(&'static str, Instance)], table: &mut Table) -> Resu
     let item = task(READ, 60);
     let key = json!({"TableName": table::NAME, "Key": {"PK": item["PK"], "SK": item["SK"]}});
     let get_item = table.wire().request("GetItem", &key.to_string());
-    for round in 0..WARM_UP + ROUNDS {
-        let began = Instant::now();
-        table.wire().send(&get_item)?;
-        found.raw.push(began.elapsed());
+    for round in 0..ROUNDS {
+        for at in 0..TURN {
+            let began = Instant::now();
+            table.wire().send(&get_item)?;
+            if at >= UNMEASURED {
+                found.raw.push(began.elapsed());
+            }
+        }
         for call in Call::ALL {
             for (name, instance) in &mut *instances {
-                instance.ready()?;
-                call.prepare(table, round)?;
-                let before = instance.on_cpu()?;
-                let answer = call.make(instance, round).with_context(|| format!("{name} failed"))?;
-                if round >= WARM_UP {
-                    let times = found.times.entry((name, call)).or_default();
-                    times.took.push(answer.took);
-                    times.on_cpu += instance.on_cpu()? - before;
-                }
+                let times = found.times.entry((name, call)).or_default();
+                turn(round, call, instance, table, times).with_context(|| format!("{name} failed"))?;
             }
         }
     }
@@ -84,17 +84,36 @@ fn rounds(instances: &mut [(&'static str, Instance)], table: &mut Table) -> Resu
     Ok(found)
 }
 
+fn turn(
+    round: usize,
+    call: Call,
+    instance: &mut Instance,
+    table: &mut Table,
+    times: &mut Times,
+) -> Result<()> {
+    instance.ready()?;
+    for at in 0..TURN {
+        let number = round * TURN + at;
+        call.prepare(table, number)?;
+        let before = instance.on_cpu()?;
+        let answer = call.make(instance, number)?;
+        if at >= UNMEASURED {
+            times.took.push(answer.took);
+            times.on_cpu.push(Duration::from_secs_f64(instance.on_cpu()? - before));
+        }
+    }
+    Ok(())
+}
+
 impl Latencies {
     /// Returns the median, in microseconds.
     fn median(&self, name: &'static str, call: Call) -> Result<f64> {
         Ok(microseconds(median(self.of(name, call)?.took.clone())))
     }
 
-    /// Returns the processor time per call, in microseconds.
-    #[expect(clippy::cast_precision_loss, reason = "calls far below 2^52")]
+    /// Returns the median of the processor time, in microseconds.
     fn on_cpu(&self, name: &'static str, call: Call) -> Result<f64> {
-        let times = self.of(name, call)?;
-        Ok(times.on_cpu / times.took.len() as f64 * 1e6)
+        Ok(microseconds(median(self.of(name, call)?.on_cpu.clone())))
     }
 
     fn of(&self, name: &'static str, call: Call) -> Result<&Times> {
@@ -127,7 +146,7 @@ fn rows(found: &Latencies) -> Result<Vec<Row>> {
         let all = [OURS, SAMPLE, PYTHON, POWERTOOLS].map(of).into_iter().collect::<Result<Vec<_>>>()?;
         rows.push(Row::shown(format!("{}: median/processor time, µs", call.name()), all.join(", ")));
     }
-    let calls = (WARM_UP + ROUNDS) * Call::ALL.len();
+    let calls = ROUNDS * TURN * Call::ALL.len();
     for (name, memory) in &found.memory {
         let (what, memory) = (format!("{name}: memory after {calls} calls (RSS)"), as_megabytes(*memory));
         rows.push(match *name {

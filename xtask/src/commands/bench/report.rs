@@ -81,11 +81,15 @@ pub fn as_megabytes(bytes: u64) -> f64 {
     bytes as f64 / MB
 }
 
-/// Lays the rows out for a terminal.
+/// Lays the rows out for a terminal. A figure without a target stands last in its row, so it may be longer than the others.
 pub fn table(rows: &[Row]) -> String {
-    let width =
-        |column: fn(&Row) -> &str| rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0);
-    let (whats, figures, musts) = (width(|row| &row.what), width(|row| &row.figure), width(|row| &row.must));
+    let longest = |texts: &mut dyn Iterator<Item = &String>| {
+        texts.map(|text| text.chars().count()).max().unwrap_or_default()
+    };
+    let held = || rows.iter().filter(|row| !row.must.is_empty());
+    let whats = longest(&mut rows.iter().map(|row| &row.what));
+    let figures = longest(&mut held().map(|row| &row.figure));
+    let musts = longest(&mut held().map(|row| &row.must));
     let line = |row: &Row| {
         let verdict = if row.missed { "MISSED" } else { "" };
         let line =
@@ -110,10 +114,10 @@ mod tests {
         let rows = [
             Row::megabytes("size", 5.994, 6.0),
             Row::megabytes("memory", 9.01, 9.0),
-            Row::shown("GET", "1.5 ×"),
+            Row::shown("GET", "1.5 ×, and much else"),
             Row::times("Python", 3.96, 4.5).time(),
         ];
-        let expected = "  size    5.99 MB  ≤ 6.0 MB\n  memory  9.01 MB  ≤ 9.0 MB  MISSED\n  GET     1.5 ×\n  \
+        let expected = "  size    5.99 MB  ≤ 6.0 MB\n  memory  9.01 MB  ≤ 9.0 MB  MISSED\n  GET     1.5 ×, and much else\n  \
                         Python  4.0 ×    ≥ 4.5 ×   MISSED";
         assert_eq!(table(&rows), expected);
         assert_eq!(rows.iter().filter(|row| row.fails()).count(), 1);
