@@ -713,16 +713,24 @@ mod tests {
     }
 
     proptest! {
-        /// The short way of parsing and the library agree on all that looks like a timestamp.
+        /// The short way of parsing and the library agree on all that looks like a timestamp, most of it valid, and with any
+        /// character of it replaced.
         #[test]
         fn a_timestamp_is_read_as_the_library_reads_it(
-            text in "(0000|19|20|9999)?[0-9]{2}-(0[0-9]|1[0-3])-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9].[0-9]{3}Z",
+            date in "(0000|9999|[0-9]{4})-(0[0-9]|1[0-3])-([0-2][0-9]|3[0-2])",
+            time in "([01][0-9]|2[0-4]):[0-5][0-9]:([0-5][0-9]|60)\\.[0-9]{3}",
+            at in 0..24_usize,
+            character: char,
         ) {
-            let library = moment(&text).map(Timestamp::truncated);
-            prop_assert_eq!(Timestamp::parse(&text), library);
+            let text = format!("{date}T{time}Z");
+            let library = |text: &str| moment(text).map(Timestamp::truncated);
             if let Some(written) = written(text.as_bytes()) {
-                prop_assert_eq!(Some(written), library);
-                prop_assert_eq!(written.to_string(), text);
+                prop_assert_eq!(Some(written), library(&text));
+                prop_assert_eq!(written.to_string(), text.as_str());
+            }
+            let replaced = format!("{}{character}{}", &text[..at], &text[at + 1..]);
+            for text in [text, replaced] {
+                prop_assert_eq!(Timestamp::parse(&text), library(&text));
             }
         }
 
