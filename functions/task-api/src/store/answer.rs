@@ -20,7 +20,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{self, IgnoredAny, MapAccess, Visitor},
 };
 
 use super::{
@@ -89,6 +89,10 @@ impl Stored {
 /// Reads an answer. Its UTF-8 is checked at once, and not again text by text.
 pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Error> {
     let text = str::from_utf8(bytes).map_err(io::Error::other).map_err(serde_json::Error::io)?;
+    // An empty array would be an answer without an item: serde reads structs from arrays, too.
+    if text.trim_start().starts_with('[') {
+        return Err(de::Error::custom("an array instead of an object"));
+    }
     serde_json::from_str(text)
 }
 
@@ -112,23 +116,13 @@ pub struct Many<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Attributes<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 
-/// An attribute's value ("Data type descriptors"), of which the service reads texts, numbers and maps.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+/// An attribute's value ("Data type descriptors"): a text, a number or a map, or one that the service does not read.
+#[derive(Debug, Clone)]
 pub enum Value<'a> {
-    #[serde(borrow)]
     S(Cow<'a, str>),
-    #[serde(borrow)]
     N(Cow<'a, str>),
-    #[serde(borrow)]
     M(Attributes<'a>),
-    B(IgnoredAny),
-    Bool(IgnoredAny),
-    Null(IgnoredAny),
-    L(IgnoredAny),
-    Ss(IgnoredAny),
-    Ns(IgnoredAny),
-    Bs(IgnoredAny),
+    Other,
 }
 
 impl<'a> Attributes<'a> {
@@ -141,8 +135,9 @@ impl<'a> Attributes<'a> {
     }
 }
 
+/// A text that is borrowed unless it has escapes.
 #[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Attributes<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -162,10 +157,50 @@ impl<'de> Visitor<'de> for Object {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attributes<'de>, A::Error> {
         let mut attributes = Vec::with_capacity(ATTRIBUTES);
-        while let Some((Name(name), value)) = map.next_entry()? {
+        while let Some((Text(name), value)) = map.next_entry()? {
             attributes.push((name, value));
         }
         Ok(Attributes(attributes))
+    }
+}
+
+/// Only what the service reads: a type that DynamoDB adds must not make an item unreadable.
+#[derive(Deserialize)]
+#[serde(field_identifier)]
+enum Type {
+    S,
+    N,
+    M,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Typed)
+    }
+}
+
+/// Reads an object of a type and a value.
+struct Typed;
+
+impl<'de> Visitor<'de> for Typed {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of a type and a value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
+        Ok(match map.next_key()?.ok_or_else(|| de::Error::invalid_length(0, &self))? {
+            Type::S => Value::S(map.next_value::<Text<'_>>()?.0),
+            Type::N => Value::N(map.next_value::<Text<'_>>()?.0),
+            Type::M => Value::M(map.next_value()?),
+            Type::Other => {
+                map.next_value::<IgnoredAny>()?;
+                Value::Other
+            }
+        })
     }
 }
 
