@@ -250,8 +250,15 @@ impl Store {
         let update = |by: &Author| item::update(by, id, change, only_if);
         let judge = |old: &Item<'_>| would_change(old, only_if, change);
         let stored = self.write(by, id, only_if, deadline, update, judge).await?;
-        let item = stored.item().map_err(|error| Error::OutcomeUnknown(error.into()))?;
-        item.task().map_err(Error::internal)
+        let task = match stored.item() {
+            Ok(item) => item.task(),
+            // Only the answer was lost.
+            Err(error) => match bounded(deadline, Box::pin(self.read(&by.principal.owner, id))).await {
+                Ok(found) if found.was_written_by(by) => found.item().map_err(unreadable)?.task(),
+                _ => return Err(Error::OutcomeUnknown(error.into())),
+            },
+        };
+        task.map_err(Error::internal)
     }
 
     /// Deletes a task in two steps: a conditional write stamps it as a tombstone, which names who deleted it; then the tombstone

@@ -143,6 +143,7 @@ async fn a_write_whose_answer_broke_off_is_looked_up_and_not_sent_again() {
         (Arrives::Half, written.as_str()),
         (Arrives::HalfInChunks, &written),
         (Arrives::HalfAndThenNothing, &written),
+        (Arrives::Whole, "<html>"),
     ] {
         let broken = || Reply { arrives, ..reply(answer) };
         let table = playing([broken(), reply(one("b", "request-1"))]).await;
