@@ -1,5 +1,7 @@
 //! Answers of DynamoDB that break off, stop in the middle or are not what it promises, from a server that plays a script.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -55,7 +57,8 @@ fn page(tasks: &[String]) -> String {
 /// Returns the API over a table that gives these answers, one by one, and then none.
 async fn playing(script: impl IntoIterator<Item = Reply>) -> Table {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let table = Table::impatient(&format!("http://{}", listener.local_addr().unwrap()));
+    let table =
+        Table::waiting(&format!("http://{}", listener.local_addr().unwrap()), Duration::from_millis(150));
     let script: Vec<_> = script.into_iter().collect();
     tokio::spawn(async move {
         let mut silent = Vec::new();
@@ -175,6 +178,15 @@ async fn a_refusal_is_judged_by_its_own_item_whatever_arrived_before_it() {
         let answer = playing(script).await.send("PUT", &target, headers, r#"{"title":"b"}"#).await;
         assert_eq!((answer.status(), answer.header("ETag")), (status, etag), "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn a_warm_up_waits_half_a_second_for_a_silent_table() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let started = Instant::now();
+    Table::waiting(&endpoint, Duration::from_secs(5)).warm_up().await;
+    assert!((500..1_500).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

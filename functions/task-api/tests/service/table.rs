@@ -88,14 +88,13 @@ impl Table {
     fn at(endpoint: &str, database: Database) -> (Client, Self) {
         let meter = Meter::default();
         let client = client(endpoint, meter.clone());
-        let table = Self::of(client.clone(), database, meter);
-        (client, table)
+        (client.clone(), Self::of(client, database, meter))
     }
 
-    /// Returns the API over the table of this server, which waits for an answer as long as a tenth of what the function does.
-    pub fn impatient(endpoint: &str) -> Self {
+    /// Returns the API over the table of this server, with so much time for each attempt of a call.
+    pub fn waiting(endpoint: &str, attempt: Duration) -> Self {
         let meter = Meter::default();
-        let timeouts = timeouts(Duration::from_millis(150), Duration::from_secs(5));
+        let timeouts = timeouts(attempt, Duration::from_secs(5));
         let config = client(endpoint, meter.clone()).config().to_builder().timeout_config(timeouts);
         Self::of(Client::from_conf(config.build()), Database::memory().unwrap(), meter)
     }
