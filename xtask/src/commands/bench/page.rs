@@ -124,6 +124,15 @@ mod tests {
     }
 
     #[test]
+    fn the_ratio_to_python_in_the_text_is_the_measured_one() {
+        let workspace = Workspace::find().expect("the repository");
+        let found = Measured::read(&workspace).expect("measurements").instructions;
+        let tenths = (found["Python"]["GET"] * 10 + found["ours"]["GET"] / 2) / found["ours"]["GET"];
+        let said = format!("Python takes {}.{} times the instructions of a GET", tenths / 10, tenths % 10);
+        assert!(read(&workspace.root().join(PAGE)).expect("the page").contains(&said), "{said}");
+    }
+
+    #[test]
     fn a_part_is_put_between_the_markers() {
         let mut measured = Measured::default();
         measured.put(Part::Audit, vec![Row::times("records", 3.0, 10.0)]);
