@@ -81,8 +81,7 @@ pub fn scenarios(model: &Model, quotas: &Quotas) -> Vec<Scenario> {
     };
     let intents = Limits { intents: 16.0 * quotas.of("partitionWrites"), ..raised.clone() };
     let spread = Limits { parts: 16, ..intents.clone() };
-    let parallel = Limits { lanes: 4, ..spread.clone() };
-    let all = Limits { log: 6_000.0, ..parallel.clone() };
+    let all = Limits { log: 6_000.0, ..spread.clone() };
     let scenario = |name, rate, limits: &Limits| Scenario { name, rate, limits: limits.clone() };
     vec![
         scenario("10/s, as deployed", 10.0, &deployed),
@@ -94,7 +93,6 @@ pub fn scenarios(model: &Model, quotas: &Quotas) -> Vec<Scenario> {
         scenario("100,000/s, and the quotas raised", 1e5, &raised),
         scenario("100,000/s, and intents in 16 parts", 1e5, &intents),
         scenario("100,000/s, and owners in 16 parts", 1e5, &spread),
-        scenario("100,000/s, and four batches of a shard at a time", 1e5, &parallel),
         scenario("100,000/s, and PutLogEvents raised to 6,000", 1e5, &all),
     ]
 }
