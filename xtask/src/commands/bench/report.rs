@@ -70,9 +70,10 @@ impl Row {
 /// Formats instructions: in thousands, from ten millions on in millions.
 pub fn thousands(count: u64) -> String {
     if count < 10_000_000 {
-        format!("{} k", count / 1_000)
+        format!("{} k", (count + 500) / 1_000)
     } else {
-        format!("{}.{} M", count / 1_000_000, count / 100_000 % 10)
+        let tenths = (count + 50_000) / 100_000;
+        format!("{}.{} M", tenths / 10, tenths % 10)
     }
 }
 
@@ -104,9 +105,9 @@ mod tests {
     use super::{Row, table, thousands};
 
     #[test]
-    fn large_counts_are_in_millions() {
-        assert_eq!(thousands(9_999_999), "9999 k");
-        assert_eq!(thousands(19_994_000), "19.9 M");
+    fn counts_are_rounded_and_large_ones_in_millions() {
+        assert_eq!(thousands(9_998_500), "9999 k");
+        assert_eq!(thousands(20_668_276), "20.7 M");
     }
 
     #[test]
