@@ -27,7 +27,7 @@ const USER_AGENT_MAX: usize = 256;
 
 pub type Attributes = HashMap<String, AttributeValue>;
 /// The most attributes that a task's item has.
-pub const ATTRIBUTES: usize = 20;
+pub const ATTRIBUTES: usize = 21;
 
 /// The attributes that a list shows or needs. They are named by placeholders, because some are reserved words.
 pub fn shown() -> impl Iterator<Item = &'static str> {
