@@ -22,7 +22,7 @@ use aws_sdk_dynamodb::{
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::{
-    answer::{Kept, Many, Stored},
+    answer::{Kept, Many, Stored, Unreadable},
     idempotency::Claim,
     item::{Attributes, Expression, Item},
     list::List,
@@ -437,8 +437,8 @@ async fn bounded<T>(deadline: Instant, call: impl Future<Output = Result<T, Fail
     timeout_at(deadline, call).await?
 }
 
-/// An answer of DynamoDB that is no JSON: the next one may be whole.
-fn unreadable(error: serde_json::Error) -> Error {
+/// An answer of DynamoDB that cannot be read: the next one may be whole.
+fn unreadable(error: Unreadable) -> Error {
     Error::Unavailable(error.into())
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    fmt, io, mem,
+    fmt, mem,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -77,7 +77,7 @@ impl Stored {
         Self(response.body().bytes().unwrap_or_default().to_owned())
     }
 
-    pub fn item(&self) -> Result<Item<'_>, serde_json::Error> {
+    pub fn item(&self) -> Result<Item<'_>, Unreadable> {
         read(&self.0).map(|One { item }| Item(item))
     }
 
@@ -86,14 +86,26 @@ impl Stored {
     }
 }
 
+/// An answer that is not in DynamoDB's form. It says where and not what: the answer has what clients wrote, and the log must not.
+#[derive(Debug, thiserror::Error)]
+#[error("the table's answer cannot be read: {0}")]
+pub struct Unreadable(String);
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        Self(format!("{:?} error at line {line} column {column}", error.classify()))
+    }
+}
+
 /// Reads an answer. Its UTF-8 is checked at once, and not again text by text.
-pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Error> {
-    let text = str::from_utf8(bytes).map_err(io::Error::other).map_err(serde_json::Error::io)?;
+pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Unreadable> {
+    let text = str::from_utf8(bytes).map_err(|error| Unreadable(error.to_string()))?;
     // An empty array would be an answer without an item: serde reads structs from arrays, too.
     if text.trim_start().starts_with('[') {
-        return Err(de::Error::custom("an array instead of an object"));
+        return Err(Unreadable("an array instead of an object".to_owned()));
     }
-    serde_json::from_str(text)
+    Ok(serde_json::from_str(text)?)
 }
 
 #[derive(Debug, Deserialize)]

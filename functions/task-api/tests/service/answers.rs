@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use runtime::error_chain;
 use serde_json::{Value, json};
+use tasks::task::TaskId;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -215,6 +217,20 @@ async fn an_answer_that_is_no_item_is_a_failure_and_no_missing_task() {
         assert_eq!(list(many).await.problem(), (503, "unavailable".into()), "{text}");
         let put = send(&playing([reply(new)]).await, "PUT", r#"{"title":"b"}"#).await;
         assert_eq!(put.problem(), (504, "outcome-unknown".into()), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_where_an_answer_cannot_be_read_and_nothing_of_what_clients_wrote() {
+    let id = TaskId::parse(ID).unwrap();
+    for (item, place) in [
+        (r#"{"title":"secret"}"#, "Data error at line 1 column 25"),
+        (r#"{"title":{"S":"secret"}"#, "Eof error at line 1 column 31"),
+    ] {
+        let table = playing([reply(format!(r#"{{"Item":{item}"#))]).await;
+        let error = table.store.get("team", id).await.unwrap_err();
+        let logged = error_chain(&error);
+        assert!(logged.contains(place) && !format!("{logged}{error:?}").contains("secret"), "{error:?}");
     }
 }
 

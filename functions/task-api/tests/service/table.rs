@@ -61,7 +61,7 @@ pub struct Spent {
 pub struct Table {
     database: Database,
     api: Api,
-    store: Store,
+    pub store: Store,
     meter: Meter,
     next_request: Mutex<u32>,
 }
