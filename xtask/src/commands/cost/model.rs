@@ -234,7 +234,7 @@ impl Model {
     }
 
     /// Returns what a million runs of the authorizer cost.
-    fn authorizer(&self, line: f64) -> Bill {
+    pub fn authorizer(&self, line: f64) -> Bill {
         let memory = self.quantities.stack.authorizer_memory;
         let (logs, log_storage) = self.logs(0.0, self.run_bytes(line), 0.0);
         let lambda = self.runs(self.milliseconds(self.cpu("authorizer"), 0.0, memory), memory);

@@ -204,7 +204,7 @@ fn switches(model: &Model) -> String {
         .sum();
     let access = kept(quantities.log_bytes.access, quantities.stack.access_days - 30.0);
     let audit = kept(quantities.log_bytes.record_created, quantities.stack.audit_days - 90.0);
-    let runs = model.refused(Refusal::Authorizer).total() - model.refused(Refusal::Gateway).total();
+    let runs = model.authorizer(model.quantities.log_bytes.authorizer).total();
     let worst = model.quantities.stack.throttle_rate * DAYS * 86_400.0 / MILLION;
     let arm = model.price("gbSecondX86", 1.0) / model.price("gbSecondArm", 1.0) - 1.0;
     let rows = [
@@ -218,7 +218,7 @@ fn switches(model: &Model) -> String {
         ],
         [
             "`authorizerCacheSeconds=3600`".to_owned(),
-            format!("up to 11 of 12 authorizer runs, which are {runs:.2} per million"),
+            format!("up to 11 of 12 runs of the authorizer, a million of which are {runs:.2}"),
             "a revoked token works for up to an hour".to_owned(),
         ],
         [
