@@ -22,14 +22,14 @@ const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 pub(crate) fn function_roots() -> Result<TrustStore, Error> {
     let pem = match optional(CA_BUNDLE)?.filter(|path| !path.is_empty()) {
         Some(path) => read(&path)?,
-        None => AMAZON.to_owned(),
+        None => AMAZON.into(),
     };
     Ok(TrustStore::empty().with_pem_certificate(pem))
 }
 
-fn read(path: &str) -> Result<String, Error> {
-    let pem = fs::read_to_string(path).map_err(|error| format!("{CA_BUNDLE} names {path}: {error}"))?;
-    let mut roots = CertificateDer::pem_slice_iter(pem.as_bytes()).peekable();
+fn read(path: &str) -> Result<Vec<u8>, Error> {
+    let pem = fs::read(path).map_err(|error| format!("{CA_BUNDLE} names {path}: {error}"))?;
+    let mut roots = CertificateDer::pem_slice_iter(&pem).peekable();
     if roots.peek().is_none() {
         return Err(format!("{CA_BUNDLE} names {path}, which has no certificate in PEM").into());
     }
@@ -73,6 +73,10 @@ mod tests {
         let file = std::env::temp_dir().join(format!("bundle-{}.pem", std::process::id()));
         fs::write(&file, "hello").unwrap();
         let text = read(file.to_str().unwrap()).unwrap_err().to_string();
+        fs::write(&file, AMAZON.replace("-----BEGIN", " -----BEGIN")).unwrap();
+        let unread = read(file.to_str().unwrap());
+        fs::write(&file, [b"\xe9\n", AMAZON.as_bytes()].concat()).unwrap();
+        let latin = read(file.to_str().unwrap());
         let damaged = ["M*I", "AII"].map(|begin| {
             fs::write(&file, AMAZON.replacen("MII", begin, 1)).unwrap();
             read(file.to_str().unwrap()).unwrap_err().to_string()
@@ -85,6 +89,7 @@ mod tests {
             damaged.iter().all(|text| text.contains("in which a certificate is damaged: ")),
             "{damaged:?}"
         );
-        assert!(whole.is_ok());
+        assert!(unread.is_err(), "a bundle of which nothing would be trusted");
+        assert!(whole.is_ok() && latin.is_ok());
     }
 }
