@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::commands::bench::consumer::{self, Batches, Consumer, Run};
+use crate::commands::bench::one_core::on_one_core;
 use crate::commands::bench::peers::Others;
 use crate::commands::bench::report::{Row, as_megabytes};
 
@@ -22,6 +23,10 @@ const LEAST_PYTHON: f64 = 10.0;
 
 /// Measures the seal's share, and Python's.
 pub fn measure(audit: &Path, others: &Others) -> Result<Vec<Row>> {
+    on_one_core(|| measured(audit, others))
+}
+
+fn measured(audit: &Path, others: &Others) -> Result<Vec<Row>> {
     let ours = |is_sealed| Consumer { command: Command::new(audit), is_sealed };
     let python = Consumer { command: others.python("audit"), is_sealed: false };
     let consumers = [ours(false), ours(true), python];
