@@ -248,7 +248,7 @@ fn a_missing_stream_time_is_not_1970() {
 #[test]
 fn other_items_and_writes_that_change_nothing_leave_no_record() {
     let mut other = stream_record(&Value::Null, &live(1, "a"));
-    other.change.keys.insert(Text("SK".into()), Attribute::S(Text("IDEMPOTENCY#x".into())));
+    other.change.keys.insert(Text::from("SK".to_owned()), Attribute::S("IDEMPOTENCY#x".to_owned().into()));
     assert_eq!(other.audit(&deployment(FreeText::Hashed), audited_at()), Ok(None));
     assert_eq!(audit(&live(1, "a"), &live(1, "a")), None);
 }
@@ -256,7 +256,7 @@ fn other_items_and_writes_that_change_nothing_leave_no_record() {
 #[test]
 fn a_sentinel_leaves_a_record_when_it_is_written() {
     let mut sentinel = stream_record(&Value::Null, &live(1, "a"));
-    sentinel.change.keys.insert(Text("SK".into()), Attribute::S(Text("SENTINEL#7".into())));
+    sentinel.change.keys.insert(Text::from("SK".to_owned()), Attribute::S("SENTINEL#7".to_owned().into()));
     let record = sentinel.audit(&deployment(FreeText::Hashed), audited_at()).unwrap().unwrap();
     assert_eq!((record.action, record.sentinel.as_deref()), (Action::Sentinel, Some("7")));
     sentinel.change.new_image = None;
@@ -361,7 +361,7 @@ fn lines_of_every_kind() -> Vec<String> {
         record.change.approximate_creation_date_time = Some(1_767_225_600.0 + f64::from(number));
         let key =
             if task == 0 { "SENTINEL#s-1".to_owned() } else { format!("TASK#{}{task}", &ID[..ID.len() - 1]) };
-        record.change.keys.insert(Text(SORT_KEY.into()), Attribute::S(key.into()));
+        record.change.keys.insert(Text::from(SORT_KEY.to_owned()), Attribute::S(key.into()));
         record.user_identity = by_ttl.then(|| UserIdentity { principal_id: "dynamodb.amazonaws.com".into() });
         serde_json::to_string(&record.audit(&deployment(FreeText::Hashed), audited_at()).unwrap().unwrap())
             .unwrap()
