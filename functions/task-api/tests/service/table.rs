@@ -94,7 +94,7 @@ impl Table {
     /// Returns the API over the table of this server, with so much time for each attempt of a call.
     pub fn waiting(endpoint: &str, attempt: Duration) -> Self {
         let meter = Meter::default();
-        let timeouts = timeouts(attempt, Duration::from_secs(5));
+        let timeouts = timeouts(attempt, attempt + Duration::from_secs(5));
         let config = client(endpoint, meter.clone()).config().to_builder().timeout_config(timeouts);
         Self::of(Client::from_conf(config.build()), Database::memory().unwrap(), meter)
     }
